@@ -1,0 +1,1 @@
+"""Sound to log-probabilities: fbank, encoder, decoder and joiner. The only room that knows onnxruntime."""

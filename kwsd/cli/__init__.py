@@ -1,0 +1,1 @@
+"""What a person types: `kwsd` and `kwsctl`. Arguments in, exit codes out, no logic of its own."""

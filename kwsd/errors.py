@@ -1,0 +1,25 @@
+"""What can go wrong, named. Every message names the thing and the remedy; only the command line turns one into an exit code."""
+
+
+class KwsdError(Exception):
+    """Base of every error that kwsd raises on purpose; `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(KwsdError):
+    """A setting is wrong: the message names file, key and remedy."""
+
+    exit_code = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
+
+
+class KeywordFileError(ConfigError):
+    """A keyword file has no usable keyword. The message holds one `file:line: what and why` per bad line."""
+
+
+class ModelError(ConfigError):
+    """A model directory is missing, incomplete or does not run."""
+
+
+class AudioError(KwsdError):
+    """A source of sound cannot be opened or read."""
