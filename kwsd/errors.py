@@ -1,4 +1,4 @@
-"""What can go wrong, named. Every message names the thing and the remedy; only the command line turns one into an exit code."""
+"""What can go wrong, named. A message names the thing and the remedy; only `cli` makes exit codes of them."""
 
 
 class KwsdError(Exception):

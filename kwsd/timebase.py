@@ -1,10 +1,8 @@
-"""The only place that converts between samples, frames and seconds. Everything counts from the start of the stream."""
+"""The only place that converts samples, frames and seconds. Everything counts from the start of the stream."""
 
 SAMPLE_RATE = 16_000  # Hz; every sample inside kwsd is at this rate
 FBANK_SHIFT_SAMPLES = 160  # 10 ms
-FBANK_CENTRE_SAMPLES = (
-    FBANK_SHIFT_SAMPLES // 2
-)  # frame f of a snip_edges=false fbank is centred on 160 f + 80
+FBANK_CENTRE_SAMPLES = FBANK_SHIFT_SAMPLES // 2  # frame f of a snip_edges=false fbank is centred on 160 f + 80
 FBANK_LAST_SAMPLE = 280  # frame f reaches to sample 160 f + 280: half a shift plus half a 25 ms window
 SUBSAMPLING = 4  # fbank frames per encoder frame: 40 ms
 ENCODER_SHIFT_SAMPLES = FBANK_SHIFT_SAMPLES * SUBSAMPLING
@@ -21,7 +19,7 @@ def samples(duration_s: float) -> int:
 
 
 def encoder_frame_start(frame: int) -> int:
-    """Encoder frame → its sample in the stream. Times of tokens are these, as in sherpa-onnx (40 ms × frame)."""
+    """Encoder frame → its sample in the stream. Times of tokens are these, as in sherpa-onnx: 40 ms × frame."""
     return frame * ENCODER_SHIFT_SAMPLES
 
 

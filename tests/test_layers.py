@@ -70,9 +70,7 @@ def test_one_importer_per_library(path: Path) -> None:
     where = str(path.relative_to(PACKAGE.parent))
     for module in imports(path):
         allowed = IMPORTERS.get(module.split(".")[0])
-        assert allowed is None or where.startswith(allowed), (
-            f"{where} may not import {module}: {allowed} does"
-        )
+        assert allowed is None or where.startswith(allowed), f"{where} may not import {module}: {allowed} does"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
