@@ -1,0 +1,64 @@
+"""Sound → log-mel fbank, 80 bins every 10 ms. The only importer of kaldi_native_fbank.
+
+As the upstream models were trained: Kaldi's fbank (Povey window, pre-emphasis 0.97, power spectrum, 20 to 7600 Hz) on
+samples in -1..1, without dither and with snip_edges off, so that frame f is centred on sample 160 f + 80.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import kaldi_native_fbank
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.timebase import SAMPLE_RATE
+
+NUM_BINS = 80
+HIGH_HZ = -400.0  # counted down from 8 kHz
+SLICE_SAMPLES = 16_000  # copied into a Python list at a time, so that memory does not follow the caller's block size
+
+
+def _options() -> kaldi_native_fbank.FbankOptions:
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.samp_freq = SAMPLE_RATE
+    options.frame_opts.dither = 0.0
+    options.frame_opts.snip_edges = False
+    options.mel_opts.num_bins = NUM_BINS
+    options.mel_opts.high_freq = HIGH_HZ
+    return options
+
+
+class Fbank:
+    """Streaming features that hand out overlapping chunks. What it gives does not depend on how sound is split."""
+
+    def __init__(self, chunk_frames: int, shift_frames: int) -> None:
+        """`chunk_frames` per chunk (T, 45 upstream), of which `shift_frames` are new in each (32 upstream)."""
+        self._chunk_frames = chunk_frames
+        self._shift_frames = shift_frames
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._online = kaldi_native_fbank.OnlineFbank(_options())
+        self._next = 0  # first frame not yet copied out
+        self._frames = np.empty((0, NUM_BINS), np.float32)
+
+    def accept(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Take samples (n,) and yield every chunk (chunk_frames, 80) that they complete."""
+        for start in range(0, len(samples), SLICE_SAMPLES):
+            self._online.accept_waveform(SAMPLE_RATE, samples[start : start + SLICE_SAMPLES].tolist())
+            self._collect()
+            while len(self._frames) >= self._chunk_frames:
+                yield self._frames[: self._chunk_frames]
+                self._frames = self._frames[self._shift_frames :]
+
+    def _collect(self) -> None:
+        ready = self._online.num_frames_ready
+        if ready == self._next:
+            return
+        # vstack copies, which it must: a frame is a view into memory that pop() frees
+        new = [self._online.get_frame(frame) for frame in range(self._next, ready)]
+        self._frames = np.vstack([self._frames, *new], dtype=np.float32)
+        self._online.pop(ready - self._next)
+        self._next = ready

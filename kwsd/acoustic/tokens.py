@@ -1,0 +1,43 @@
+"""tokens.txt: the vocabulary of a model, one `piece id` per line."""
+
+from pathlib import Path
+
+from kwsd.errors import ModelError
+
+BLANK = "<blk>"
+BLANK_ID = 0  # fixed by the training recipes, not a choice
+
+
+def read_tokens(path: Path) -> tuple[str, ...]:
+    """Piece texts in the order of their ids.
+
+    Raises:
+        ModelError: the file is missing, is not UTF-8, or its ids are not 0, 1, 2, … each once with `<blk>` as 0.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
+    by_id: dict[int, str] = {}
+    for number, line in enumerate(lines, start=1):
+        piece, token = _entry(line, f"{path}:{number}")
+        if token in by_id:
+            raise ModelError(f"{path}:{number}: id {token} is already taken by {by_id[token]!r}")
+        by_id[token] = piece
+    return _in_order(by_id, path)
+
+
+def _entry(line: str, where: str) -> tuple[str, int]:
+    piece, _, number = line.rstrip().rpartition(" ")
+    if not piece or not number.isdecimal():
+        raise ModelError(f"{where}: {line!r} is not `piece id`")
+    return piece, int(number)
+
+
+def _in_order(by_id: dict[int, str], path: Path) -> tuple[str, ...]:
+    missing = next((token for token in range(len(by_id)) if token not in by_id), None)
+    if missing is not None:
+        raise ModelError(f"{path}: id {missing} is missing; ids must be 0 to {len(by_id) - 1}")
+    if by_id.get(BLANK_ID) != BLANK:
+        raise ModelError(f"{path}: id {BLANK_ID} must be {BLANK}, is {by_id.get(BLANK_ID)!r}")
+    return tuple(by_id[token] for token in range(len(by_id)))

@@ -1,0 +1,56 @@
+"""Encoder frames → log-probabilities: a decoder that sees two tokens only (stateless), and a joiner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.acoustic.session import make_session
+from kwsd.errors import ModelError
+
+Context = tuple[int, int]
+"""The last two tokens of a hypothesis. (-1, 0) is the start: -1 is embedded as a zero vector."""
+
+CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have about a hundred contexts
+
+
+class Transducer:
+    """Immutable but for a cache of decoder outputs, each of which depends on two tokens only."""
+
+    def __init__(self, decoder: Path, joiner: Path) -> None:
+        """Load both graphs.
+
+        Raises:
+            ModelError: a file is missing or is not what its name says.
+        """
+        self._decoder = make_session(decoder)
+        self._joiner = make_session(joiner)
+        self._token_input = self._decoder.get_inputs()[0]
+        self._frame_input, self._decoder_input = (entry.name for entry in self._joiner.get_inputs())
+        metadata = self._decoder.get_modelmeta().custom_metadata_map
+        if metadata.get("context_size", "2") != "2":
+            raise ModelError(f"{decoder}: context size {metadata['context_size']}, kwsd needs 2")
+        self.vocabulary_size = int(self._joiner.get_outputs()[0].shape[-1])
+        self._cache: dict[Context, NDArray[np.float32]] = {}
+
+    def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+        """Row i of the result (n, vocabulary) is log P(token | frames[i], contexts[i]). frames: (n, C)."""
+        decoded = np.stack([self._decoded(context) for context in contexts])
+        logits = self._joiner.run(None, {self._frame_input: frames, self._decoder_input: decoded})[0]
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits  # type: ignore[no-any-return]  # onnxruntime is untyped
+
+    def _decoded(self, context: Context) -> NDArray[np.float32]:
+        """Decoder output (C,) after `context`."""
+        known = self._cache.get(context)
+        if known is None:
+            if len(self._cache) >= CACHED_CONTEXTS:
+                self._cache.clear()
+            dtype = np.int64 if self._token_input.type == "tensor(int64)" else np.int32
+            known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0][0]
+            self._cache[context] = known
+        return known
