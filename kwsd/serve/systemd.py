@@ -1,0 +1,67 @@
+"""The tie to systemd: sd_notify(3), the watchdog, and sockets handed over. Does nothing when not run by systemd."""
+
+import os
+import socket
+from collections.abc import Mapping
+
+from kwsd.errors import ConfigError
+
+_FIRST_FD = 3  # SD_LISTEN_FDS_START
+
+
+class Notifier:
+    """Tells the service manager how things are."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Raises ConfigError when NOTIFY_SOCKET is set to something that cannot be a socket."""
+        self.watchdog_s = _watchdog_s(environment)
+        """How often, in seconds, the manager wants to hear of progress; None when it does not."""
+        self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+
+    def send(self, **fields: str | int) -> None:
+        """Send fields such as READY=1 and STATUS="listening". A manager that is gone is no reason to stop."""
+        if self._address is None:
+            return
+        message = "\n".join(f"{key}={value}" for key, value in fields.items())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notify:
+            try:
+                notify.connect(self._address)
+                notify.sendall(message.encode())
+            except OSError:
+                return
+
+
+def _address(value: str) -> str | None:
+    if not value:
+        return None
+    if value[0] not in "/@":
+        raise ConfigError(f"NOTIFY_SOCKET={value} is neither a path nor an abstract socket; unset it")
+    return "\0" + value[1:] if value[0] == "@" else value
+
+
+def _watchdog_s(environment: Mapping[str, str]) -> float | None:
+    meant_for = environment.get("WATCHDOG_PID", str(os.getpid()))
+    interval_us = environment.get("WATCHDOG_USEC", "")
+    if meant_for != str(os.getpid()) or not interval_us.isdecimal() or not int(interval_us):
+        return None
+    return int(interval_us) / 1_000_000
+
+
+def inherited_socket(environment: Mapping[str, str] = os.environ) -> socket.socket | None:
+    """The listening Unix socket that systemd opened for us (sd_listen_fds(3)), if it did.
+
+    Raises:
+        ConfigError: what was handed over is no listening Unix stream socket.
+    """
+    if environment.get("LISTEN_PID") != str(os.getpid()) or environment.get("LISTEN_FDS", "0") == "0":
+        return None
+    try:
+        handed = socket.socket(fileno=_FIRST_FD)
+        listening = handed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise ConfigError(f"LISTEN_FDS: descriptor {_FIRST_FD} is no socket: {error.strerror}") from None
+    if handed.family != socket.AF_UNIX or handed.type != socket.SOCK_STREAM or not listening:
+        raise ConfigError("LISTEN_FDS: want a ListenStream= with a path, nothing else, in the socket unit")
+    handed.setblocking(False)
+    handed.set_inheritable(False)
+    return handed

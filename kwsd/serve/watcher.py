@@ -1,0 +1,30 @@
+"""Notices that a file has changed, however an editor goes about it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) -> None:
+    """Call `changed` whenever the file has been written or replaced, until `stop` is set.
+
+    The directory is watched, because an editor that renames a new file into place leaves the old one behind.
+    """
+    import watchfiles  # noqa: PLC0415  50 ms that a start need not wait for
+
+    names = _names(path)
+    directories = {Path(name).parent for name in names}
+    try:
+        async for changes in watchfiles.awatch(*directories, stop_event=stop, recursive=False, debounce=400):
+            if names & {name for _, name in changes}:
+                changed()
+    except OSError as error:
+        logger.warning("cannot watch %s (%s); use `kwsctl reload` after changing it", path, error)
+
+
+def _names(path: Path) -> set[str]:
+    """The file as given, and what a link leads to."""
+    return {str(path.absolute()), str(path.resolve())}
