@@ -23,10 +23,15 @@ class Block:
 class Source(Protocol):
     """An iterator of blocks with a name and an end. Iterating raises AudioError when the sound cannot be read."""
 
-    name: str
-    """What a person calls it: the resolved device name, or the file's path."""
-    duration_s: float | None
-    """Seconds in all, when known beforehand."""
+    @property
+    def name(self) -> str:
+        """What a person calls it: the resolved device name, or the file's path."""
+        ...
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds in all, when known beforehand."""
+        ...
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks in order, until the sound ends."""

@@ -1,0 +1,112 @@
+"""Sound from a file of any format, rate and channel count, read as it is used. The only importer of soundfile."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kwsd.audio.resample import Resampler
+from kwsd.audio.sanitise import sanitise
+from kwsd.audio.source import Block, Samples
+from kwsd.errors import AudioError
+
+logger = logging.getLogger(__name__)
+
+BLOCK_S = 0.5  # long enough that the calls cost nothing, short enough that memory stays flat
+BLOCK_VALUES = 1 << 20  # at most, all channels together: 4 MB, whatever rate and channel count a header claims
+RATES_HZ = range(1_000, 1_000_000)  # outside, the header is broken; a resampler of such a ratio would eat the memory
+READABLE = "WAV, FLAC, OGG, Opus or MP3"
+
+
+class FileSource:
+    """A Source. Without a `channel` (1 is the first) all channels are mixed: speech in any of them is heard.
+
+    Opening raises AudioError for what is not readable audio. A truncated file gives what is there.
+    """
+
+    def __init__(self, path: Path, channel: int | None = None) -> None:
+        self.name = str(path)
+        self._file = _open(path)
+        self._lock = threading.Lock()  # libsndfile must not close a file that it is reading
+        self._channel = _checked_channel(self.name, channel, self._file.channels)
+        self._resampler = Resampler(self._file.samplerate)
+        self._block_frames = min(int(BLOCK_S * self._file.samplerate), BLOCK_VALUES // self._file.channels)
+        self._bad_samples = 0
+        self.duration_s: float | None = self._file.frames / self._file.samplerate
+
+    def __iter__(self) -> Iterator[Block]:
+        """Blocks of half a second; AudioError where the file turns out to be damaged, after what came before."""
+        try:
+            while (frames := self._read()).size:
+                yield Block(self._resampler.accept(self._mono(frames)))
+            yield Block(self._resampler.finish())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Release the file; iteration ends. Safe to call twice and from another thread."""
+        with self._lock:
+            self._file.close()
+
+    def _read(self) -> Samples:
+        """The next (n, channels); none at the end or when closed."""
+        with self._lock:
+            if self._file.closed:
+                return np.zeros(0, np.float32)
+            at_s = self._file.tell() / self._file.samplerate
+            try:
+                frames: Samples = self._file.read(self._block_frames, dtype="float32", always_2d=True)
+            except RuntimeError as error:
+                raise AudioError(f"{self.name} is damaged after {at_s:.1f} s: {error}") from error
+            return frames
+
+    def _mono(self, frames: Samples) -> Samples:
+        """(n, channels) → (n,)."""
+        finite, bad = sanitise(frames)
+        self._report_bad(bad)
+        if self._channel is not None:
+            return np.ascontiguousarray(finite[:, self._channel - 1])
+        mixed: Samples = finite.mean(axis=1, dtype=np.float32)
+        return mixed
+
+    def _report_bad(self, bad: int) -> None:
+        if bad and not self._bad_samples:
+            logger.warning(
+                "%s has samples that are not numbers (NaN or infinite); they are played as silence", self.name
+            )
+        self._bad_samples += bad
+
+
+def _open(path: Path) -> Any:
+    """A soundfile.SoundFile whose header makes sense."""
+    import soundfile  # noqa: PLC0415 - 150 ms that microphones and pipes need not pay
+
+    _check_path(path)
+    try:
+        file = soundfile.SoundFile(path)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise AudioError(f"{path} is not audio that can be read ({READABLE}): {error}") from error
+    if file.samplerate not in RATES_HZ:
+        file.close()
+        raise AudioError(f"{path} claims a rate of {file.samplerate} Hz: its header is damaged")
+    return file
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise AudioError(f"{path} does not exist: --input takes an audio file ({READABLE}), mic, or - for stdin")
+    if path.is_dir():
+        raise AudioError(f"{path} is a directory: --input takes an audio file; it may be repeated")
+    if not path.is_file():
+        raise AudioError(f"{path} is not a regular file: to read a pipe or device, send raw sound to --input -")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path} is empty: record or copy it again")
+
+
+def _checked_channel(name: str, channel: int | None, channels: int) -> int | None:
+    if channel is not None and not 1 <= channel <= channels:
+        raise AudioError(f"{name} has no channel {channel}: it has {channels}, counted from 1")
+    return channel

@@ -1,0 +1,103 @@
+"""PortAudio's devices: listed, found by name, listed afresh. The only importer of sounddevice."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kwsd.errors import AudioError
+
+
+@dataclass(frozen=True, slots=True)
+class InputDevice:
+    """A microphone, or what passes for one."""
+
+    index: int
+    """Changes when devices come and go, and between users: good for one command, never for a configuration."""
+    name: str
+    host_api: str
+    """The sound system PortAudio reaches it by, such as ALSA."""
+    channels: int
+    default_rate_hz: int
+    is_default: bool
+
+
+def portaudio() -> Any:
+    """The sounddevice module; AudioError when it cannot start. The devices are listed at the first call and stay."""
+    try:
+        import sounddevice  # noqa: PLC0415 - loads PortAudio, which files and pipes do without
+    except OSError as error:
+        raise AudioError(
+            f"no microphone without the PortAudio library ({error}); install it: sudo apt install libportaudio2"
+        ) from error
+    except Exception as error:  # sounddevice starts PortAudio as it is imported, and its error is not importable yet
+        raise AudioError(
+            f"PortAudio does not start: {error}; does the sound system run (arecord --list-pcms)?"
+        ) from error
+    return sounddevice
+
+
+def restart_portaudio() -> None:
+    """List the devices afresh, so that one plugged in since is found. Close every stream first: none survives this."""
+    library = portaudio()
+    try:
+        library._terminate()  # noqa: SLF001 - the only way: PortAudio has no other means to refresh its list
+        library._initialize()  # noqa: SLF001 - likewise
+    except library.PortAudioError as error:
+        raise AudioError(f"PortAudio does not start again: {error}") from error
+
+
+def list_devices() -> list[InputDevice]:
+    """All devices that have an input."""
+    library = portaudio()
+    default = library.default.device[0]
+    return [_record(library, info, default) for info in library.query_devices() if info["max_input_channels"] > 0]
+
+
+def find_device(wanted: str | int | None) -> InputDevice:
+    """The device of that name, of that index, or the default; AudioError that lists all devices when there is none.
+
+    A name is any of its words in order, whatever their case, as in `usb mic`; it may go on into the host API.
+    """
+    library = portaudio()
+    try:
+        info = library.query_devices(wanted, "input")
+    except (ValueError, library.PortAudioError) as error:
+        raise AudioError(_not_found(wanted, error)) from error
+    return _record(library, info, library.default.device[0])
+
+
+def device_from_command_line(text: str) -> str | int:
+    """`--device` as typed: an index from `--list-devices` or a name. A configuration takes names only."""
+    return int(text) if text.isdecimal() else text
+
+
+def describe_devices() -> str:
+    """The devices as `--list-devices` prints them: one per line, `*` before the default."""
+    return "\n".join(
+        f"{'*' if device.is_default else ' '} {device.index:2d} {device.name}, {device.host_api} "
+        f"({device.channels} channels, {device.default_rate_hz} Hz)"
+        for device in list_devices()
+    )
+
+
+def _record(library: Any, info: dict[str, Any], default: int) -> InputDevice:
+    return InputDevice(
+        index=info["index"],
+        name=info["name"],
+        host_api=library.query_hostapis(info["hostapi"])["name"],
+        channels=info["max_input_channels"],
+        default_rate_hz=round(info["default_samplerate"]),
+        is_default=info["index"] == default,
+    )
+
+
+def _not_found(wanted: str | int | None, error: Exception) -> str:
+    listing = describe_devices()
+    if not listing:
+        return (
+            "there is no microphone; plug one in, or give --input a file or - (arecord --list-pcms shows ALSA's view)"
+        )
+    if wanted is None:
+        return f"there is no default microphone; name one with --device:\n{listing}"
+    several = "multiple" in str(error).lower()
+    what = "names several microphones" if several else "is no microphone"
+    return f'"{wanted}" {what}; there are:\n{listing}'
