@@ -74,7 +74,7 @@ def _named(home: Path, name: str) -> Path | None:
 
 
 def _network(directory: Path, role: str, *, prefer_int8: bool) -> Path | None:
-    """The best of the files such as `encoder.onnx`, `encoder.int8.fixed.onnx`, or `encoder-epoch-12-avg-2.int8.onnx`."""
+    """The best of files such as `encoder.onnx`, `encoder.int8.fixed.onnx` or `encoder-epoch-12-avg-2.int8.onnx`."""
 
     def rank(path: Path) -> tuple[bool, bool, str]:
         return (".int8" in path.name) != prefer_int8, not path.name.endswith(".fixed.onnx"), path.name

@@ -1,0 +1,66 @@
+"""What can be set. A new setting is a field here, and nothing else: flags, environment and TOML all follow it.
+
+A field's name is its TOML key. Sections are nested models; `[search] threshold` is also KWSD_SEARCH_THRESHOLD.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from kwsd.acoustic.directory import DEFAULT_MODEL
+from kwsd.search.settings import SearchSettings
+
+DEFAULTS = SearchSettings()
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+def _several(value: Any) -> Any:
+    """A lone text is a list of one; in the environment, commas separate."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Probability = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=60)]
+
+
+class Search(Section):
+    """[search]: how hard to search and what to believe. Defaults and meaning are those of SearchSettings."""
+
+    boost: Annotated[float, Field(ge=0, le=20)] = DEFAULTS.boost
+    threshold: Probability = DEFAULTS.threshold
+    min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
+    trailing_blanks: Annotated[int, Field(ge=0, le=50)] = DEFAULTS.trailing_blanks
+    max_gap_s: Annotated[float, Field(gt=0, le=60)] = DEFAULTS.max_gap_s
+    min_duration_s: Seconds = DEFAULTS.min_duration_s
+    refractory_s: Seconds = DEFAULTS.refractory_s
+    beam: Annotated[int, Field(ge=1, le=64)] = DEFAULTS.beam
+    beam_delta: Annotated[float, Field(gt=0, le=100)] = DEFAULTS.beam_delta
+
+    def to_search_settings(self) -> SearchSettings:
+        """The record that the search takes."""
+        return SearchSettings(**self.model_dump())
+
+
+class Settings(Section):
+    """Everything, frozen. Paths of a TOML file are relative to that file."""
+
+    keywords: Path | None = None
+    """Keyword file."""
+    model: str = DEFAULT_MODEL
+    """Name of an installed model, or its directory."""
+    input: Annotated[Several, Field(min_length=1)] = ("mic",)
+    """Where sound comes from: `mic`, audio files, `-` for stdin."""
+    device: str | None = None
+    """Microphone, by words of its name; None is the system's default."""
+    json_lines: Annotated[bool, Field(alias="json")] = False
+    """Print detections as JSON lines."""
+    verbose: bool = False
+    """Log more, and show tracebacks."""
+    search: Search = Search()
