@@ -59,6 +59,8 @@ class Settings(Section):
     """Where sound comes from: `mic`, audio files, `-` for stdin."""
     device: str | None = None
     """Microphone, by words of its name; None is the system's default."""
+    channel: Annotated[int, Field(ge=1)] | None = None
+    """Only this channel, counted from 1; None is the first of a microphone and the mix of a file."""
     json_lines: Annotated[bool, Field(alias="json")] = False
     """Print detections as JSON lines."""
     verbose: bool = False

@@ -1,0 +1,44 @@
+"""Exceptions in, exit codes out: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration or model."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from kwsd.errors import KwsdError
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command; whatever goes wrong becomes a message on stderr and an exit code, never a traceback.
+
+    A reader that goes away (`kwsd … | head`) and Ctrl-C end it quietly.
+    """
+    try:
+        return command()
+    except KwsdError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the message is for a person, who has no use for a traceback
+        return error.exit_code
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """A mistake of kwsd's own: one line, and the traceback for those who ask."""
+    wanted = logger.isEnabledFor(logging.DEBUG)
+    hint = "" if wanted else "; -v shows where"
+    logger.error("internal error: %s: %s%s", type(error).__name__, error, hint, exc_info=error if wanted else None)
+    return 1
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it any more; without this the interpreter would complain when it flushes stdout at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

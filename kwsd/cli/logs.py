@@ -1,0 +1,43 @@
+"""Log lines on stderr: plain for people, with a syslog level for the journal."""
+
+import logging
+import os
+import sys
+from typing import ClassVar
+
+
+class _ForPeople(logging.Formatter):
+    """`kwsd: warning: what happened`; information goes without saying so."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self._program = program
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = "" if record.levelno in {logging.INFO, logging.ERROR} else f"{record.levelname.lower()}: "
+        return "\n".join(f"{self._program}: {level}{line}" for line in super().format(record).splitlines())
+
+
+class _ForTheJournal(logging.Formatter):
+    """`<4>what happened`, see sd-daemon(3); the journal has the time and the program already."""
+
+    PRIORITIES: ClassVar = {
+        logging.DEBUG: 7,
+        logging.INFO: 6,
+        logging.WARNING: 4,
+        logging.ERROR: 3,
+        logging.CRITICAL: 2,
+    }
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = self.PRIORITIES.get(record.levelno, 6)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+def start_logging(program: str, *, verbose: bool) -> None:
+    """Send logs to stderr: from INFO on, from DEBUG on when `verbose`."""
+    handler = logging.StreamHandler(sys.stderr)
+    under_systemd = "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()  # said by systemd; no setting of ours
+    handler.setFormatter(_ForTheJournal() if under_systemd else _ForPeople(program))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -1,0 +1,64 @@
+"""A progress bar for long files, on stderr, when a person is there to see it. The only importer of rich."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kwsd.audio.source import Source
+from kwsd.cli.printer import write_line
+from kwsd.timebase import seconds
+
+LONG_S = 60.0  # a minute of sound takes a second or two: less is over before a bar is read
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How to say that some sound is done, and how to write a line without tearing the bar."""
+
+    advance: Callable[[int], None]
+    """Takes 16 kHz samples."""
+    write: Callable[[str], None]
+
+
+@contextmanager
+def progress_of(source: Source) -> Iterator[Progress]:
+    """A bar for this source, or nothing to see where none is wanted."""
+    if source.duration_s is None or source.duration_s < LONG_S or not _stderr_is_terminal():
+        yield Progress(lambda _samples: None, write_line)
+        return
+    with _bar(source.name, source.duration_s) as progress:
+        yield progress
+
+
+@contextmanager
+def _bar(name: str, duration_s: float) -> Iterator[Progress]:
+    from rich import progress as rich_progress  # noqa: PLC0415 - 100 ms that short files and pipes need not pay
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TaskProgressColumn(),
+        rich_progress.TextColumn("{task.fields[rate]}"),
+        rich_progress.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with rich_progress.Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(name, total=duration_s, rate="")
+
+        def advance(samples: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=seconds(samples), rate=f"{speed:.0f} × real time" if speed else "")
+
+        def write(line: str) -> None:
+            if sys.stdout is not None and sys.stdout.isatty():
+                console.out(line, highlight=False)  # the same terminal: above the bar
+            else:
+                write_line(line)
+
+        yield Progress(advance, write)
+
+
+def _stderr_is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

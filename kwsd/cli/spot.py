@@ -1,0 +1,81 @@
+"""`kwsd` in the foreground: source → spotter → print, one input after the other."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kwsd.acoustic.model import Model
+from kwsd.audio.opening import open_source
+from kwsd.audio.source import Source
+from kwsd.cli.printer import Report, make_report
+from kwsd.cli.progress import progress_of
+from kwsd.config import FlagError, LoadedSettings, Settings
+from kwsd.events import Detection
+from kwsd.search.keyword import Keyword
+from kwsd.search.keyword_file import read_keyword_file
+from kwsd.spotter import Spotter
+from kwsd.timebase import seconds
+
+logger = logging.getLogger(__name__)
+
+NO_KEYWORDS = "there is nothing to listen for: give --keywords FILE, a text file with one phrase per line"
+
+
+def spot(loaded: LoadedSettings) -> int:
+    """Hear every input of the settings; the exit code.
+
+    Raises:
+        KwsdError: a setting, the model, the keywords or an input are not usable.
+    """
+    settings = loaded.settings
+    if settings.keywords is None:
+        raise FlagError(NO_KEYWORDS)
+    model = Model.load(settings.model)
+    keywords = load_keywords(settings.keywords.expanduser(), model)
+    for name in settings.input:
+        source = open_source(name, device(loaded), settings.channel)
+        try:
+            _hear(source, Spotter(model, keywords, settings.search.to_search_settings()), settings)
+        finally:
+            source.close()
+    return 0
+
+
+def load_keywords(path: Path, model: Model) -> Sequence[Keyword]:
+    """The usable keywords of a file; what is wrong with the others goes to stderr as `file:line: what and why`."""
+    found = read_keyword_file(path, model.tokenizer)
+    for problem in found.problems:
+        logger.warning("%s", problem)
+    logger.debug("%d keywords from %s, %s", len(found.keywords), path, model.directory)
+    return found.keywords
+
+
+def device(loaded: LoadedSettings) -> str | int | None:
+    """The microphone to open: a number means something on the command line only, since numbers change."""
+    from kwsd.audio.portaudio import device_from_command_line  # noqa: PLC0415 - files and pipes do without
+
+    wanted = loaded.settings.device
+    if wanted is not None and loaded.origins.get("device") == "--device":
+        return device_from_command_line(wanted)
+    return wanted
+
+
+def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
+    several = source.name if len(settings.input) > 1 else None
+    began_s = time.monotonic()
+    with progress_of(source) as progress:
+        report = make_report(as_json=settings.json_lines, source=several, write=progress.write)
+        for block in source:
+            if block.lost_samples:
+                spotter.skip(block.lost_samples)
+            _report_all(spotter.accept(block.samples), report)
+            progress.advance(block.samples.size)
+        _report_all(spotter.finish(), report)
+    heard_s = seconds(spotter.position_samples)
+    logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
+
+
+def _report_all(detections: Sequence[Detection], report: Report) -> None:
+    for detection in detections:
+        report(detection)
