@@ -13,6 +13,8 @@ class Keyword:
     """Stable name of the event; empty means the phrase itself."""
     spellings: tuple[str, ...] = ()
     """Further written forms of the same keyword; one that starts with `▁` is taken as ready-made pieces."""
+    written_forms: bool = True
+    """Whether to add texts of the same sound (MR for MISTER). Without, only `spellings` count, or the phrase alone."""
     boost: float | None = None
     """Log-probability lent per token while the phrase is being matched."""
     threshold: float | None = None

@@ -1,61 +1,109 @@
-"""Keyword files: text in either public dialect, or TOML, to keywords and the problems of the lines that are not.
+"""Keyword files to keywords, and to the problems of whatever in them is none. The format: `keywords/README.md`."""
 
-The format is described in `keywords/README.md`.
-"""
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import KeywordFileError
 from kwsd.search.keyword import Keyword
-from kwsd.search.keyword_line import keyword_of_line
+from kwsd.search.keyword_entry import Entry
+from kwsd.search.keyword_line import read_lines
+from kwsd.search.spelling import first_sequence
 from kwsd.search.tokens import PhraseTokenizer
+
+_BOM = b"\xef\xbb\xbf"
+_BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why one line was not taken. `str()` of it is `file:line: what and why`."""
+    """Why something was not taken. `str()` is `file:line: what and why`, or `file: keyword 3: …` for a TOML table."""
 
     path: Path
-    line: int
+    line: int | None
+    """None in TOML, whose reader does not tell; the text then names the table."""
     text: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.text}"
+        return f"{self.path}: {self.text}" if self.line is None else f"{self.path}:{self.line}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class KeywordList:
-    """What a keyword file holds: the good ones run, the problems are for the user to read."""
+    """What a keyword file holds: the keywords run, the problems are for people to read."""
 
     keywords: tuple[Keyword, ...]
     problems: tuple[Problem, ...] = ()
 
 
 def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
-    """Read a text keyword file.
+    """Read a keyword file: TOML where the name ends in `.toml`, else text in either dialect.
+
+    A keyword that repeats an earlier one is a problem, and the earlier one stays.
 
     Raises:
         KeywordFileError: the file cannot be read or has no usable keyword; the message holds every problem.
     """
+    entries = _entries(path, _read(path))
     keywords: list[Keyword] = []
     problems: list[Problem] = []
-    for number, line in enumerate(read_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            keyword = keyword_of_line(line)
-            if keyword is not None:
-                tokenizer.encode(keyword.spellings[0] if keyword.spellings else keyword.phrase)
-                keywords.append(keyword)
-        except ValueError as error:
-            problems.append(Problem(path, number, str(error)))
+    taken: dict[tuple[int, ...], str] = {}
+    for entry in entries:
+        problems.extend(_problem(path, entry, fault) for fault in entry.faults)
+        if entry.keyword is None:
+            continue
+        refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
+        if refusal:
+            problems.append(_problem(path, entry, refusal))
+        else:
+            keywords.append(entry.keyword)
+            problems.extend(_problem(path, entry, fault) for fault in _unwritable(entry.keyword, tokenizer))
     if not keywords:
-        raise KeywordFileError("\n".join([f"{path}: has no usable keyword", *map(str, problems)]))
+        raise KeywordFileError(
+            "\n".join([f"{path}: has no usable keyword; write one phrase per line", *map(str, problems)])
+        )
     return KeywordList(tuple(keywords), tuple(problems))
 
 
-def read_bytes(path: Path) -> bytes:
-    """All bytes of a keyword file; KeywordFileError names what cannot be read."""
+def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if content.startswith(_BOMS_OF_UTF16):
+        raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
+    return content.removeprefix(_BOM)
+
+
+def _entries(path: Path, content: bytes) -> Iterable[Entry]:
+    if path.suffix.lower() != ".toml":
+        return read_lines(content)
+    from kwsd.search.keyword_toml import read_tables  # noqa: PLC0415 - pydantic takes 60 ms that text files need not
+
+    try:
+        return read_tables(content)
+    except ValueError as error:
+        raise KeywordFileError(f"{path}: {error}") from error
+
+
+def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], tokenizer: PhraseTokenizer) -> str:
+    """Why the keyword cannot be used, or nothing; then its tokens are `taken`."""
+    try:
+        tokens = first_sequence(keyword, tokenizer).tokens
+    except ValueError as error:
+        return str(error)
+    earlier = taken.setdefault(tokens, place)
+    return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'
+
+
+def _unwritable(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
+    """What is wrong with single spellings of a keyword that has others."""
+    for spelling in keyword.spellings:
+        try:
+            first_sequence(Keyword(spelling, written_forms=keyword.written_forms), tokenizer)
+        except ValueError as error:
+            yield f"spelling {error}"
+
+
+def _problem(path: Path, entry: Entry, fault: str) -> Problem:
+    return Problem(path, entry.line, fault if entry.table is None else f"{entry.place}: {fault}")

@@ -1,16 +1,28 @@
-"""One line of a text keyword file: a phrase or ready-made pieces, with `:boost #threshold @display name`."""
+"""Text keyword files, line by line: a phrase or ready-made pieces, with `:boost #threshold @display name`."""
 
 import re
 from collections.abc import Iterator
 
 from kwsd.search.keyword import Keyword
+from kwsd.search.keyword_entry import Entry, check_text
 from kwsd.search.ranges import BOOST, THRESHOLD, Range
+from kwsd.search.tokens import PIECE_START
 
-PIECE_START = "▁"
-LONGEST_LINE = 500
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshold, `# lights` does not
 _MARKS = {":": "boost", "#": "threshold", "@": "name"}
+
+
+def read_lines(content: bytes) -> Iterator[Entry]:
+    """An entry for every line that is neither blank nor a comment."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            keyword = keyword_of_line(line)
+        except ValueError as error:
+            yield Entry(number, faults=(str(error),))
+        else:
+            if keyword is not None:
+                yield Entry(number, keyword=keyword)
 
 
 def keyword_of_line(line: bytes) -> Keyword | None:
@@ -22,7 +34,7 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     text = _decoded(line).strip()
     if not text or _COMMENT.match(text):
         return None
-    _check_characters(text)
+    check_text(text)
     phrase, attributes = _split(text.split())
     if not phrase:
         raise ValueError("has attributes but no phrase")
@@ -34,14 +46,6 @@ def _decoded(line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
-
-
-def _check_characters(text: str) -> None:
-    if len(text) > LONGEST_LINE:
-        raise ValueError(f"is {len(text)} characters long; the longest line is {LONGEST_LINE}")
-    for column, character in enumerate(text, start=1):
-        if not (character.isprintable() or character.isspace()):
-            raise ValueError(f"character {column} is U+{ord(character):04X}, which cannot be seen; delete it")
 
 
 def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -76,6 +80,7 @@ def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
         phrase=" ".join(_words(phrase)) if pieces else " ".join(phrase),
         name=name or "",
         spellings=pieces,
+        written_forms=not pieces,
         boost=_number(attributes, "boost", ":", BOOST),
         threshold=_number(attributes, "threshold", "#", THRESHOLD),
     )

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+PIECE_START = "▁"
+"""U+2581: a text that starts with it is ready-made pieces, not a phrase."""
+
 
 class PhraseTokenizer(Protocol):
     """Text to token ids of one model, and back. `kwsd.acoustic.tokenizer.Tokenizer` is the one for BPE."""

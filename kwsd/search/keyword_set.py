@@ -1,0 +1,85 @@
+"""Keywords made ready for one model: token sequences, resolved rules, graph. Immutable; swapped in between chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kwsd.errors import ConfigError
+from kwsd.search.graph import ContextGraph, Entry
+from kwsd.search.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+from kwsd.search.spelling import all_token_sequences
+from kwsd.search.tokens import PhraseTokenizer
+from kwsd.timebase import encoder_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one keyword must fulfil, defaults filled in, times in encoder frames."""
+
+    boost: float
+    threshold: float
+    min_score: float
+    trailing_blanks: int
+    max_gap_frames: int
+    min_duration_frames: int
+    refractory_frames: int
+
+    @classmethod
+    def of(cls, keyword: Keyword, settings: SearchSettings) -> Rules:
+        """The keyword's own values where it has them, else the stream's."""
+
+        def pick(name: str) -> float:
+            own = getattr(keyword, name)
+            return float(getattr(settings, name) if own is None else own)
+
+        return cls(
+            boost=pick("boost"),
+            threshold=pick("threshold"),
+            min_score=pick("min_score"),
+            trailing_blanks=int(pick("trailing_blanks")),
+            max_gap_frames=encoder_frames(pick("max_gap_s")),
+            min_duration_frames=encoder_frames(pick("min_duration_s")),
+            refractory_frames=encoder_frames(pick("refractory_s")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordSet:
+    """All that a search needs to know of its keywords."""
+
+    keywords: tuple[Keyword, ...]
+    rules: tuple[Rules, ...]
+    """One per keyword."""
+    graph: ContextGraph
+    word_starts: frozenset[int]
+    """Tokens that begin a new word."""
+
+    @property
+    def max_gap_frames(self) -> int:
+        """The longest gap that any keyword allows."""
+        return max((rules.max_gap_frames for rules in self.rules), default=0)
+
+
+def compile_keywords(
+    keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
+) -> KeywordSet:
+    """Tokenise all enabled keywords and build their graph.
+
+    Raises:
+        ConfigError: a keyword cannot be written in the model's pieces; the message names it.
+    """
+    enabled = tuple(keyword for keyword in keywords if keyword.enabled)
+    rules = tuple(Rules.of(keyword, settings) for keyword in enabled)
+    try:
+        listed = all_token_sequences(enabled, tokenizer)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    entries = [
+        Entry(index, sequence.tokens, rules[index].boost, rules[index].trailing_blanks)
+        for index, sequences in enumerate(listed)
+        for sequence in sequences
+    ]
+    word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
+    return KeywordSet(enabled, rules, ContextGraph(entries), word_starts)

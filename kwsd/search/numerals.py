@@ -1,0 +1,125 @@
+"""Digits to English number words: a vocabulary of letters cannot write `20`."""
+
+import re
+from itertools import chain
+
+_DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+_TEENS = (
+    "TEN",
+    "ELEVEN",
+    "TWELVE",
+    *(f"{stem}TEEN" for stem in ("THIR", "FOUR", "FIF", "SIX", "SEVEN", "EIGH", "NINE")),
+)
+_SMALL = (*_DIGITS, *_TEENS)
+_TENS = ("", "", *(f"{stem}TY" for stem in ("TWEN", "THIR", "FOR", "FIF", "SIX", "SEVEN", "EIGH", "NINE")))
+_GROUPS = ("", "THOUSAND", "MILLION", "BILLION")
+_ORDINAL = {
+    "ONE": "FIRST",
+    "TWO": "SECOND",
+    "THREE": "THIRD",
+    "FIVE": "FIFTH",
+    "EIGHT": "EIGHTH",
+    "NINE": "NINTH",
+    "TWELVE": "TWELFTH",
+}
+_ORDINAL_DIGITS = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)")
+_GROUPED_DIGITS = re.compile(r"(?<=[0-9]),(?=[0-9]{3})")
+_CODES = range(100, 10_000)  # may be a room or a channel, read digit by digit
+_YEARS = (range(1100, 2000), range(2010, 2100))  # said in two halves
+_LONGEST = 3 * len(_GROUPS)  # digits read as one number; longer ones are read digit by digit
+
+
+def readings(word: str) -> tuple[str, ...]:
+    """How a word with digits may be said, likeliest first; none where it has no digits.
+
+    It may be like 1984, 21ST, 3.5, 5:30, 50% or MP3.
+    """
+    word = _GROUPED_DIGITS.sub("", word)
+    if not any("0" <= character <= "9" for character in word):
+        return ()
+    ordinal = _ORDINAL_DIGITS.fullmatch(word)
+    if ordinal and len(ordinal[1]) <= _LONGEST:
+        return (_ordinal(int(ordinal[1])),)
+    if word.isdecimal() and word.isascii():
+        return _readings_of_digits(word)
+    return (" ".join(_read_mixed(word)),)
+
+
+def _readings_of_digits(digits: str) -> tuple[str, ...]:
+    if len(digits) > _LONGEST or (digits[0] == "0" and len(digits) > 1):
+        return _by_digit(digits)
+    number = int(digits)
+    return (*_as_year(number), _cardinal(number), *_with_and(number), *(_by_digit(digits) if number in _CODES else ()))
+
+
+def _by_digit(digits: str) -> tuple[str, ...]:
+    """ONE ZERO ONE, and ONE OH ONE."""
+    words = " ".join(_DIGITS[int(digit)] for digit in digits)
+    return tuple(dict.fromkeys([words, words.replace("ZERO", "OH")]))
+
+
+def _read_mixed(word: str) -> list[str]:
+    """`MP3` → MP THREE, `3.5` → THREE POINT FIVE, `5:30` → FIVE THIRTY, `50%` → FIFTY PERCENT."""
+    words: list[str] = []
+    after_point = False
+    for part in re.findall(r"[0-9]+|%|(?<=[0-9])\.(?=[0-9])|[^0-9%.:]+", word):
+        if part == ".":
+            words.append("POINT")
+        elif part == "%":
+            words.append("PERCENT")
+        elif part.isdecimal() and part.isascii():
+            words.append(" ".join(_SMALL[int(d)] for d in part) if after_point else _readings_of_digits(part)[0])
+        else:
+            words.append(part)
+        after_point = part == "."
+    return words
+
+
+def _cardinal(number: int) -> str:
+    if number == 0:
+        return _SMALL[0]
+    groups: list[list[str]] = []
+    while number:
+        number, group = divmod(number, 1000)
+        groups.append([*_below_thousand(group), _GROUPS[len(groups)]] if group else [])
+    return " ".join(filter(None, chain.from_iterable(reversed(groups))))
+
+
+def _below_thousand(number: int) -> list[str]:
+    hundreds, rest = divmod(number, 100)
+    words = [_SMALL[hundreds], "HUNDRED"] if hundreds else []
+    return words + (_below_hundred(rest) if rest else [])
+
+
+def _below_hundred(number: int) -> list[str]:
+    if number < len(_SMALL):
+        return [_SMALL[number]]
+    tens, ones = divmod(number, 10)
+    return [_TENS[tens], *([_SMALL[ones]] if ones else [])]
+
+
+def _with_and(number: int) -> tuple[str, ...]:
+    """The British reading: ONE HUNDRED AND FIVE."""
+    rest = number % 100
+    return (f"{_cardinal(number - rest)} AND {_cardinal(rest)}",) if rest and number > rest else ()
+
+
+def _as_year(number: int) -> tuple[str, ...]:
+    """1984 → NINETEEN EIGHTY FOUR, 1905 → NINETEEN OH FIVE, 1900 → NINETEEN HUNDRED."""
+    if not any(number in years for years in _YEARS):
+        return ()
+    century, rest = divmod(number, 100)
+    if rest == 0:
+        return (f"{_cardinal(century)} HUNDRED",)
+    return (f"{_cardinal(century)} {'OH ' if rest in range(10) else ''}{_cardinal(rest)}",)
+
+
+def _ordinal(number: int) -> str:
+    *before, last = _cardinal(number).split()
+    if last in _ORDINAL:
+        last = _ORDINAL[last]
+    elif last.endswith("Y"):
+        last = f"{last[:-1]}IETH"
+    else:
+        last = f"{last}TH"
+    return " ".join([*before, last])
