@@ -12,4 +12,31 @@ The public API is what this module exports::
             print(detection.keyword, detection.start, detection.end)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kwsd.acoustic.model import Model
+    from kwsd.events import Detection
+    from kwsd.search.keyword import Keyword
+    from kwsd.search.settings import SearchSettings
+    from kwsd.spotter import Spotter, load_keywords
+
 __version__ = "0.1.0"
+__all__ = ["Detection", "Keyword", "Model", "SearchSettings", "Spotter", "__version__", "load_keywords"]
+
+_HOMES = {
+    "Detection": "kwsd.events",
+    "Keyword": "kwsd.search.keyword",
+    "Model": "kwsd.acoustic.model",
+    "SearchSettings": "kwsd.search.settings",
+    "Spotter": "kwsd.spotter",
+    "load_keywords": "kwsd.spotter",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then (PEP 562): numpy alone takes longer than `kwsd --help` may."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kwsd' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

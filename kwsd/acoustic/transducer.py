@@ -20,12 +20,13 @@ CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have abo
 class Transducer:
     """Immutable but for a cache of decoder outputs, each of which depends on two tokens only."""
 
-    def __init__(self, decoder: Path, joiner: Path) -> None:
-        """Load both graphs.
+    def __init__(self, decoder: Path, joiner: Path, silent_tokens: tuple[int, ...]) -> None:
+        """Load both graphs. `silent_tokens` spell nothing: the blank, and `<unk>` where there is one.
 
         Raises:
             ModelError: a file is missing or is not what its name says.
         """
+        self.silent_tokens = silent_tokens
         self._decoder = make_session(decoder)
         self._joiner = make_session(joiner)
         self._token_input = self._decoder.get_inputs()[0]

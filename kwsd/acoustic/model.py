@@ -1,0 +1,75 @@
+"""A model directory, loaded and proven to run. Immutable; any number of spotters share one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from kwsd.acoustic.directory import find_model_directory
+from kwsd.acoustic.encoder import Encoder
+from kwsd.acoustic.tokenizer import Tokenizer
+from kwsd.acoustic.tokens import BLANK_ID, read_tokens
+from kwsd.acoustic.transducer import Transducer
+from kwsd.errors import ModelError
+
+UNKNOWN = "<unk>"
+
+
+FILE_PATTERNS = {
+    "encoder": ("encoder.int8.fixed.onnx", "encoder*.int8.onnx", "encoder*.onnx"),
+    "decoder": ("decoder.onnx", "decoder*[!8].onnx", "decoder*.onnx"),
+    "joiner": ("joiner.onnx", "joiner*[!8].onnx", "joiner*.onnx"),
+}
+"""File names by part, the best first. Only the encoder gains from int8: it is nine tenths of the work."""
+
+
+class Model:
+    """Encoder, decoder, joiner and tokeniser of one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Load every file and run one chunk of silence through the whole.
+
+        Raises:
+            ModelError: a file is missing, is not what its name says, or the parts do not fit each other.
+        """
+        self.directory = directory
+        self.name = directory.name
+        self.tokens = read_tokens(directory / "tokens.txt")
+        self.tokenizer = Tokenizer.load(directory)
+        self.encoder = Encoder(_find(directory, "encoder"))
+        silent = (BLANK_ID, *(token for token, piece in enumerate(self.tokens) if piece == UNKNOWN))
+        self.transducer = Transducer(_find(directory, "decoder"), _find(directory, "joiner"), silent)
+        self._self_test()
+
+    @classmethod
+    def load(cls, name_or_directory: str | Path) -> Self:
+        """Load a model by the directory it is in, or by the name it was pulled under.
+
+        Raises:
+            ModelError: there is no such model, or it does not run.
+        """
+        return cls(find_model_directory(name_or_directory))
+
+    def _self_test(self) -> None:
+        width = self.encoder.self_test()
+        if self.transducer.vocabulary_size != len(self.tokens):
+            raise ModelError(
+                f"{self.directory}: tokens.txt has {len(self.tokens)} tokens, the joiner "
+                f"{self.transducer.vocabulary_size}: they belong to different models"
+            )
+        try:
+            log_probs = self.transducer.log_probs(np.zeros((1, width), np.float32), [(-1, BLANK_ID)])
+        except Exception as error:  # whatever onnxruntime raises here means the same
+            raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
+        if not np.isfinite(log_probs).all():
+            raise ModelError(f"{self.directory}: the joiner's output is not finite")
+
+
+def _find(directory: Path, part: str) -> Path:
+    for pattern in FILE_PATTERNS[part]:
+        found = sorted(directory.glob(pattern))
+        if found:
+            return found[0]
+    raise ModelError(f"{directory}: no {part}*.onnx; `kwsctl models verify {directory}` lists what is missing")

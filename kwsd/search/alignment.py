@@ -1,0 +1,95 @@
+"""Where in the sound each token of a phrase really is, and how sure the model is of it there.
+
+The search emits tokens early, because a bonus pulls them; the posterior at the emission says how early, not how likely.
+So after the match each token is looked for again inside its own span: the frames that maximise the product of
+acoustic posteriors, in order, near the emissions (`decoding.md` calls it the span maximum).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.search.posteriors import START, Acoustics, FrameHistory
+
+EARLY_FRAMES = 2  # a token's span begins this long before its emission …
+LATE_FRAMES = 4  # … and ends this long after the emission of the next one
+
+_IMPOSSIBLE = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The best frames for the tokens of a phrase."""
+
+    frames: tuple[int, ...]
+    """Encoder frame of each token, strictly increasing."""
+    posteriors: tuple[float, ...]
+    """P(token | frame, the two tokens before it), 0 to 1."""
+
+    @property
+    def score(self) -> float:
+        """Mean posterior."""
+        return sum(self.posteriors) / len(self.posteriors)
+
+    @property
+    def min_score(self) -> float:
+        """Smallest posterior."""
+        return min(self.posteriors)
+
+
+def align(
+    tokens: tuple[int, ...], emissions: tuple[int, ...], history: FrameHistory, acoustics: Acoustics
+) -> Alignment:
+    """Find `tokens` near the frames that the search emitted them on. One call of the joiner."""
+    spans = _spans(emissions, history)
+    frames = np.concatenate([np.arange(*span) for span in spans])
+    so_far = (*START, *tokens)
+    contexts = [(so_far[i], so_far[i + 1]) for i, span in enumerate(spans) for _ in range(*span)]
+    log_probs = acoustics.log_probs(history.take(frames), contexts)
+    rows = np.split(log_probs, np.cumsum([end - start for start, end in spans])[:-1])
+    return _best_path([row[:, token] for row, token in zip(rows, tokens, strict=True)], spans)
+
+
+def _spans(emissions: tuple[int, ...], history: FrameHistory) -> list[tuple[int, int]]:
+    """(first frame, frame after the last) of each token, wide enough to hold one frame each in order."""
+    following = (*emissions[1:], emissions[-1])
+    return [
+        (max(here - EARLY_FRAMES, history.start), min(after + LATE_FRAMES + 1, history.end))
+        for here, after in zip(emissions, following, strict=True)
+    ]
+
+
+def _best_path(scores: list[NDArray[np.float32]], spans: list[tuple[int, int]]) -> Alignment:
+    """Frames t1 < t2 < … that maximise the sum of scores; `scores[i]` covers `spans[i]`. Viterbi."""
+    first, width = spans[0][0], max(end for _, end in spans) - spans[0][0]
+    arrived_by = np.zeros(width + 1)  # best sum of the tokens so far, all of them before frame t
+    whens: list[NDArray[np.intp]] = []  # whens[i][t]: best frame of token i up to and including t
+    for score, (start, end) in zip(scores, spans, strict=True):
+        at = np.full(width, _IMPOSSIBLE)
+        at[start - first : end - first] = arrived_by[start - first : end - first] + score
+        best = np.maximum.accumulate(at)
+        whens.append(np.maximum.accumulate(np.where(at == best, np.arange(width), 0)))
+        arrived_by = np.concatenate([[_IMPOSSIBLE], best])
+    return _trace(whens, scores, spans, first, width)
+
+
+def _trace(
+    whens: list[NDArray[np.intp]],
+    scores: list[NDArray[np.float32]],
+    spans: list[tuple[int, int]],
+    first: int,
+    width: int,
+) -> Alignment:
+    frames: list[int] = []
+    after = width
+    for when in reversed(whens):
+        after = int(when[after - 1])
+        frames.append(first + after)
+    frames.reverse()
+    posteriors = [
+        float(np.exp(score[frame - start])) for score, frame, (start, _) in zip(scores, frames, spans, strict=True)
+    ]
+    return Alignment(tuple(frames), tuple(posteriors))

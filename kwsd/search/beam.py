@@ -1,0 +1,188 @@
+"""Encoder frames → arrivals: hypotheses walk the keyword graph, and one that reaches the end of a keyword says so.
+
+Time-synchronous beam search over a stateless transducer with at most one token per frame, as in icefall's keyword
+search, but: the bonus counts before pruning, not after it; hypotheses that only their past tells apart are merged; the
+one at the root, where every keyword begins, is never pruned; and whether an arrival is a hit is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.search.graph import Entry, Node
+from kwsd.search.keyword_set import KeywordSet
+from kwsd.search.posteriors import START, Acoustics, Context
+from kwsd.search.settings import SearchSettings
+
+BLANK = 0
+SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
+CACHED_BONUSES = 2048  # × vocabulary floats: 4 MB at most
+
+
+class Emission(NamedTuple):
+    """A token and the frame it was emitted on."""
+
+    token: int
+    frame: int
+
+
+class Hypothesis(NamedTuple):
+    """One way to have heard the sound so far."""
+
+    node: Node
+    context: Context
+    log_prob: float
+    """Acoustic, nats, relative to the best of the frame."""
+    emissions: tuple[Emission, ...]
+    """One per token from the root to `node`."""
+    blanks: int
+    """Frames since the last of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A hypothesis stands at the end of an entry, and enough blanks have followed."""
+
+    entry: Entry
+    frames: tuple[int, ...]
+    """Encoder frame of each of the entry's tokens, as the search emitted them."""
+    margin: float
+    """Acoustic log-probability of this hypothesis less that of the best one: 0 or below."""
+
+
+class BeamSearch:
+    """The hypotheses of one stream."""
+
+    def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics, settings: SearchSettings) -> None:
+        """Search the graph of `keyword_set`; one set, one search."""
+        self._graph = keyword_set.graph
+        self._max_gap_frames = keyword_set.max_gap_frames
+        self._acoustics = acoustics
+        self._beam = settings.beam
+        self._beam_delta = settings.beam_delta
+        self._bonuses: dict[Node, NDArray[np.float32]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Start from the root."""
+        self._hypotheses = [Hypothesis(self._graph.root, START, 0.0, (), 0)]
+
+    def step(self, frames: NDArray[np.float32], first_frame: int) -> list[Arrival]:
+        """Consecutive encoder frames (n, C), the first of which has number `first_frame` → arrivals in order."""
+        at_root = self._acoustics.log_probs(frames, [START] * len(frames))
+        quiet = self._quiet(at_root)
+        arrivals: list[Arrival] = []
+        for offset, frame in enumerate(frames):
+            if quiet[offset] and len(self._hypotheses) == 1:
+                continue  # only the root lives, and only a blank can follow: nothing changes
+            arrivals += self._step_frame(frame, at_root[offset], first_frame + offset)
+        return arrivals
+
+    def lives_on(self, frame: int, tokens: tuple[int, ...]) -> bool:
+        """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
+        return any(_may_outgrow(h, frame, tokens) for h in self._hypotheses)
+
+    def _quiet(self, at_root: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """For each row (n, vocabulary): whether at the root every token but the blank falls outside the beam."""
+        ranks = at_root + self._bonus(self._graph.root)
+        blank = ranks[:, BLANK].copy()
+        ranks[:, BLANK] = -np.inf
+        return ranks.max(axis=1) < blank - self._beam_delta
+
+    def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Arrival]:
+        oldest = number - self._max_gap_frames
+        live = [h for h in self._hypotheses if not h.emissions or h.emissions[-1].frame >= oldest]
+        log_probs = self._log_probs(live, frame, at_root)
+        successors = _merge(
+            self._successor(live[row], token, float(log_probs[row, token]), number)
+            for row, token in self._best(live, log_probs)
+        )
+        best = max(h.log_prob for h in successors)
+        self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in successors]
+        return [arrival for h in self._hypotheses if h.node.entries for arrival in _arrivals(h)]
+
+    def _log_probs(
+        self, live: list[Hypothesis], frame: NDArray[np.float32], at_root: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """(hypotheses, vocabulary); the row of the root is known already."""
+        contexts = [h.context for h in live if h.context != START]
+        rows = np.empty((len(live), len(at_root)), np.float32)
+        others = [h.context != START for h in live]
+        if contexts:
+            rows[others] = self._acoustics.log_probs(np.broadcast_to(frame, (len(contexts), len(frame))), contexts)
+        rows[np.logical_not(others)] = at_root
+        return rows
+
+    def _best(self, live: list[Hypothesis], log_probs: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+        """(row, token) of the successors to keep, best first; ties by row, then token. The root always survives."""
+        ranks = log_probs + np.array([self._bonus(h.node) for h in live])
+        ranks += np.array([[h.log_prob] for h in live], np.float32)
+        flat = ranks.ravel()
+        near = np.flatnonzero(flat >= flat.max() - self._beam_delta)
+        kept = near[np.argsort(-flat[near], kind="stable")][: self._beam].tolist()
+        root = next(row for row, h in enumerate(live) if not h.emissions) * ranks.shape[1] + BLANK
+        yield from (divmod(index, ranks.shape[1]) for index in dict.fromkeys([*kept, root]))
+
+    def _bonus(self, node: Node) -> NDArray[np.float32]:
+        """What is lent to a hypothesis at `node` once it has taken each token (vocabulary,)."""
+        known = self._bonuses.get(node)
+        if known is None:
+            if len(self._bonuses) >= CACHED_BONUSES:
+                self._bonuses.clear()
+            known = self._bonuses[node] = self._new_bonus(node)
+        return known
+
+    def _new_bonus(self, node: Node) -> NDArray[np.float32]:
+        size = self._acoustics.vocabulary_size
+        bonus = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
+        for token, child in node.children.items():
+            bonus[token] = child.lent
+        bonus[list(self._acoustics.silent_tokens)] = node.lent
+        return bonus
+
+    def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
+        total = h.log_prob + log_prob
+        if token in self._acoustics.silent_tokens:
+            return h._replace(log_prob=total, blanks=h.blanks + 1)
+        node = self._graph.step(h.node, token)
+        if node is self._graph.root:
+            return Hypothesis(node, START, total, (), 0)
+        emissions = (*h.emissions, Emission(token, number))[-node.level :]
+        return Hypothesis(node, (h.context[1], token), total, emissions, 0)
+
+
+def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Those with the same future become one: probabilities add, the better one's times stay."""
+    merged: dict[tuple[Node, Context], Hypothesis] = {}
+    for h in hypotheses:
+        known = merged.get((h.node, h.context))
+        if known is None:
+            merged[h.node, h.context] = h
+        else:
+            better = known if known.log_prob >= h.log_prob else h
+            merged[h.node, h.context] = better._replace(log_prob=float(np.logaddexp(known.log_prob, h.log_prob)))
+    return list(merged.values())
+
+
+def _arrivals(h: Hypothesis) -> Iterator[Arrival]:
+    """Every entry that ends where `h` stands, if enough blanks have followed."""
+    for entry in h.node.entries:
+        if h.blanks >= entry.trailing_blanks:
+            frames = tuple(emission.frame for emission in h.emissions[-len(entry.tokens) :])
+            yield Arrival(entry, frames, h.log_prob)
+
+
+def _may_outgrow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
+    """Whether `h` contains `tokens` and either has gone on from there or still can."""
+    spelt = tuple(emission.token for emission in h.emissions)
+    return any(
+        spelt[end - len(tokens) : end] == tokens
+        and abs(h.emissions[end - 1].frame - frame) <= SAME_EMISSION_FRAMES
+        and (end < len(spelt) or bool(h.node.children))
+        for end in range(len(tokens), len(spelt) + 1)
+    )

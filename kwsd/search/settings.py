@@ -1,0 +1,27 @@
+"""Stream-wide defaults of the search. Those that a keyword may override have the same name in `Keyword`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """How hard to search and what to believe. Defaults come from the curves in bench/RESULTS.md."""
+
+    boost: float = 1.0
+    """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
+    threshold: float = 0.3
+    """Smallest mean token posterior that fires."""
+    min_score: float = 0.02
+    """Smallest posterior that any single token may have."""
+    trailing_blanks: int = 2
+    """Blank frames (40 ms each) that must follow the last token, unless the next word starts before."""
+    max_gap_s: float = 0.8
+    """Longest time between neighbouring tokens: syllables 8 s apart make no keyword (sherpa-onnx#1417)."""
+    min_duration_s: float = 0.0
+    """Shortest time from first to last token."""
+    refractory_s: float = 0.5
+    """Audio time after a hit in which the same keyword stays quiet."""
+    beam: int = 8
+    """Hypotheses kept per frame."""
+    beam_delta: float = 10.0
+    """Hypotheses further than this (nats) behind the best are dropped: in silence only one stays."""
