@@ -1,9 +1,19 @@
 """PortAudio's devices: listed, found by name, listed afresh. The only importer of sounddevice."""
 
+import atexit
+import logging
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 from kwsd.errors import AudioError
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 1.0  # a device that works closes in a tenth of that
+
+_hanging: list[threading.Thread] = []
+"""Closings that have not ended: their sound system hangs, and so would every further call into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +46,30 @@ def portaudio() -> Any:
 
 
 def restart_portaudio() -> None:
-    """List the devices afresh, so that one plugged in since is found. Close every stream first: none survives this."""
+    """List the devices afresh, so that one plugged in since is found. Close every stream first: none survives this.
+
+    Raises AudioError when PortAudio does not start, or while an earlier `close_stream` still hangs.
+    """
+    if any(thread.is_alive() for thread in _hanging):
+        raise AudioError("the sound system hangs; if it does not come back, restart it (or kwsd)")
     library = portaudio()
     try:
-        library._terminate()  # noqa: SLF001 - the only way: PortAudio has no other means to refresh its list
+        while library._initialized:  # noqa: SLF001 - zero if the last restart failed half-way
+            library._terminate()  # noqa: SLF001 - the only way: PortAudio has no other means to refresh its list
         library._initialize()  # noqa: SLF001 - likewise
     except library.PortAudioError as error:
         raise AudioError(f"PortAudio does not start again: {error}") from error
+
+
+def close_stream(stream: Any) -> None:
+    """Close a stream. When its sound system hangs that may last for ever: after a second it is left to a thread."""
+    thread = threading.Thread(target=stream.close, name="close microphone", daemon=True)
+    thread.start()
+    thread.join(CLOSE_S)
+    if thread.is_alive():
+        logger.warning("the sound system does not close the microphone; it hangs")
+        _hanging.append(thread)
+        atexit.unregister(portaudio()._exit_handler)  # noqa: SLF001 - it would hang as well, and kwsd never end
 
 
 def list_devices() -> list[InputDevice]:

@@ -1,0 +1,38 @@
+"""Level and sanitising: what `kwsctl check` says of a microphone, and what the encoder is spared."""
+
+import numpy as np
+import pytest
+
+from kwsd.audio.level import FLOOR_DBFS, Level, measure_level
+from kwsd.audio.sanitise import sanitise
+
+SINE = np.sin(np.arange(16_000) * 2 * np.pi * 440 / 16_000).astype(np.float32)
+
+
+def test_a_full_scale_sine() -> None:
+    level = measure_level(SINE)
+    assert level.rms_dbfs == pytest.approx(-3.01, abs=0.01)
+    assert level.peak_dbfs == pytest.approx(0, abs=0.01)
+
+
+def test_a_tenth_is_20_db_less_and_a_dc_offset_does_not_count() -> None:
+    assert measure_level(0.1 * SINE + 0.5).rms_dbfs == pytest.approx(-23.01, abs=0.01)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(100, np.float32), np.zeros(0, np.float32)])
+def test_silence_has_a_finite_level(samples: np.ndarray) -> None:
+    assert measure_level(samples) == Level(FLOOR_DBFS, FLOOR_DBFS, 0.0)
+
+
+def test_clipping_is_the_share_at_full_scale() -> None:
+    overdriven = np.clip(2 * SINE, -1, 1)
+    assert measure_level(0.5 * SINE).clipped_share == 0
+    assert measure_level(overdriven).clipped_share == pytest.approx(2 / 3, abs=0.01)  # |sin| ≥ 0.5: 120° of 180°
+
+
+def test_sanitise_makes_samples_finite_and_within_full_scale() -> None:
+    samples = np.array([0.5, np.nan, np.inf, -np.inf, 3.0, -1e30], np.float32)
+    finite, bad = sanitise(samples)
+    assert finite.tolist() == [0.5, 0, 0, 0, 1, -1]
+    assert bad == 3
+    assert np.isnan(samples[1]), "the caller's samples are not touched"
