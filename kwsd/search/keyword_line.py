@@ -66,6 +66,8 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _add(attributes: dict[str, str], kind: str, word: str) -> None:
+    if word == "#":
+        raise ValueError('"#" begins a threshold like #0.35 here; a comment needs a line of its own')
     if kind in attributes:
         raise ValueError(f'"{word}" is a second {kind}; a line has one')
     attributes[kind] = word[1:]

@@ -50,7 +50,7 @@ class _Relation:
 _DUPLICATE = _Relation("duplicate", "may be written like", "they sound alike")
 _PREFIX = _Relation("prefix", "begins", "it is reported a little later, once the longer one is ruled out")
 _PREFIX_OF_WORD = _Relation("prefix", "begins", "only the end of the word tells them apart")
-_INNER = _Relation("inner", "is inside", "both may be reported")
+_INNER = _Relation("inner", "is inside", "where both are said, the longer one is reported")
 _INNER_OF_WORD = _Relation("inner", "is inside", "only the end of the word tells them apart")
 
 
