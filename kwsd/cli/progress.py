@@ -1,4 +1,4 @@
-"""A progress bar for long files, on stderr, when a person is there to see it. The only importer of rich."""
+"""Progress bars for long files and downloads, on stderr, when a person is there to see. The only importer of rich."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -58,6 +58,27 @@ def _bar(name: str, duration_s: float) -> Iterator[Progress]:
                 write_line(line)
 
         yield Progress(advance, write)
+
+
+@contextmanager
+def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A function to call with (bytes there, bytes in all when known)."""
+    if not _stderr_is_terminal():
+        yield lambda _done, _total: None
+        return
+    from rich import progress as rich_progress  # noqa: PLC0415 - 100 ms that only downloads need pay
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.DownloadColumn(),
+        rich_progress.TransferSpeedColumn(),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _stderr_is_terminal() -> bool:

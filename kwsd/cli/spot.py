@@ -19,6 +19,7 @@ from kwsd.timebase import seconds
 
 logger = logging.getLogger(__name__)
 
+MOST_PROBLEMS = 50  # more would only scroll away
 NO_KEYWORDS = "there is nothing to listen for: give --keywords FILE, a text file with one phrase per line"
 
 
@@ -45,8 +46,10 @@ def spot(loaded: LoadedSettings) -> int:
 def load_keywords(path: Path, model: Model) -> Sequence[Keyword]:
     """The usable keywords of a file; what is wrong with the others goes to stderr as `file:line: what and why`."""
     found = read_keyword_file(path, model.tokenizer)
-    for problem in found.problems:
+    for problem in found.problems[:MOST_PROBLEMS]:
         logger.warning("%s", problem)
+    if len(found.problems) > MOST_PROBLEMS:
+        logger.warning("%s: %d more lines cannot be used", path, len(found.problems) - MOST_PROBLEMS)
     logger.debug("%d keywords from %s, %s", len(found.keywords), path, model.directory)
     return found.keywords
 
@@ -68,7 +71,7 @@ def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
         report = make_report(as_json=settings.json_lines, source=several, write=progress.write)
         for block in source:
             if block.lost_samples:
-                spotter.skip(block.lost_samples)
+                _report_all(spotter.skip(block.lost_samples), report)
             _report_all(spotter.accept(block.samples), report)
             progress.advance(block.samples.size)
         _report_all(spotter.finish(), report)

@@ -1,0 +1,110 @@
+"""`kwsctl models`: list, pull, verify, repair."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+from kwsd.acoustic.directory import find_model_directory, model_homes
+from kwsd.acoustic.registry import PACKAGED, RegistryEntry, find_entry, read_registry
+from kwsd.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Declare `models` and what it can do."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("models", help="list, fetch, verify and repair models")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="models that can be fetched, and those installed")
+    listing.set_defaults(action=_list)
+    pull = actions.add_parser("pull", help="fetch a model; an interrupted download is continued")
+    pull.add_argument("name", metavar="NAME")
+    pull.add_argument("--to", type=Path, metavar="DIR", help="where models are kept (default: the user's cache)")
+    pull.set_defaults(action=_pull)
+    verify = actions.add_parser("verify", help="compare a model's checksums and run a chunk of silence through it")
+    verify.add_argument("model", metavar="NAME|DIR")
+    verify.set_defaults(action=_verify)
+    repair = actions.add_parser("repair", help="mend an upstream -mobile export, which does not run as it is")
+    repair.add_argument("directory", type=Path, metavar="DIR")
+    repair.add_argument("out", type=Path, metavar="OUT", help="a new directory, for the mended copy")
+    repair.set_defaults(action=_repair)
+    for action in (listing, pull, verify):
+        action.add_argument("--registry", type=Path, default=PACKAGED, metavar="FILE", help="another registry.toml")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; the exit code."""
+    arguments.action(arguments)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    registry = read_registry(arguments.registry)
+    for entry in registry:
+        print(f"{entry.name}: {entry.about}, {_megabytes(entry.size)}")
+        for line in (f"licence: {entry.licence}", entry.note and f"note: {entry.note}", _whereabouts(entry.name)):
+            if line:
+                print(f"    {line}")
+    known = {entry.name.casefold() for entry in registry}
+    for home in model_homes():
+        for directory in sorted(home.iterdir()) if home.is_dir() else ():
+            if directory.is_dir() and directory.name.casefold() not in known and not directory.name.startswith("."):
+                print(f"{directory.name}: installed in {directory}")
+
+
+def _whereabouts(name: str) -> str:
+    try:
+        return f"installed in {find_model_directory(name)}"
+    except ModelError:
+        return f"not installed: kwsctl models pull {name}"
+
+
+def _pull(arguments: argparse.Namespace) -> None:
+    from kwsd.acoustic.install import pull  # noqa: PLC0415 - `kwsctl --help` needs no network
+    from kwsd.cli.progress import download_progress  # noqa: PLC0415 - likewise
+
+    entry = find_entry(arguments.name, read_registry(arguments.registry))
+    home = arguments.to or model_homes()[0]
+    logger.info("fetching %s, %s: %s", entry.name, _megabytes(entry.size), entry.url)
+    logger.info("licence: %s", entry.licence)
+    if entry.note:
+        logger.warning("%s", entry.note)
+    with download_progress(entry.name) as advance:
+        directory = pull(entry, home, advance)
+    if entry.sha256 is None:
+        logger.warning("nobody has published a checksum of this model: the files as fetched were recorded and trusted")
+    print(directory)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from kwsd.acoustic.install import verify  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
+
+    directory = find_model_directory(arguments.model)
+    problems = verify(directory, _entry_of(directory, read_registry(arguments.registry)))
+    if problems:
+        raise ModelError("\n".join([*problems, "fetch the model again: kwsctl models pull NAME"]))
+    model = Model(directory)
+    print(f"{directory}: well, {len(model.tokens)} tokens")
+
+
+def _entry_of(directory: Path, registry: tuple[RegistryEntry, ...]) -> RegistryEntry | None:
+    """The registry's entry of a directory that `pull` has made; others are none of the registry's business."""
+    return next((entry for entry in registry if entry.name == directory.resolve().name), None)
+
+
+def _repair(arguments: argparse.Namespace) -> None:
+    from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.repair import repair_directory  # noqa: PLC0415 - likewise
+
+    for path in repair_directory(find_model_directory(arguments.directory), arguments.out):
+        print(f"{path}: repaired")
+    Model(arguments.out)
+
+
+def _megabytes(size: int | None) -> str:
+    return "size unknown" if size is None else f"{size / MEGABYTE:.1f} MB"
