@@ -28,7 +28,8 @@ IMPORTERS = {
     "sentencepiece": "kwsd/acoustic/tokenizer.py",
     "ahocorasick": "kwsd/search/overlaps.py",
     "watchfiles": "kwsd/serve/",
-    "rich": "kwsd/cli/",
+    "rich": "kwsd/cli/progress.py",
+    "onnx": "kwsd/acoustic/repair.py",
     "tomllib": "kwsd/",
 }
 
