@@ -53,8 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--device", metavar="NAME", help="microphone: words of its name, or its number")
     where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
     where.add_argument("--list-devices", action="store_true", help="name the microphones and exit")
+    _add_service(parser.add_argument_group("as a service (docs/daemon.md)"))
     _add_general(parser.add_argument_group("general"))
     return parser
+
+
+def _add_service(service: Any) -> None:
+    service.add_argument("--socket", metavar="PATH", help="where subscribers connect; see kwsctl listen")
+    service.add_argument("--exec", metavar="COMMAND", help="run for every detection, with $KWSD_KEYWORD and so on")
+    service.add_argument("--clips", action="store_true", help="keep the last 10 s of sound for kwsctl clip")
+    service.add_argument("--save-detections", metavar="DIR", help="save the sound of every detection as a WAV file")
 
 
 def _add_general(general: Any) -> None:
@@ -77,9 +85,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(to_toml(loaded), end="")
         return 0
-    from kwsd.cli.spot import spot  # noqa: PLC0415 - numpy and onnxruntime
+    from kwsd.cli.service import is_service, serve  # noqa: PLC0415 - numpy and onnxruntime
+    from kwsd.cli.spot import spot  # noqa: PLC0415 - likewise
 
-    return spot(loaded)
+    return serve(loaded) if is_service(loaded.settings) else spot(loaded)
 
 
 def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
@@ -94,6 +103,10 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "verbose": arguments.verbose or None,
         "search.threshold": arguments.threshold,
         "search.boost": arguments.boost,
+        "daemon.socket": arguments.socket,
+        "daemon.exec": arguments.exec,
+        "daemon.clips": arguments.clips or None,
+        "daemon.save_detections": arguments.save_detections,
     }
 
 

@@ -1,26 +1,23 @@
 """`kwsd` as a service: a microphone, or anything with a socket, is heard by the daemon."""
 
-import os
-import signal
-import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
-from queue import Full, Queue
-from threading import Thread
+from pathlib import Path
 
 from kwsd.acoustic.model import Model
 from kwsd.audio.opening import MICROPHONE, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.printer import make_report, write_line
-from kwsd.cli.spot import device, load_keywords
+from kwsd.cli.printing import PrintingThread
+from kwsd.cli.spot import NO_KEYWORDS, device, load_keywords
 from kwsd.config import FlagError, LoadedSettings, Settings
 from kwsd.daemon import Door, Plan, run_daemon
-from kwsd.events import Detection
 from kwsd.search.keyword_file import read_keyword_file
-from kwsd.serve.records import DetectionEvent, Event
+from kwsd.serve.records import Event
 from kwsd.spotter import Spotter
 
-PRINTED_LATE = 1024  # detections that a slow reader of standard output may be behind
+PRINTS_S = 0.1  # at the end, for what is not printed yet
 
 
 def is_service(settings: Settings) -> bool:
@@ -37,20 +34,18 @@ def serve(loaded: LoadedSettings) -> int:
     settings = loaded.settings
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
-    door = Door.open(settings.daemon)
-    try:
-        run_daemon(make_plan(loaded), door)
-    finally:
-        door.close()
+    if settings.keywords is None:
+        raise FlagError(NO_KEYWORDS)
+    with closing(Door.open(settings.daemon)) as door:
+        printing = PrintingThread(make_report(as_json=settings.json_lines, source=None, write=write_line))
+        run_daemon(_plan(loaded, settings.keywords.expanduser(), printing), door)
+        printing.close(PRINTS_S)
     return 0
 
 
-def make_plan(loaded: LoadedSettings) -> Plan:
+def _plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
     """Load everything that the settings name. Raises ConfigError."""
     settings = loaded.settings
-    if settings.keywords is None:
-        raise FlagError("there is nothing to listen for: give --keywords FILE")
-    keyword_file = settings.keywords.expanduser()
     model = Model.load(settings.model)
     keywords = load_keywords(keyword_file, model)
     name = settings.input[0]
@@ -64,7 +59,7 @@ def make_plan(loaded: LoadedSettings) -> Plan:
         open_source=_opener(loaded),
         microphone=str(settings.device or "default") if name == MICROPHONE else name,
         reopens=name == MICROPHONE,
-        on_event=_printer(settings),
+        on_event=on_event,
     )
 
 
@@ -85,34 +80,3 @@ def _opener(loaded: LoadedSettings) -> Callable[[], Source]:
         return open_source(name, device(loaded), channel)
 
     return open_microphone
-
-
-def _printer(settings: Settings) -> Callable[[Event], None]:
-    """Prints detections on a thread of its own: whoever reads standard output may be slow, or stop."""
-    lines: Queue[Detection] = Queue(PRINTED_LATE)
-    report = make_report(as_json=settings.json_lines, source=None, write=write_line)
-    Thread(target=_print, args=(lines, report), name="print", daemon=True).start()
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, DetectionEvent):
-            _put(lines, Detection(**event.model_dump(exclude={"id", "time"})))
-
-    return on_event
-
-
-def _put(lines: Queue[Detection], detection: Detection) -> None:
-    try:
-        lines.put_nowait(detection)
-    except Full:
-        lines.get_nowait()
-        lines.put_nowait(detection)
-
-
-def _print(lines: Queue[Detection], report: Callable[[Detection], None]) -> None:
-    while True:
-        try:
-            report(lines.get())
-        except OSError:  # the reader is gone, or the terminal closed: nobody wants us any more
-            sys.stdout = None
-            os.kill(os.getpid(), signal.SIGTERM)
-            return

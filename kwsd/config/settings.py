@@ -6,18 +6,14 @@ A field's name is its TOML key. Sections are nested models; `[search] threshold`
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from kwsd.acoustic.directory import DEFAULT_MODEL
+from kwsd.config.section import Section
+from kwsd.config.service import Service
 from kwsd.search.settings import SearchSettings
 
 DEFAULTS = SearchSettings()
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 def _several(value: Any) -> Any:
@@ -66,3 +62,4 @@ class Settings(Section):
     verbose: bool = False
     """Log more, and show tracebacks."""
     search: Search = Search()
+    daemon: Service = Service()

@@ -15,6 +15,8 @@ class Ring:
     def __init__(self, duration_s: float) -> None:
         self._pcm: NDArray[np.int16] = np.zeros(samples(duration_s), np.int16)
         self._lock = threading.Lock()
+        self.length = len(self._pcm)
+        """Samples it can hold."""
         self.end = 0
         """Sample of the stream that comes next."""
 
@@ -35,11 +37,11 @@ class Ring:
         with self._lock:
             self._write(np.zeros(min(lost_samples, len(self._pcm)), np.int16), lost_samples)
 
-    def cut(self, start: int, end: int) -> NDArray[np.int16]:
-        """Samples `start` to `end` of the stream, less what is no longer or not yet there."""
+    def cut(self, start: int, end: int) -> tuple[int, NDArray[np.int16]]:
+        """Samples `start` to `end` of the stream, less what is no longer or not yet there, and where that begins."""
         with self._lock:
             first, last = max(start, self.start), min(end, self.end)
-            return self._pcm[np.arange(first, max(first, last)) % len(self._pcm)]
+            return first, self._pcm[np.arange(first, max(first, last)) % len(self._pcm)]
 
     def _write(self, pcm: NDArray[np.int16], advance: int | None = None) -> None:
         self.end += len(pcm) if advance is None else advance

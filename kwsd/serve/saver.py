@@ -2,13 +2,11 @@
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Full, Queue
+from threading import Thread
 
 from kwsd.errors import ConfigError
-from kwsd.serve.ring import Ring
-from kwsd.serve.wav import wav_bytes
-from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
 
@@ -28,29 +26,35 @@ class Saver:
         self._directory = directory
         self._limit_bytes = limit_mb * 1e6
         self._limit_s = limit_days * 86_400
-        self._thread = ThreadPoolExecutor(1, "save-clips")
-        self._waiting = 0
         self._ailing = False
+        self._clips: Queue[tuple[str, bytes] | None] = Queue(_MOST_WAITING)
+        self._thread = Thread(target=self._run, name="save-clips", daemon=True)
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"save_detections: {directory}: {error.strerror}; give another directory") from None
 
-    def save(self, ring: Ring, name: str, start_s: float, end_s: float) -> None:
-        """Write the stretch of sound as `name`.wav, some time soon."""
-        if self._waiting >= _MOST_WAITING:
+    def save(self, name: str, wav: bytes) -> None:
+        """Write a file of that name, some time soon."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        try:
+            self._clips.put_nowait((name, wav))
+        except Full:
             self._fail("the disk is too slow")
-            return
-        wav = wav_bytes(ring.cut(samples(start_s), samples(end_s)))
-        self._waiting += 1
-        self._thread.submit(self._write, f"{name}.wav", wav)
 
-    def close(self, wait: bool = True) -> None:
-        """Take no more; wait for those under way if wanted."""
-        self._thread.shutdown(wait=wait, cancel_futures=True)
+    def close(self, timeout_s: float) -> None:
+        """Write what waits, for so long at most."""
+        if self._thread.is_alive() and not self._clips.full():
+            self._clips.put_nowait(None)
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (clip := self._clips.get()) is not None:
+            self._write(*clip)
 
     def _write(self, name: str, wav: bytes) -> None:
-        """On the thread: make room, write under another name, rename: a reader never sees half a file."""
+        """Make room, write under another name, rename: a reader never sees half a file."""
         part = self._directory / f".{name}.part"
         try:
             self._make_room(len(wav))
@@ -61,8 +65,6 @@ class Saver:
             self._fail(str(error.strerror))
         else:
             self._recover()
-        finally:
-            self._waiting -= 1
 
     def _make_room(self, size: int) -> None:
         clips = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._directory.glob("*.wav"))

@@ -36,18 +36,16 @@ class SocketFile:
     def _open(self, path: Path, mode: int, group: int | None) -> None:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         with ExitStack() as undo:
-            self._lock = _lock(path)
-            undo.callback(os.close, self._lock)
+            undo.callback(os.close, _lock(path))
             _remove_stale(path)
             self.socket = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
             _listen(self.socket, path, mode, group)
-            undo.pop_all()
+            undo.callback(path.unlink, missing_ok=True)
+            self._undo = undo.pop_all()
 
     def close(self) -> None:
-        """Stop listening and remove the file."""
-        self.path.unlink(missing_ok=True)
-        self.socket.close()
-        os.close(self._lock)
+        """Stop listening and remove the file. Safe to call twice."""
+        self._undo.close()
 
 
 def _check_length(path: Path) -> None:

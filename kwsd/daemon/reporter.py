@@ -1,0 +1,128 @@
+"""Changes of state, told once each: one log line, one event, the status line of the service manager."""
+
+import logging
+import time
+
+from kwsd.daemon.overload import Overload
+from kwsd.daemon.standing import Standing
+from kwsd.serve.bus import Bus
+from kwsd.serve.records import (
+    Degraded,
+    Event,
+    MicLost,
+    MicRecovered,
+    Muted,
+    Overrun,
+    Reloaded,
+    ReloadFailed,
+    Unmuted,
+)
+from kwsd.serve.systemd import Notifier
+from kwsd.timebase import SAMPLE_RATE
+
+logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Keeps `standing` and tells what becomes of it. Each method belongs to one thread, as its room says."""
+
+    def __init__(self, standing: Standing, bus: Bus, notifier: Notifier) -> None:
+        self.standing = standing
+        self._bus = bus
+        self._notifier = notifier
+        self._overload = Overload()
+        self._lost_since_s: float | None = None
+        self._attempts = 0
+        self._overrunning = False
+
+    # From the capture thread; `mic_lost` also from the event loop, when the capture thread hangs.
+
+    def attempt(self) -> None:
+        """The microphone is about to be opened."""
+        self._attempts += 1
+
+    def heard(self, microphone: str) -> None:
+        """Sound came from it."""
+        if self.standing.state == "listening":
+            return
+        self.standing.microphone = microphone
+        self.standing.state = "listening"
+        since_s, self._lost_since_s = self._lost_since_s, None
+        if since_s is None:
+            self._tell(None, logging.INFO, 'listening to "%s"', microphone)
+        else:
+            self.standing.reconnects += 1
+            gone_s = round(time.monotonic() - since_s, 3)
+            event = MicRecovered(microphone=microphone, after_s=gone_s, attempts=self._attempts)
+            self._tell(event, logging.INFO, 'microphone "%s" is back after %.1f s', microphone, gone_s)
+        self._attempts = 0
+
+    def mic_lost(self, reason: str) -> None:
+        """It could not be opened, failed or fell silent."""
+        self.standing.state = "waiting"
+        if self._lost_since_s is not None:
+            return
+        self._lost_since_s = time.monotonic()
+        event = MicLost(microphone=self.standing.microphone, reason=reason)
+        self._tell(event, logging.WARNING, "no microphone: %s; trying again until it is there", reason)
+
+    def muted(self) -> None:
+        """The microphone is closed."""
+        self.standing.state = "muted"
+        self._lost_since_s = None
+        self._tell(Muted(), logging.INFO, "muted: the microphone is closed")
+
+    def unmuted(self) -> None:
+        """It may be opened again."""
+        self.standing.state = "waiting"
+        self._attempts = 0
+        self._tell(Unmuted(), logging.INFO, "unmuted")
+
+    # From the decoding thread.
+
+    def lost(self, samples: int) -> None:
+        """Sound is missing at the present position."""
+        standing = self.standing
+        lost_ms = samples * 1000 / SAMPLE_RATE
+        standing.overruns += 1
+        standing.lost_ms = round(standing.lost_ms + lost_ms, 3)
+        event = Overrun(lost_ms=round(lost_ms, 3), total_lost_ms=standing.lost_ms)
+        if self._overrunning:
+            self._bus.publish(event)
+        else:
+            self._tell(event, logging.WARNING, "%.0f ms of sound were lost", lost_ms)
+        self._overrunning = True
+        if self._overload.lost(standing.position_s):
+            self._degraded("decoding is slower than real time: the oldest sound is dropped")
+
+    def kept_up(self) -> None:
+        """Sound was decoded with nothing missing before it."""
+        self._overrunning = self._overrunning and self._overload.is_losing(self.standing.position_s)
+        if self._overload.kept_up(self.standing.position_s):
+            self._degraded("decoding keeps up again")
+
+    def _degraded(self, reason: str) -> None:
+        self.standing.degraded = active = self._overload.degraded
+        self._tell(Degraded(active=active, reason=reason), logging.WARNING if active else logging.INFO, "%s", reason)
+
+    # From the event loop.
+
+    def reloaded(self, keywords: tuple[str, ...], problems: tuple[str, ...]) -> None:
+        """A new list is in force."""
+        self.standing.keywords = keywords
+        self.standing.reloads += 1
+        self._tell(Reloaded(keywords=keywords, problems=problems), logging.INFO, "%d keywords in force", len(keywords))
+        for problem in problems:
+            logger.warning("%s", problem)
+
+    def reload_failed(self, problems: tuple[str, ...]) -> None:
+        """A new list is unusable."""
+        self.standing.failed_reloads += 1
+        event = ReloadFailed(problems=problems)
+        self._tell(event, logging.ERROR, "the old keywords stay in force: %s", "; ".join(problems))
+
+    def _tell(self, event: Event | None, level: int, message: str, *details: object) -> None:
+        logger.log(level, message, *details)
+        if event is not None:
+            self._bus.publish(event)
+        self._notifier.send(STATUS=self.standing.summary())

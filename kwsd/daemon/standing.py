@@ -1,0 +1,36 @@
+"""How things stand: what `hello` and `status` tell. Written by the thread a field belongs to, read by any."""
+
+import time
+from dataclasses import dataclass, field
+
+from kwsd.serve.records import State
+
+
+@dataclass(slots=True)
+class Standing:
+    """The daemon's state and counters since it started."""
+
+    model: str
+    microphone: str
+    """Resolved name, or what was asked for."""
+    keywords: tuple[str, ...] = ()
+    state: State = "waiting"
+    degraded: bool = False
+    position_s: float = 0.0
+    """Seconds of sound decoded, lost ones included."""
+    detections: int = 0
+    overruns: int = 0
+    lost_ms: float = 0.0
+    reconnects: int = 0
+    reloads: int = 0
+    failed_reloads: int = 0
+    started_at_s: float = field(default_factory=time.monotonic)
+    progress_at_s: float = field(default_factory=time.monotonic)
+    """When sound was last decoded, or an attempt to open the microphone ended."""
+
+    def summary(self) -> str:
+        """One line for a person, as systemd shows it."""
+        counted = f"{len(self.keywords)} keywords, {self.overruns} overruns"
+        if self.state == "listening":
+            return f'listening to "{self.microphone}", {counted}' + (", too slow" if self.degraded else "")
+        return "muted" if self.state == "muted" else f'waiting for microphone "{self.microphone}", {counted}'
