@@ -10,6 +10,8 @@ def sanitise(samples: Samples) -> tuple[Samples, int]:
 
     Lossy decoders pass full scale by a little and float files by any amount; one NaN would poison the encoder's state.
     """
+    if samples.size and samples.min() >= -1 and samples.max() <= 1:
+        return samples, 0  # nearly always, and eight times faster; NaN fails both comparisons
     finite = np.isfinite(samples)
     bad = samples.size - int(np.count_nonzero(finite))
     if bad:
