@@ -27,6 +27,7 @@ from tiny_voice import (
     MEL_BINS,
     SPECIALS,
     TOKENS,
+    Floats,
     bands_of,
     pieces,
     sentencepiece_model,
@@ -35,7 +36,7 @@ from tiny_voice import (
     with_noise,
 )
 
-__all__ = ["TOKENS", "build_tiny_model", "pieces", "silence", "speak", "with_noise"]
+__all__ = ["TOKENS", "Floats", "build_tiny_model", "pieces", "silence", "speak", "with_noise"]
 
 FRAMES_IN = 45
 FRAMES_ADVANCE = 32
