@@ -1,15 +1,19 @@
 """Text keyword files: what a line may say, what is said of a bad line, and what no file may do."""
 
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from letters import letter_tokenizer
 
+from kwsd.acoustic.tokenizer import Tokenizer
 from kwsd.errors import KeywordFileError
 from kwsd.search.keyword import Keyword
 from kwsd.search.keyword_file import KeywordList, read_keyword_file
+from kwsd.search.spelling import all_token_sequences
 
 TOKENIZER = letter_tokenizer()
 SEVERAL_LISTS = ["commands_small.txt", "commands_large.txt", "example.toml"]
@@ -134,6 +138,19 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_the_lists_that_come_with_kwsd_are_good(name: str) -> None:
     found = read_keyword_file(Path(__file__).parent.parent / "keywords" / name, TOKENIZER)
     assert found.problems == ()
+
+
+@pytest.mark.model
+def test_ten_thousand_lines_are_ready_in_two_seconds(tmp_path: Path, shared_model_dir: Path) -> None:
+    words = (Path(__file__).parent.parent / "keywords" / "commands_large.txt").read_text().split()
+    picked = Random(0).choices(words, k=40_000)
+    path = tmp_path / "many.txt"
+    path.write_text("\n".join(f"{' '.join(picked[at : at + 4])} :1.5 #0.35" for at in range(0, len(picked), 4)))
+    tokenizer = Tokenizer.load(shared_model_dir)
+    began = time.process_time()
+    sequences = all_token_sequences(read_keyword_file(path, tokenizer).keywords, tokenizer)
+    assert time.process_time() - began < 2.0
+    assert len(sequences) > 9000
 
 
 FRAGMENTS = [

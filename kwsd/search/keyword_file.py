@@ -59,9 +59,8 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
             keywords.append(entry.keyword)
             problems.extend(_problem(path, entry, fault) for fault in _unwritable(entry.keyword, tokenizer))
     if not keywords:
-        raise KeywordFileError(
-            "\n".join([f"{path}: has no usable keyword; write one phrase per line", *map(str, problems)])
-        )
+        remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
+        raise KeywordFileError("\n".join([f"{path}: has no usable keyword; write {remedy}", *map(str, problems)]))
     return KeywordList(tuple(keywords), tuple(problems))
 
 
@@ -75,8 +74,12 @@ def _read(path: Path) -> bytes:
     return content.removeprefix(_BOM)
 
 
+def _is_toml(path: Path) -> bool:
+    return path.suffix.lower() == ".toml"
+
+
 def _entries(path: Path, content: bytes) -> Iterable[Entry]:
-    if path.suffix.lower() != ".toml":
+    if not _is_toml(path):
         return read_lines(content)
     from kwsd.search.keyword_toml import read_tables  # noqa: PLC0415 - pydantic takes 60 ms that text files need not
 
