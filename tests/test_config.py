@@ -1,0 +1,160 @@
+"""Settings: who wins, what a mistake is told, and that what is printed can be read again."""
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kwsd.config import FlagError, LoadedSettings, load_settings
+from kwsd.config.load import keys, variable
+from kwsd.config.show import to_toml
+from kwsd.errors import ConfigError
+
+
+def load(directory: Path, toml: str = "", flags: Mapping[str, Any] | None = None, **environ: str) -> LoadedSettings:
+    file = directory / "kwsd.toml"
+    file.write_text(toml, encoding="utf-8")
+    return load_settings(flags or {}, file=file, environ=environ)
+
+
+def test_flags_win_over_environment_over_toml(tmp_path: Path) -> None:
+    toml = "[search]\nthreshold = 0.5\nboost = 1.5\nbeam = 4"
+    loaded = load(tmp_path, toml, {"search.threshold": 0.7}, KWSD_SEARCH_THRESHOLD="0.6", KWSD_SEARCH_BOOST="2")
+    search = loaded.settings.search
+    assert (search.threshold, search.boost, search.beam) == (0.7, 2.0, 4)
+    assert loaded.origins["search.threshold"] == "--threshold"
+    assert loaded.origins["search.boost"] == "KWSD_SEARCH_BOOST"
+    assert loaded.origins["search.beam"] == str(tmp_path / "kwsd.toml")
+
+
+def test_flags_that_were_not_given_leave_the_rest_alone(tmp_path: Path) -> None:
+    assert load(tmp_path, 'model = "mine"', {"model": None}).settings.model == "mine"
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
+    assert load(tmp_path, 'keywords = "home.txt"').settings.keywords == tmp_path / "home.txt"
+    assert load(tmp_path, 'keywords = "/etc/home.txt"').settings.keywords == Path("/etc/home.txt")
+    assert load(tmp_path, KWSD_KEYWORDS="home.txt").settings.keywords == Path("home.txt")
+
+
+def test_one_input_needs_no_list(tmp_path: Path) -> None:
+    assert load(tmp_path, 'input = "a.wav"').settings.input == ("a.wav",)
+    assert load(tmp_path, 'input = ["a.wav"]').settings.input == ("a.wav",)
+    assert load(tmp_path, KWSD_INPUT="a.wav").settings.input == ("a.wav",)
+
+
+def test_commas_separate_inputs_in_the_environment(tmp_path: Path) -> None:
+    assert load(tmp_path, KWSD_INPUT="a.wav, b.wav").settings.input == ("a.wav", "b.wav")
+
+
+def test_variables_of_scripts_and_hooks_are_not_settings(tmp_path: Path) -> None:
+    assert load(tmp_path, KWSD_KEYWORD="lights on", KWSD_PYTHON="python3.12").origins == {}
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    assert load(tmp_path, '\ufeffmodel = "mine"').settings.model == "mine"
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[search]\ntreshold = 0.4", "search.treshold is not a setting; did you mean search.threshold?"),
+        ("threshold = 0.4", "threshold is not a setting; did you mean search.threshold?"),
+        ("colour = 3", "colour is not a setting; `kwsd --print-config` shows all settings"),
+        ("[search]\nthreshold = 1.4", "search.threshold: 1.4 must be less than or equal to 1"),
+        ("[search]\nthreshold = nan", "search.threshold: nan must be a finite number"),
+        ('[search]\nbeam = "wide"', "search.beam: 'wide' must be a valid integer"),
+        ("search = 3", "search is a section; write [search]"),
+        ("[model]", "model is a plain setting"),
+        ("model = 3", "model: 3 must be a valid string"),
+        ("input = []", "input: [] must have at least 1 item"),
+        ("model =", "is not TOML: Invalid value (at end of document)"),
+    ],
+)
+def test_a_mistake_in_the_file_names_file_key_and_remedy(tmp_path: Path, toml: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, toml)
+    assert str(caught.value).startswith(f"{tmp_path / 'kwsd.toml'}: {message}")
+    assert caught.value.exit_code == 78
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "modle = 1\n[search]\nboost = -1")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^KWSD_SEARCH_BOOST: search.boost: 'much' must be a valid number"):
+        load(tmp_path, KWSD_SEARCH_BOOST="much")
+
+
+def test_a_wrong_flag_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(FlagError, match=r"^--threshold: 1.4 must be less than or equal to 1"):
+        load(tmp_path, flags={"search.threshold": 1.4})
+
+
+def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none.toml: cannot be read: No such file"):
+        load_settings({}, file=tmp_path / "none.toml", environ={})
+    with pytest.raises(ConfigError, match=r"none.toml: cannot be read: No such file"):
+        load_settings({}, environ={"KWSD_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_the_users_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "kwsd").mkdir()
+    (tmp_path / "kwsd/config.toml").write_text('model = "mine"')
+    assert load_settings({}, environ={}).settings.model == "mine"
+
+
+def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
+    flags = {"device": 'the "usb" mic\n', "input": ("ä.wav", "-"), "keywords": "k.txt", "search.threshold": 0.25}
+    loaded = load(tmp_path, flags=flags)
+    (tmp_path / "again").mkdir()
+    assert load(tmp_path / "again", to_toml(loaded)).settings == loaded.settings.model_copy(
+        update={"keywords": tmp_path / "again" / "k.txt"}
+    )
+    assert "threshold = 0.25" in to_toml(loaded)
+    assert "# --threshold" in to_toml(loaded)
+
+
+def test_every_setting_has_one_variable() -> None:
+    names = [variable(key) for key, _ in keys()]
+    assert len(set(names)) == len(names)
+    assert "KWSD_SEARCH_THRESHOLD" in names
+
+
+values = st.one_of(
+    st.integers(), st.floats(), st.booleans(), st.text(max_size=5), st.lists(st.text(max_size=3), max_size=2)
+)
+known_keys = st.sampled_from([key for key, _ in keys()])
+
+
+@given(st.dictionaries(st.one_of(known_keys, st.text("abc_", min_size=1, max_size=6)), values, max_size=4))
+def test_any_flags_load_or_are_explained(flags: dict[str, Any]) -> None:
+    with suppress(ConfigError):
+        load_settings(flags, environ={}, file=Path("/dev/null"))
+
+
+@given(
+    st.one_of(
+        st.text(), st.lists(st.sampled_from(["[search]", "[", "model", "=", '"', "\n", "3", "boost", "."])).map("".join)
+    )
+)
+def test_any_text_loads_or_is_explained(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "fuzzed.toml"
+    file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    try:
+        loaded = load_settings({}, file=file, environ={})
+    except ConfigError as error:
+        message = str(error)
+    else:
+        message = to_toml(loaded)
+        tomllib.loads(message)
+    assert str(file) in message
