@@ -1,0 +1,102 @@
+"""Posteriors over time → one decision per utterance."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kwsd.fallback.frontend import FloatArray
+
+RELEASE_PART = 0.5  # a word may fire again once its posterior has been below this part of its threshold
+RISE = 0.005  # a posterior that grows by less has stopped rising
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A word heard."""
+
+    label: int
+    """Class number."""
+    frame: int
+    """Frame after the last one that the best posterior saw."""
+    score: float
+    """Best smoothed posterior, 0 to 1."""
+    min_score: float
+    """Smallest single posterior under the smoothing there, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeciderSettings:
+    """Lengths in frames of 10 ms."""
+
+    smoothing_steps: int
+    """Posteriors that are averaged, at least 1."""
+    hold_frames: int
+    refractory_frames: int
+
+
+class Decider:
+    """Follows one stream of posteriors.
+
+    The first word to pass its threshold is a candidate. A better word in its place replaces it; once its posterior
+    has not risen for `hold_frames`, or has fallen below the threshold, it is decided. Then everything is quiet for
+    `refractory_frames`, and the same word until its posterior has gone.
+    """
+
+    def __init__(self, thresholds: Sequence[float], settings: DeciderSettings) -> None:
+        """Thresholds by class number; infinity for classes that are never reported."""
+        self.thresholds = np.asarray(thresholds, np.float32)
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Start over, as after a gap."""
+        self._recent: deque[FloatArray] = deque(maxlen=self._settings.smoothing_steps)
+        self._candidate: Decision | None = None
+        self._spent: set[int] = set()
+        self._quiet_until = 0
+
+    def step(self, frame: int, posteriors: FloatArray) -> Decision | None:
+        """The posteriors (classes,) of everything before `frame`; a decision, or None."""
+        self._recent.append(posteriors)
+        smoothed = np.mean(self._recent, axis=0)
+        self._spent = {label for label in self._spent if smoothed[label] >= RELEASE_PART * self.thresholds[label]}
+        self._consider(frame, smoothed)
+        return self._settle(frame, smoothed)
+
+    def finish(self) -> Decision | None:
+        """The sound has ended: the candidate, if there is one."""
+        found, self._candidate = self._candidate, None
+        return found
+
+    def _consider(self, frame: int, smoothed: FloatArray) -> None:
+        """Take up the best word over its threshold, if it beats the candidate."""
+        if frame < self._quiet_until:
+            return
+        passing = [label for label in np.flatnonzero(smoothed >= self.thresholds) if label not in self._spent]
+        if not passing:
+            return
+        label = max(passing, key=lambda each: float(smoothed[each]))
+        if self._candidate is None or smoothed[label] > self._candidate.score + RISE:
+            lowest = min(float(each[label]) for each in self._recent)
+            self._candidate = Decision(int(label), frame, float(smoothed[label]), lowest)
+
+    def _settle(self, frame: int, smoothed: FloatArray) -> Decision | None:
+        found = self._candidate
+        if found is None:
+            return None
+        held = frame - found.frame >= self._settings.hold_frames
+        if not held and smoothed[found.label] >= self.thresholds[found.label]:
+            return None
+        self._candidate = None
+        self._spent.add(found.label)
+        self._quiet_until = frame + self._settings.refractory_frames
+        return found
+
+
+def class_thresholds(
+    labels: Sequence[str], words: Sequence[str], own: Mapping[str, float], overrides: Mapping[str, float]
+) -> list[float]:
+    """Threshold by class: the override, else the model's own; infinity for what is not to be reported."""
+    return [overrides.get(label, own[label]) if label in words else float("inf") for label in labels]

@@ -1,0 +1,166 @@
+"""The fixed-set spotter: one stream of sound in, detections of ten words out. Same face as `kwsd.spotter.Spotter`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.audio.samples import checked_samples
+from kwsd.events import Detection
+from kwsd.fallback.bundle import CommandModel
+from kwsd.fallback.decider import Decider, DeciderSettings, Decision, class_thresholds
+from kwsd.fallback.engines import make_engine
+from kwsd.fallback.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
+from kwsd.fallback.settings import FallbackSettings
+from kwsd.fallback.span import sounding_span
+from kwsd.fallback.stream import FrameStream
+from kwsd.search.keyword import Keyword
+from kwsd.timebase import samples, seconds
+
+FINISH_S = 0.5  # silence that brings the last word to where the model likes it best
+LOUDNESS_FRAMES = 200
+
+
+class CommandSpotter:
+    """Hears the ten words in one stream. Not thread-safe: one thread at a time calls it."""
+
+    def __init__(self, model: CommandModel, settings: FallbackSettings | None = None) -> None:
+        """Listen with one model.
+
+        Raises:
+            ModelError: the model does not run.
+        """
+        self._model = model
+        self._settings = settings or FallbackSettings()
+        self._engine = make_engine(model, self._settings)
+        self._stream = FrameStream(self._engine.block_frames)
+        self.bad_chunks = 0
+        """Blocks whose posteriors were not finite; the state started over each time."""
+        self._decider = self._make_decider(self._settings.thresholds)
+        self.reset()
+
+    def accept(self, sound: NDArray[np.float32]) -> list[Detection]:
+        """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.
+
+        How sound is split over calls makes no difference. Samples that are not finite count as silence.
+
+        Raises:
+            ValueError: not one-dimensional floating-point samples.
+        """
+        sound = np.clip(checked_samples(sound), -1.0, 1.0)
+        self._position += len(sound)
+        return [hit for block in self._stream.accept(sound) for hit in self._hear(block)]
+
+    def finish(self) -> list[Detection]:
+        """The sound has ended: return what its last words complete. `reset()` before any more sound."""
+        padding = samples(FINISH_S) + self._engine.block_frames * SHIFT_SAMPLES
+        blocks = self._stream.accept(np.zeros(padding, np.float32))
+        return [hit for block in blocks for hit in self._hear(block)] + self._last()
+
+    def skip(self, lost_samples: int) -> list[Detection]:
+        """Sound is missing here: what was certain is returned, and nothing is decided for a second afterwards."""
+        found = self._last()
+        self._start(at_sample=self._position + lost_samples, waiting=CLIP_FRAMES)
+        return found
+
+    def reset(self) -> None:
+        """Start a new stream at 0 s."""
+        self._start(at_sample=0, waiting=0)
+
+    def set_keywords(self, keywords: Sequence[Keyword]) -> None:
+        """Take the thresholds of keywords whose phrase is one of the ten words; others are not for this spotter."""
+        given = {each.phrase.strip().lower(): each.threshold for each in keywords if each.threshold is not None}
+        self._decider = self._make_decider({**self._settings.thresholds, **given})
+
+    @property
+    def position_samples(self) -> int:
+        """The stream's clock: samples accepted and skipped."""
+        return self._position
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those that can be reported."""
+        wanted = self._settings.words
+        return tuple(word for word in self._model.words if not wanted or word in wanted)
+
+    def _make_decider(self, overrides: Mapping[str, float]) -> Decider:
+        frames = self._frames
+        settings = DeciderSettings(
+            smoothing_steps=max(1, frames(self._settings.smoothing_s) // self._engine.step_frames),
+            hold_frames=frames(self._settings.hold_s),
+            refractory_frames=frames(self._settings.refractory_s),
+        )
+        thresholds = class_thresholds(self._model.labels, self.words, self._model.thresholds, overrides)
+        return Decider(thresholds, settings)
+
+    @staticmethod
+    def _frames(duration_s: float) -> int:
+        return samples(duration_s) // SHIFT_SAMPLES
+
+    def _start(self, at_sample: int, waiting: int) -> None:
+        """Forget all sound; the next sample is number `at_sample`; decide nothing for `waiting` frames."""
+        self._stream.reset()
+        self._engine.reset()
+        self._decider.reset()
+        self._loudness: FloatArray = np.zeros(0, np.float32)
+        self._origin = self._position = at_sample
+        self._frame = 0
+        self._waiting_frames = waiting
+
+    def _hear(self, block: FloatArray) -> Iterator[Detection]:
+        """One block of frames: posteriors, decisions."""
+        posteriors = self._engine.accept(block)
+        self._loudness = np.concatenate((self._loudness, block.mean(axis=1)))[-LOUDNESS_FRAMES:]
+        first, self._frame = self._frame, self._frame + len(block)
+        if not np.isfinite(posteriors).all():
+            self._pass_over()
+            return
+        for step, row in enumerate(posteriors, start=1):
+            frame = first + step * self._engine.step_frames
+            decision = self._decider.step(frame, row) if frame >= self._waiting_frames else None
+            if decision is not None:
+                yield self._detection(decision)
+
+    def _pass_over(self) -> None:
+        self.bad_chunks += 1
+        self._engine.reset()
+        self._decider.reset()
+
+    def _last(self) -> list[Detection]:
+        decision = self._decider.finish()
+        return [self._detection(decision)] if decision else []
+
+    def _detection(self, decision: Decision) -> Detection:
+        word = self._model.labels[decision.label]
+        start, end = self._times(decision.frame)
+        heard = seconds(min(self._position, self._origin + _reach_samples(self._frame)))
+        return Detection(
+            keyword=word,
+            phrase=word,
+            start=start,
+            end=end,
+            score=round(decision.score, 4),
+            min_score=round(decision.min_score, 4),
+            threshold=round(float(self._decider.thresholds[decision.label]), 4),
+            tokens=(word,),
+            timestamps=(start,),
+            engine=self._model.engine,
+            stream_time=heard,
+            latency_ms=round((heard - end) * 1000, 1),
+        )
+
+    def _times(self, frame: int) -> tuple[float, float]:
+        """Seconds: where the word begins and ends in the second before `frame`."""
+        kept_from = self._frame - len(self._loudness)
+        first = max(frame - CLIP_FRAMES, kept_from)
+        span = sounding_span(self._loudness[first - kept_from : frame - kept_from])
+        start = self._origin + (first + span.start) * SHIFT_SAMPLES
+        end = min(self._origin + _reach_samples(first + span.end), self._position)
+        return seconds(min(start, end)), seconds(end)
+
+
+def _reach_samples(frames: int) -> int:
+    """Samples that so many frames reach to."""
+    return (frames - 1) * SHIFT_SAMPLES + WINDOW_SAMPLES

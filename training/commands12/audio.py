@@ -1,0 +1,140 @@
+"""Sound of the shared folders as pictures: clips, negatives from speech, noise, babble, rooms."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
+from kwsd.timebase import SAMPLE_RATE
+from training.commands12.labels import commands_in
+
+Pictures = NDArray[np.uint8]
+
+WINDOW_HOP_FRAMES = 49
+NOISE_LEVEL = 1e9  # mean band power that every noise window is brought to, so that 8 bits code it well
+HELD_OUT_FOLD = "5-"  # ESC-10 files of this fold, and the kitchen, are kept for the noise grid
+HELD_OUT_FILES = ("picovoice/kitchen.opus",)
+REVERB_FRAMES = 24
+
+
+def manifest(folder: Path) -> list[dict[str, str]]:
+    """Rows of a folder's manifest.tsv."""
+    with (folder / "manifest.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def read(path: Path) -> FloatArray:
+    """Mono samples at 16 kHz, clipped to -1..1 as a microphone would."""
+    import soundfile  # noqa: PLC0415 - needed for training only
+
+    samples, rate = soundfile.read(path, dtype="float32")
+    if rate != SAMPLE_RATE:
+        raise ValueError(f"{path}: {rate} Hz, wanted {SAMPLE_RATE}")
+    return np.asarray(np.clip(samples, -1.0, 1.0), np.float32)
+
+
+def unpadded(folder: Path, row: dict[str, str]) -> FloatArray:
+    """One Speech Commands clip without the zeros that the test set pads short clips with."""
+    return read(folder / row["path"])[: int(row["samples_before_padding"])]
+
+
+def as_uint8(grey: FloatArray) -> Pictures:
+    """Float pixels → the nearest grey level."""
+    return np.rint(grey).astype(np.uint8)
+
+
+def windows(power: FloatArray, hop: int = WINDOW_HOP_FRAMES) -> FloatArray:
+    """Band powers (frames, 40) → overlapping one-second windows (n, 98, 40)."""
+    if len(power) < CLIP_FRAMES:
+        return np.zeros((0, CLIP_FRAMES, BANDS), np.float32)
+    starts = range(0, len(power) - CLIP_FRAMES + 1, hop)
+    return np.stack([power[start : start + CLIP_FRAMES] for start in starts])
+
+
+def clip_pictures(folder: Path, split: str) -> tuple[Pictures, tuple[str, ...]]:
+    """Pictures that the live front end makes of one split of train_audio, and their words."""
+    rows = [row for row in manifest(folder) if row["split"] == split]
+    return as_uint8(np.stack([clip_picture(unpadded(folder, row)) for row in rows])), tuple(row["word"] for row in rows)
+
+
+def negatives(folder: Path, hours: float, seed: int) -> Pictures:
+    """Pictures of training speech whose transcript has none of the commands, up to this much sound."""
+    rows = [row for row in manifest(folder) if row["split"] == "train" and row["transcript"]]
+    rows = [row for row in rows if not commands_in(row["transcript"])]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    chosen = up_to((rows[i] for i in order), hours * 3600)
+    return as_uint8(np.concatenate([pixels(windows(mel_power(read(folder / row["path"])))) for row in chosen]))
+
+
+def up_to(rows: Iterable[dict[str, str]], duration_s: float) -> Iterator[dict[str, str]]:
+    """Rows until their seconds add up."""
+    for row in rows:
+        if duration_s <= 0:
+            return
+        duration_s -= float(row["seconds"])
+        yield row
+
+
+def is_held_out(row: dict[str, str]) -> bool:
+    """Whether a noise file is kept for the noise grid."""
+    return row["path"] in HELD_OUT_FILES or Path(row["path"]).name.startswith(HELD_OUT_FOLD)
+
+
+def training_noise(folder: Path) -> Iterator[FloatArray]:
+    """Every recording of noise that training may hear."""
+    for row in manifest(folder):
+        if not is_held_out(row):
+            yield read(folder / row["path"])
+
+
+def coloured_noise(seconds: float, exponent: float, generator: np.random.Generator) -> FloatArray:
+    """Gaussian noise whose power falls as 1 / f ** exponent: 0 white, 1 pink; RMS 0.1."""
+    size = int(seconds * SAMPLE_RATE)
+    spectrum = np.fft.rfft(generator.standard_normal(size))
+    frequencies = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20.0)
+    sound = np.fft.irfft(spectrum / frequencies ** (exponent / 2), size)
+    return np.asarray(sound * (0.1 / sound.std()), np.float32)
+
+
+def babble(folder: Path, split: str, seconds: float, generator: np.random.Generator) -> FloatArray:
+    """Five to nine talkers at once, each at the same level, RMS 0.1."""
+    rows = [row for row in manifest(folder) if row["split"] == split]
+    talkers = int(generator.integers(5, 10))
+    voices = [talker(folder, rows, int(seconds * SAMPLE_RATE), generator) for _ in range(talkers)]
+    sound = np.sum(voices, axis=0)
+    return np.asarray(sound * (0.1 / sound.std()), np.float32)
+
+
+def talker(folder: Path, rows: list[dict[str, str]], size: int, generator: np.random.Generator) -> FloatArray:
+    """Utterances of a split end to end until `size` samples are there, RMS 1."""
+    pieces: list[FloatArray] = []
+    while sum(map(len, pieces)) < size:
+        pieces.append(read(folder / rows[int(generator.integers(len(rows)))]["path"]))
+    voice = np.concatenate(pieces)[:size]
+    return voice / max(float(voice.std()), 1e-4)
+
+
+def noise_pictures(sounds: Iterable[FloatArray]) -> Pictures:
+    """Noise of any kind → windows at one level, uint8 (n, 98, 40). Sounds under a second are repeated."""
+    found = []
+    for sound in sounds:
+        long = np.tile(sound, -(-SAMPLE_RATE // len(sound))) if len(sound) < SAMPLE_RATE else sound
+        power = windows(mel_power(long))
+        mean = power.mean(axis=(1, 2), keepdims=True)
+        found.append(as_uint8(pixels(power * (NOISE_LEVEL / np.maximum(mean, 1.0)))))
+    return np.concatenate(found)
+
+
+def reverb_envelopes(folder: Path) -> FloatArray:
+    """Energy of each room response per 10 ms from its peak on, summing to 1: float32 (rooms, 24)."""
+    envelopes = []
+    for row in manifest(folder):
+        response = read(folder / row["path"])
+        tail = response[int(np.argmax(np.abs(response))) :] ** 2
+        tail = np.pad(tail, (0, REVERB_FRAMES * 160))[: REVERB_FRAMES * 160]
+        energy = tail.reshape(REVERB_FRAMES, 160).sum(axis=1)
+        envelopes.append(energy / energy.sum())
+    return np.asarray(envelopes, np.float32)

@@ -1,0 +1,138 @@
+"""Augmentation of whole batches of pictures, on any device: gain, room, shift, noise, coding noise, SpecAugment.
+
+Sound adds as power, so pictures are brought to band powers, changed there, and brought back. All randomness comes
+from one generator per step, so a resumed run sees what an unbroken run would have seen.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
+from training.commands12.bank import Bank
+from training.commands12.labels import LABELS, SILENCE
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How often and how much. Probabilities are per picture."""
+
+    shift_frames: int = 10  # ±100 ms
+    gain_db: float = 6.0  # standard deviation
+    silence_gain_db: tuple[float, float] = (-55.0, 10.0)
+    noise_probability: float = 0.6
+    snr_db: tuple[float, float] = (-6.0, 24.0)
+    room_probability: float = 0.15
+    coding_probability: tuple[float, float] = (0.5, 0.75)  # pictures of the sheets, pictures of live sound
+    coding_levels: float = 5.5  # largest standard deviation of the coding noise, grey levels
+    mask_frames: int = 12
+    mask_bands: int = 5
+
+
+def to_power(grey: Tensor) -> Tensor:
+    """Grey values → band powers."""
+    return (torch.exp((grey - PIXEL_OFFSET) / PIXEL_SLOPE) - POWER_FLOOR).clamp_min(0.0)
+
+
+def to_pixels(power: Tensor) -> Tensor:
+    """Band powers → grey values."""
+    return (PIXEL_SLOPE * torch.log(power + POWER_FLOOR) + PIXEL_OFFSET).clamp(0.0, 255.0)
+
+
+class Augmenter:
+    """Rows of the bank → a batch as a live microphone might give it."""
+
+    def __init__(self, bank: Bank, settings: AugmentSettings, device: torch.device) -> None:
+        self._settings, self._device = settings, device
+        self._pictures = torch.from_numpy(bank.pictures).to(device)
+        self._labels = torch.from_numpy(bank.labels).to(device)
+        self._coded = torch.from_numpy(bank.coded).to(device)
+        self._noise = torch.from_numpy(bank.noise).to(device)
+        self._rooms = torch.from_numpy(bank.rooms).to(device)
+
+    def batch(self, rows: Tensor, generator: torch.Generator, masked: bool) -> tuple[Tensor, Tensor]:
+        """Rows (b,) → pictures float (b, 98, 40) and class numbers (b,); `masked`: with SpecAugment."""
+        rows = rows.to(self._device)
+        labels = self._labels[rows]
+        power = to_power(self._pictures[rows].float()) * self._gain(labels, generator)
+        power = self._reverberated(power, generator)
+        power = shifted(power, self._whole(power, -self._settings.shift_frames, self._settings.shift_frames, generator))
+        grey = to_pixels(power + self._noise_for(power, labels, generator))
+        grey = self._coded_again(grey, self._coded[rows], generator)
+        return (self._masked(grey, generator) if masked else grey), labels
+
+    def _uniform(self, size: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+        return (torch.rand(size, generator=generator) * (high - low) + low).to(self._device)
+
+    def _whole(self, like: Tensor, low: int, high: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(low, high + 1, (len(like),), generator=generator).to(self._device)
+
+    def _chosen(self, size: int, probability: float, generator: torch.Generator) -> Tensor:
+        return (torch.rand(size, generator=generator) < probability).to(self._device)
+
+    def _gain(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        size = len(labels)
+        speech = torch.randn(size, generator=generator).to(self._device) * self._settings.gain_db
+        silence = self._uniform(size, *self._settings.silence_gain_db, generator)
+        decibels = torch.where(labels == LABELS.index(SILENCE), silence, speech)
+        return (10.0 ** (decibels / 10.0)).view(-1, 1, 1)
+
+    def _reverberated(self, power: Tensor, generator: torch.Generator) -> Tensor:
+        """Smear some pictures along time by the energy decay of a room."""
+        size = len(power)
+        rooms = self._rooms[torch.randint(len(self._rooms), (size,), generator=generator).to(self._device)]
+        chosen = torch.nonzero(self._chosen(size, self._settings.room_probability, generator)).flatten()
+        power = power.clone()
+        for row in chosen.tolist():
+            kernel = rooms[row].flip(0).view(1, 1, -1)
+            padded = functional.pad(power[row].T.unsqueeze(1), (kernel.shape[-1] - 1, 0))
+            power[row] = functional.conv1d(padded, kernel).squeeze(1).T
+        return power
+
+    def _noise_for(self, power: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Noise to add, shape of `power`, at a random signal-to-noise ratio over the sounding frames."""
+        size = len(power)
+        picked = torch.randint(len(self._noise), (size,), generator=generator).to(self._device)
+        noise = to_power(self._noise[picked].float())
+        snr = self._uniform(size, *self._settings.snr_db, generator).view(-1, 1, 1)
+        chosen = self._chosen(size, self._settings.noise_probability, generator) & (labels != LABELS.index(SILENCE))
+        level = speech_level(power) / noise.mean(dim=(1, 2), keepdim=True).clamp_min(1.0)
+        return noise * level * 10.0 ** (-snr / 10.0) * chosen.view(-1, 1, 1)
+
+    def _coded_again(self, grey: Tensor, coded: Tensor, generator: torch.Generator) -> Tensor:
+        """Pixel noise as the coding of the sheets leaves it, on some: live features have none, and both must do."""
+        sheet, live = self._settings.coding_probability
+        draw = torch.rand(len(grey), generator=generator).to(self._device)
+        chosen = draw < torch.where(coded, sheet, live)
+        levels = self._uniform(len(grey), 0.0, self._settings.coding_levels, generator) * chosen
+        speckle = torch.randn(grey.shape, generator=generator).to(self._device)
+        return (grey + speckle * levels.view(-1, 1, 1)).clamp(0.0, 255.0)
+
+    def _masked(self, grey: Tensor, generator: torch.Generator) -> Tensor:
+        """SpecAugment: one stretch of frames and one of bands become silent."""
+        frames = self._stretch(len(grey), CLIP_FRAMES, self._settings.mask_frames, generator)
+        bands = self._stretch(len(grey), BANDS, self._settings.mask_bands, generator)
+        return grey * (1.0 - frames.unsqueeze(2)) * (1.0 - bands.unsqueeze(1))
+
+    def _stretch(self, size: int, length: int, widest: int, generator: torch.Generator) -> Tensor:
+        """Ones on a random stretch of each row, zeros elsewhere: (size, length)."""
+        width = torch.randint(0, widest + 1, (size, 1), generator=generator)
+        start = (torch.rand(size, 1, generator=generator) * (length - width + 1)).long()
+        place = torch.arange(length).unsqueeze(0)
+        return ((place >= start) & (place < start + width)).float().to(self._device)
+
+
+def speech_level(power: Tensor) -> Tensor:
+    """Mean band power over the frames that are not digital silence: (b, 1, 1)."""
+    sounding = (power.amax(dim=2, keepdim=True) > POWER_FLOOR).float()
+    return (power * sounding).sum(dim=(1, 2), keepdim=True) / (sounding.sum(dim=1, keepdim=True) * BANDS).clamp_min(1.0)
+
+
+def shifted(power: Tensor, frames: Tensor) -> Tensor:
+    """Each picture moved along time by its own number of frames; what comes in is silence."""
+    source = torch.arange(power.shape[1], device=power.device).unsqueeze(0) - frames.unsqueeze(1)
+    inside = (source >= 0) & (source < power.shape[1])
+    index = source.clamp(0, power.shape[1] - 1).unsqueeze(2).expand_as(power)
+    return torch.gather(power, 1, index) * inside.unsqueeze(2)

@@ -1,0 +1,57 @@
+"""Every model of the recipe by name, with how it is trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from training.commands12.models.bc_resnet import BcResNet
+from training.commands12.models.ds_cnn import DsCnn
+from training.commands12.models.nc_ssm import NcSsm, NcSsmSize
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and its training settings."""
+
+    build: Callable[[], nn.Module]
+    engine: str
+    """Which engine of kwsd runs it: ds-cnn (windows) or nc-ssm (frames)."""
+    epochs: int = 24
+    batch: int = 96
+    peak_rate: float = 2.4e-3
+    weight_decay: float = 0.02
+    bfloat16: bool = True
+    """Whether the forward pass may run in bfloat16; a recurrence may not."""
+    masked: bool = True
+    """Whether SpecAugment is used for the first three quarters."""
+    published: float | None = None
+    """Accuracy of its authors, 0 to 1."""
+    required: float | None = None
+    """What it must reach here on half A of the test audio, 0 to 1."""
+
+
+def frames(size: NcSsmSize, published: float, required: float) -> Recipe:
+    """An NC-SSM of one size."""
+    return Recipe(
+        partial(NcSsm, size),
+        "nc-ssm",
+        epochs=40,
+        batch=128,
+        peak_rate=4e-3,
+        bfloat16=False,
+        masked=False,
+        published=published,
+        required=required,
+    )
+
+
+RECIPES = {
+    "ds-cnn": Recipe(DsCnn, "ds-cnn", published=0.9665, required=0.96),
+    "ds-cnn-s": Recipe(partial(DsCnn, channels=64), "ds-cnn", published=0.944, required=0.93),
+    "bc-resnet-1": Recipe(BcResNet, "ds-cnn", epochs=40, masked=False, published=0.969, required=0.93),
+    "nc-ssm-5k": frames(NcSsmSize(width=18, inner=21, heads=3, states=4), 0.95, 0.88),
+    "nc-ssm-12k": frames(NcSsmSize(width=32, inner=36, heads=4, states=8), 0.96, 0.92),
+    "nc-ssm-20k": frames(NcSsmSize(width=40, inner=54, heads=6, states=12), 0.967, 0.93),
+}

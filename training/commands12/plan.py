@@ -1,0 +1,41 @@
+"""Which pictures an epoch shows, and in which order: a pure function of bank, seed and epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.commands12.bank import Bank
+from training.commands12.labels import LABELS, SILENCE, UNKNOWN
+
+
+@dataclass(frozen=True)
+class EpochMix:
+    """Every keyword picture once, live clips several times, and a draw of unknown words and silence."""
+
+    live_repeats: int = 3
+    other_words: int = 3600
+    speech: int = 1800  # windows of running speech without a command
+    silence: int = 1500
+
+
+def epoch_rows(bank: Bank, mix: EpochMix, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Rows of the bank in the order of one epoch."""
+    generator = np.random.default_rng((seed, epoch))
+    silence, unknown = (bank.labels == LABELS.index(name) for name in (SILENCE, UNKNOWN))
+    word = ~silence & ~unknown
+    rows = [
+        np.flatnonzero(word & bank.coded),
+        np.tile(np.flatnonzero(word & ~bank.coded), mix.live_repeats),
+        drawn(unknown & bank.coded, mix.other_words, generator),
+        drawn(unknown & ~bank.coded, mix.speech, generator),
+        drawn(silence, mix.silence, generator),
+    ]
+    return generator.permutation(np.concatenate(rows))
+
+
+def drawn(where: NDArray[np.bool_], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """`count` rows of those that are true, none twice while there are enough."""
+    rows = np.flatnonzero(where)
+    rounds = -(-count // max(len(rows), 1))
+    return np.concatenate([generator.permutation(rows) for _ in range(rounds)])[:count]

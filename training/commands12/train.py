@@ -1,0 +1,164 @@
+"""The training loop: AdamW, warm-up and cosine decay, label smoothing, SpecAugment off in the last quarter.
+
+Everything random in step n depends on the seed and n alone, so a run that was killed and goes on from its last
+checkpoint gives the numbers of one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.commands12 import checkpoint, curves
+from training.commands12.augment import Augmenter, AugmentSettings
+from training.commands12.bank import Bank
+from training.commands12.models.registry import Recipe
+from training.commands12.plan import EpochMix, epoch_rows
+
+LABEL_SMOOTHING = 0.1
+WARM_UP_STEPS = 200
+MASKED_PART = 0.75  # of all steps; then SpecAugment is off
+CHECKPOINT_STEPS = 50
+VALIDATION_BATCH = 256
+CLIP_NORM = 5.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run: where its files are and how long it is."""
+
+    folder: Path
+    epochs: int
+    seed: int = 12
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file a run goes on from."""
+        return self.folder / "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Told after every step."""
+
+    step: int
+    steps: int
+    loss: float
+
+
+class Trainer:
+    """One model being trained on one bank."""
+
+    def __init__(self, bank: Bank, recipe: Recipe, job: Job) -> None:
+        self._bank, self._recipe, self._job = bank, recipe, job
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(job.seed)
+        self.model = recipe.build().to(self._device, memory_format=torch.channels_last)
+        self._optimiser = torch.optim.AdamW(
+            parameter_groups(self.model, recipe.weight_decay), lr=recipe.peak_rate, betas=(0.9, 0.98)
+        )
+        job.folder.mkdir(parents=True, exist_ok=True)
+        self.progress = checkpoint.resume(job.checkpoint, self.model, self._optimiser)
+        self._augmenter = Augmenter(bank, AugmentSettings(), self._device)
+        self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, EpochMix(), job.seed, epoch))
+        self.steps_per_epoch = len(self._rows(0)) // recipe.batch
+        self.steps = self.steps_per_epoch * job.epochs
+
+    def run(self, on_step: Callable[[Report], None] = lambda _: None) -> None:
+        """Train to the end, saving every few steps and after every epoch."""
+        started, before = time.monotonic(), self.progress.seconds
+        while self.progress.step < self.steps:
+            loss = self._step()
+            self.progress.seconds = before + time.monotonic() - started
+            at_end = self.progress.step % self.steps_per_epoch == 0
+            if at_end:
+                self._end_epoch()
+            if at_end or self.progress.step % CHECKPOINT_STEPS == 0:
+                self.save()
+            on_step(Report(self.progress.step, self.steps, loss))
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        checkpoint.save(self._job.checkpoint, self.model, self._optimiser, self.progress, self._job.epochs)
+
+    def _step(self) -> float:
+        step = self.progress.step
+        pictures, labels = self._batch(step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._recipe.peak_rate * rate(step, self.steps)
+        torch.manual_seed(self._job.seed + step)  # dropout
+        self.model.train()
+        loss, logits = self._loss(pictures, labels)
+        self._optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self._optimiser.step()
+        self.progress.step += 1
+        value = float(loss)
+        self.progress.loss_sum += value
+        self.progress.correct_sum += int((logits.argmax(dim=1) == labels).sum())
+        return value
+
+    def _loss(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
+            logits = self.model(pictures).float()
+        return functional.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING), logits
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        rows = self._rows(epoch)[place * self._recipe.batch : (place + 1) * self._recipe.batch]
+        generator = torch.Generator().manual_seed(self._job.seed * 1_000_003 + step)
+        masked = self._recipe.masked and step < MASKED_PART * self.steps
+        return self._augmenter.batch(torch.from_numpy(rows), generator, masked)
+
+    def _end_epoch(self) -> None:
+        shown = self.steps_per_epoch * self._recipe.batch
+        predicted = predict(self.model, self._bank.validation)
+        line = curves.EpochLine(
+            epoch=self.progress.step // self.steps_per_epoch,
+            learning_rate=self._optimiser.param_groups[0]["lr"],
+            train_loss=self.progress.loss_sum / self.steps_per_epoch,
+            train_accuracy=self.progress.correct_sum / shown,
+            validation_accuracy=float((predicted == self._bank.validation_labels).mean()),
+            seconds=self.progress.seconds,
+        )
+        curves.append(self._job.folder / "curves.csv", line)
+        self.progress.loss_sum, self.progress.correct_sum = 0.0, 0
+
+
+def rate(step: int, steps: int) -> float:
+    """Learning rate relative to its peak: linear warm-up, then half a cosine."""
+    warm_up = min(WARM_UP_STEPS, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Matrices and kernels decay; biases, normalisation and other vectors do not."""
+    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
+    vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def predict(model: nn.Module, pictures: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Most likely class of each picture (n, 98, 40)."""
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        found = [model(piece.to(device)).argmax(dim=1).cpu() for piece in pieces(pictures)]
+    return np.asarray(torch.cat(found))
+
+
+def pieces(pictures: NDArray[np.generic]) -> Iterator[Tensor]:
+    """Pictures as float batches."""
+    for start in range(0, len(pictures), VALIDATION_BATCH):
+        yield torch.from_numpy(pictures[start : start + VALIDATION_BATCH]).float()
