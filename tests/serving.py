@@ -22,7 +22,11 @@ class Client:
     def __init__(self, path: Path, timeout_s: float = 10.0) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout_s)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
         self._file = self.socket.makefile("rb")
 
     def read(self) -> dict[str, Any]:

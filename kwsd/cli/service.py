@@ -38,12 +38,12 @@ def serve(loaded: LoadedSettings) -> int:
         raise FlagError(NO_KEYWORDS)
     with closing(Door.open(settings.daemon)) as door:
         printing = PrintingThread(make_report(as_json=settings.json_lines, source=None, write=write_line))
-        run_daemon(_plan(loaded, settings.keywords.expanduser(), printing), door)
+        run_daemon(make_plan(loaded, settings.keywords.expanduser(), printing), door)
         printing.close(PRINTS_S)
     return 0
 
 
-def _plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
+def make_plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
     """Load everything that the settings name. Raises ConfigError."""
     settings = loaded.settings
     model = Model.load(settings.model)
