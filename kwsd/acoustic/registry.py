@@ -72,5 +72,9 @@ def find_entry(name: str, registry: tuple[RegistryEntry, ...]) -> RegistryEntry:
 
 
 def _entry(name: str, table: dict[str, Any]) -> RegistryEntry:
-    files = tuple(RegistryFile(**file) for file in table.pop("files"))
+    files = tuple(RegistryFile(**file) for file in table.pop("files", ()))
+    if not files:
+        raise ValueError(f"{name} names no files")
+    if not str(table.get("url")).startswith(("https://", "http://")):
+        raise ValueError(f"{name} has no url that starts with https://")
     return RegistryEntry(name=name, files=files, **table)
