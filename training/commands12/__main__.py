@@ -2,60 +2,47 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from training.commands12 import stages as stage
 from training.commands12.models.registry import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
+BUNDLE = ROOT / "models" / "commands12"
+WORK = ROOT / "training" / ".work" / "commands12"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage; the exit status is 0 when it reached what it states."""
     args = parser().parse_args(arguments)
-    return int(args.run(args) or 0)
+    return int(args.run(args))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m training.commands12", description=__doc__)
     stages = top.add_subparsers(required=True, metavar="STAGE")
-    training = stages.add_parser("train", help="train one model; goes on from its last checkpoint")
-    training.set_defaults(run=run_train)
+    training = add_stage(stages, "train", stage.train, "train one model; goes on from its last checkpoint")
     training.add_argument("--epochs", type=int, help="default: the recipe's")
-    training.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    for stage in (training,):
-        add_common(stage)
+    training.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    add_stage(stages, "export", stage.export, "the trained model to ONNX, and model.toml")
+    add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against the published figure")
+    grid = add_stage(stages, "noise-grid", stage.noise_grid, "accuracy under five noises at five levels")
+    grid.add_argument("--every", type=int, default=1, help="take only every so many-th clip")
     return top
 
 
-def add_common(stage: argparse.ArgumentParser) -> None:
-    """Options that every stage has."""
-    stage.add_argument("--model", choices=RECIPES, required=True)
-    stage.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of the shared data")
-    stage.add_argument("--work", type=Path, default=Path("commands12-work"), help="checkpoints, curves, caches")
-
-
-def run_train(args: argparse.Namespace) -> None:
-    """Train one model."""
-    import torch  # noqa: PLC0415 - slow to load
-    from rich.progress import Progress  # noqa: PLC0415
-
-    from training.commands12 import curves  # noqa: PLC0415
-    from training.commands12.bank import load_bank  # noqa: PLC0415
-    from training.commands12.train import Job, Report, Trainer  # noqa: PLC0415
-
-    torch.set_num_threads(args.threads)
-    recipe = RECIPES[args.model]
-    job = Job(args.work / args.model, args.epochs or recipe.epochs)
-    trainer = Trainer(load_bank(args.shared, args.work), recipe, job)
-    with Progress() as bar:
-        task = bar.add_task(args.model, total=trainer.steps, completed=trainer.progress.step)
-
-        def show(report: Report) -> None:
-            bar.update(task, completed=report.step, description=f"{args.model}  loss {report.loss:.3f}")
-
-        trainer.run(show)
-    curves.plot(job.folder / "curves.csv", job.folder / "curves.png")
+def add_stage(stages: Any, name: str, run: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+    """One stage and the options that all have."""
+    parser: argparse.ArgumentParser = stages.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    parser.add_argument("--model", choices=RECIPES, required=True)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of the shared data")
+    parser.add_argument("--work", type=Path, default=WORK, help="checkpoints, curves, measurements")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the exported models")
+    return parser
 
 
 if __name__ == "__main__":

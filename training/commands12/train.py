@@ -67,7 +67,7 @@ class Trainer:
         )
         job.folder.mkdir(parents=True, exist_ok=True)
         self.progress = checkpoint.resume(job.checkpoint, self.model, self._optimiser)
-        self._augmenter = Augmenter(bank, AugmentSettings(), self._device)
+        self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
         self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, EpochMix(), job.seed, epoch))
         self.steps_per_epoch = len(self._rows(0)) // recipe.batch
         self.steps = self.steps_per_epoch * job.epochs
@@ -132,6 +132,11 @@ class Trainer:
         )
         curves.append(self._job.folder / "curves.csv", line)
         self.progress.loss_sum, self.progress.correct_sum = 0.0, 0
+
+
+def use_threads(count: int) -> None:
+    """How many CPU threads torch may take."""
+    torch.set_num_threads(count)
 
 
 def rate(step: int, steps: int) -> float:

@@ -1,0 +1,98 @@
+"""What each command of the recipe does. Every one returns the exit status."""
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from kwsd.fallback.bundle import CommandModel, read_bundle
+from training.commands12 import checkpoint, curves
+from training.commands12 import noise_grid as grids
+from training.commands12.bank import load_bank
+from training.commands12.describe import describe
+from training.commands12.export import export as export_onnx
+from training.commands12.export import trained
+from training.commands12.labels import LABELS
+from training.commands12.measure import Figures, measure, test_clips
+from training.commands12.models.registry import RECIPES, Recipe
+from training.commands12.train import Job, Report, Trainer, use_threads
+
+CONSOLE = Console()
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train one model to the end of its epochs."""
+    use_threads(args.threads)
+    recipe = RECIPES[args.model]
+    job = Job(args.work / args.model, args.epochs or recipe.epochs)
+    trainer = Trainer(load_bank(args.shared, args.work), recipe, job)
+    with Progress(console=CONSOLE) as bar:
+        task = bar.add_task(args.model, total=trainer.steps, completed=trainer.progress.step)
+
+        def show(report: Report) -> None:
+            bar.update(task, completed=report.step, description=f"{args.model}  loss {report.loss:.3f}")
+
+        trainer.run(show)
+    curves.plot(job.folder / "curves.csv", job.folder / "curves.png")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write the ONNX file of the last checkpoint, and model.toml."""
+    path = args.work / args.model / "checkpoint.pt"
+    if not path.exists():
+        CONSOLE.print(f"{path} does not exist; train the model first")
+        return 1
+    file = args.bundle / f"{args.model}.onnx"
+    export_onnx(trained(RECIPES[args.model], path), file)
+    describe(args.bundle)
+    CONSOLE.print(f"{file}: {file.stat().st_size:,} bytes, {checkpoint.read(path)['progress']['step']} steps")
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Measured against published: 0 only when the accuracy is at least what the recipe requires."""
+    found = measure(exported(args), test_clips(args.shared))
+    save_figures(args, found)
+    recipe = RECIPES[args.model]
+    show_figures(args.model, recipe, found)
+    return 0 if found.accuracy >= recipe.required else 1
+
+
+def save_figures(args: argparse.Namespace, found: Figures) -> None:
+    """Keep the confusion matrix for the model card."""
+    folder = args.work / args.model
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "confusion.json").write_text(json.dumps(found.confusion.tolist()) + "\n", encoding="utf-8")
+
+
+def show_figures(name: str, recipe: Recipe, found: Figures) -> None:
+    """Per class, then the whole against the published figure."""
+    table = Table("class", "precision", "recall", "F1", title=name)
+    for label, *values in zip(LABELS, found.precision, found.recall, found.f1, strict=True):
+        table.add_row(label, *(f"{value:.3f}" for value in values))
+    CONSOLE.print(table)
+    CONSOLE.print(f"accuracy {found.accuracy:.4f}, macro F1 {found.f1.mean():.4f}")
+    margin = found.accuracy - recipe.published
+    CONSOLE.print(f"published {recipe.published:.4f} ({100 * margin:+.2f} points), required {recipe.required:.4f}")
+
+
+def noise_grid(args: argparse.Namespace) -> int:
+    """Measure all 25 cells and keep them for the model card."""
+    clips = test_clips(args.shared)[:: args.every]
+
+    def show(noise: str, snr_db: int, accuracy: float) -> None:
+        CONSOLE.print(f"{args.model}  {noise:>12}  {snr_db:3d} dB  {accuracy:.4f}")
+
+    grid = grids.measure_grid(exported(args), clips, args.shared, show)
+    folder = args.work / args.model
+    folder.mkdir(parents=True, exist_ok=True)
+    grids.write(folder / "noise_grid.csv", grid)
+    return 0
+
+
+def exported(args: argparse.Namespace) -> CommandModel:
+    """The model of the bundle that the command line names."""
+    return read_bundle(args.bundle)[args.model]
