@@ -93,9 +93,9 @@ class PulseServer:
         return subprocess.run(command, env=os.environ | self.env, capture_output=True, check=False).returncode
 
     def play(self, samples: NDArray[np.float32], rate: int = 16_000) -> None:
-        """Play `samples` (n,) into the sink; returns when all has been heard."""
+        """Play `samples` (n,) into the sink; returns when all has been heard, and half a second of silence after it."""
         command = ["paplay", "--raw", f"--device={PULSE_SINK}", f"--rate={rate}", "--channels=1", "--format=float32le"]
-        sound = np.asarray(samples, dtype="<f4").tobytes()
+        sound = np.concatenate([samples, np.zeros(rate // 2)]).astype("<f4").tobytes()
         subprocess.run(command, env=os.environ | self.env, input=sound, check=True, timeout=60 + len(samples) / rate)
 
     def freeze(self) -> None:

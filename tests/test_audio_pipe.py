@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kwsd.audio.opening import open_source
 from kwsd.audio.pipe import PipeSource
 from kwsd.audio.source import Samples
 from kwsd.errors import AudioError
@@ -127,6 +128,11 @@ def test_a_terminal_is_refused_with_the_command_that_feeds_it() -> None:
     assert "arecord" in said
     os.close(controller)
     os.close(terminal)
+
+
+def test_stdin_has_one_channel() -> None:
+    with pytest.raises(AudioError, match="no channel 2"):
+        open_source("-", channel=2)
 
 
 def test_a_closed_stdin_is_said() -> None:

@@ -20,9 +20,9 @@ FLOORS = [
 
 
 IMPORTERS = {
-    "sounddevice": "kwsd/audio/",
+    "sounddevice": "kwsd/audio/portaudio.py",
     "soundfile": "kwsd/audio/",
-    "soxr": "kwsd/audio/",
+    "soxr": "kwsd/audio/resample.py",
     "onnxruntime": "kwsd/acoustic/session.py",
     "kaldi_native_fbank": "kwsd/acoustic/fbank.py",
     "sentencepiece": "kwsd/acoustic/tokenizer.py",

@@ -11,8 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from kwsd.audio.portaudio import InputDevice, close_stream, find_device, portaudio
 from kwsd.audio.resample import Resampler
+from kwsd.audio.sanitise import sanitise
 from kwsd.audio.source import Block, Samples
 from kwsd.errors import AudioError
 from kwsd.timebase import SAMPLE_RATE, samples
@@ -122,7 +125,8 @@ class MicrophoneSource:
 
     def _pick(self, frames: Samples) -> Samples:
         """(n, channels) → (n,)."""
-        return frames[:, self.channel - 1].copy()
+        finite, _ = sanitise(frames[:, self.channel - 1])
+        return np.ascontiguousarray(finite)
 
     def _failed(self, error: Exception) -> AudioError:
         return AudioError(f'"{self.name}" cannot be read any more ({error}); is it still plugged in?')
@@ -148,6 +152,6 @@ def _start(device: InputDevice, channel: int, rate_hz: int) -> Any:
     try:
         stream.start()
     except Exception:
-        stream.close()
+        close_stream(stream)
         raise
     return stream
