@@ -1,0 +1,140 @@
+"""Command line of the recipe: prepare, train, average, export, evaluate."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.zipformer.model.settings import ModelSettings
+
+COMMANDS = ("prepare", "train", "average", "export", "evaluate")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    args = _parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"{args.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.zipformer", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_prepare(commands.add_parser("prepare", help="speak texts, learn units, pack audio"))
+    _add_train(commands.add_parser("train", help="train, or go on training from the last checkpoint"))
+    _add_average(commands.add_parser("average", help="average the newest weights of a run"))
+    _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
+    return parser
+
+
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="where to write packed data")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--spoken", type=int, default=4000, help="texts to synthesise (default: %(default)s)")
+    parser.add_argument("--vocabulary", type=int, default=500, help="BPE units (default: %(default)s)")
+    parser.add_argument("--pseudo-labels", type=Path, help="table of file name and text for untranscribed speech")
+    parser.add_argument("--workers", type=int, default=2, help="threads (default: %(default)s)")
+    parser.set_defaults(run=_prepare)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="folder made by prepare")
+    parser.add_argument("folder", type=Path, help="folder of the run: checkpoint, weights, metrics")
+    parser.add_argument("--front", default="8,16,32", help="channels of the front end (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes")
+    parser.add_argument("--cool-down", action="store_true", help="lower the learning rate towards the end of --steps")
+    parser.add_argument("--batch-seconds", type=float, default=150.0, help="sound per batch (default: %(default)s)")
+    parser.add_argument("--band", type=int, default=5, help="tokens per frame in the joiner, 0 for all")
+    parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")
+    parser.add_argument("--decay", type=int, default=4000, help="steps until the rate falls (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--weights-every", type=int, default=400, help="steps between kept weights")
+    parser.add_argument("--dev-every", type=int, default=400, help="steps between dev losses")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=_train)
+
+
+def _add_average(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="folder of the run")
+    parser.add_argument("--last", type=int, default=5, help="how many weights (default: %(default)s)")
+    parser.set_defaults(run=_average)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("weights", type=Path, help="average.pt, weights-*.pt or checkpoint.pt")
+    parser.add_argument("data", type=Path, help="folder with tokens.txt and bpe.model")
+    parser.add_argument("output", type=Path, help="model directory to write")
+    parser.add_argument("--chunk-ms", type=int, choices=(160, 320), default=320, help="sound per call (default: 320)")
+    parser.set_defaults(run=_export)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, nargs="+", help="model directories to compare")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="utterances per row, 0 for all")
+    parser.add_argument("--rows", default="", help="rows to run, separated by commas (default: all)")
+    parser.add_argument("--boost", type=float, help="per-token bonus (default: kwsd's)")
+    parser.add_argument("--threshold", type=float, help="score threshold (default: kwsd's)")
+    parser.set_defaults(run=_evaluate)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    from training.zipformer.prepare import prepare  # noqa: PLC0415  (each command imports what it needs)
+
+    prepare(args.shared, args.folder, args.spoken, args.vocabulary, args.pseudo_labels, workers=args.workers)
+
+
+def _train(args: argparse.Namespace) -> None:
+    import torch  # noqa: PLC0415  (as above)
+
+    from training.zipformer.data.pack import read_pack  # noqa: PLC0415  (as above)
+    from training.zipformer.data.units import Units  # noqa: PLC0415  (as above)
+    from training.zipformer.train import Trainer, TrainSettings  # noqa: PLC0415  (as above)
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    units = Units(args.data)
+    first, second, third = (int(channels) for channels in args.front.split(","))
+    model = ModelSettings(vocabulary=len(units), front_channels=(first, second, third))
+    settings = TrainSettings(
+        steps=args.steps,
+        minutes=args.minutes,
+        cool_down=args.cool_down,
+        batch_seconds=args.batch_seconds,
+        band=args.band,
+        rate=args.rate,
+        decay=args.decay,
+        weights_every=args.weights_every,
+        dev_every=args.dev_every,
+        seed=args.seed,
+    )
+    Trainer(args.folder, read_pack(args.data), units, model, settings=settings, device=device).run()
+
+
+def _average(args: argparse.Namespace) -> None:
+    from training.zipformer.checkpoint import average, weight_files  # noqa: PLC0415  (as above)
+
+    average(weight_files(args.folder)[-args.last :], args.folder / "average.pt")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from training.zipformer.export import export  # noqa: PLC0415  (as above)
+
+    export(args.weights, args.data, args.output, chunk=args.chunk_ms // 20)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from training.zipformer.evaluate import evaluate  # noqa: PLC0415  (as above)
+
+    rows = args.rows.split(",") if args.rows else []
+    evaluate(args.model, args.shared, rows, args.limit, args.boost, args.threshold)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""From recordings to batches: texts, synthesis, packing, augmentation, log-mel features."""

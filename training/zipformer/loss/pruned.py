@@ -1,0 +1,128 @@
+"""Pruned transducer loss (arXiv:2206.13236): a cheap additive joiner finds the band on which the real joiner is run.
+
+The full lattice has T (U + 1) nodes with a whole vocabulary of logits each. An additive "simple" joiner has a
+normaliser that is one matrix product, so its loss over the full lattice is cheap; where its alignments run, within
+`band` tokens at each frame, the real joiner is evaluated.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from training.zipformer.loss.lattice import IMPOSSIBLE, transducer_loss
+from training.zipformer.model.transducer import BLANK, Transducer
+
+
+class Losses(NamedTuple):
+    """What training minimises, each (N,) nats per utterance or a mean of that."""
+
+    simple: Tensor
+    joint: Tensor
+    ctc: Tensor
+
+
+def simple_arcs(acoustic: Tensor, language: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of blank and of the next token under softmax(acoustic + language).
+
+    Args:
+        acoustic: (N, T, V) logits.
+        language: (N, U + 1, V) logits.
+        targets: (N, U) int64.
+
+    Returns:
+        Two tensors (N, T, U + 1).
+    """
+    peaks = acoustic.amax(-1, keepdim=True), language.amax(-1, keepdim=True)
+    product = (acoustic - peaks[0]).exp() @ (language - peaks[1]).exp().transpose(1, 2)
+    normaliser = (product + 1e-30).log() + peaks[0] + peaks[1].transpose(1, 2)
+    blank = acoustic[..., BLANK].unsqueeze(2) + language[..., BLANK].unsqueeze(1) - normaliser
+    after = torch.nn.functional.pad(targets, (0, 1))  # the last column leads nowhere
+    of_sound = acoustic.gather(2, after.unsqueeze(1).expand(-1, acoustic.shape[1], -1))
+    of_text = language.gather(2, after.unsqueeze(2)).transpose(1, 2)
+    return blank, of_sound + of_text - normaliser
+
+
+def band_starts(occupancy: Tensor, frames: Tensor, tokens: Tensor, band: int) -> Tensor:
+    """Choose the first token of the band for each frame.
+
+    The starts hold as much occupancy as possible, never go back, advance by less than `band` a frame (so that the band
+    is connected), begin at 0 and end such that the last token is in.
+
+    Args:
+        occupancy: (N, T, U + 1), how likely an alignment is in a node.
+        frames: (N,) int64.
+        tokens: (N,) int64.
+        band: width, at most U + 1.
+
+    Returns:
+        (N, T) int64.
+    """
+    windows = torch.nn.functional.pad(occupancy.cumsum(dim=2), (1, 0))
+    starts = (windows[..., band:] - windows[..., :-band]).argmax(dim=2)
+    last_start = (tokens + 1 - band).clamp(min=0).unsqueeze(1)
+    t = torch.arange(starts.shape[1], device=starts.device)
+    starts = torch.where(t >= (frames - 1).unsqueeze(1), last_start, starts.minimum(last_start))
+    starts = starts.cummax(dim=1).values.minimum((band - 1) * t)
+    steepest = starts - (band - 1) * t
+    return steepest.flip(1).cummax(dim=1).values.flip(1) + (band - 1) * t
+
+
+def banded_arcs(
+    model: Transducer, sound: Tensor, text: Tensor, targets: Tensor, nodes: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Run the joiner on a band of nodes and lay its log-probabilities into the full lattice.
+
+    Args:
+        model: whose joiner to run.
+        sound: (N, T, J), projected encoder frames.
+        text: (N, U + 1, J), projected decoder contexts.
+        targets: (N, U) int64.
+        nodes: (N, T, band) int64, tokens said so far in each node of the band.
+
+    Returns:
+        Blank and emit log-probabilities (N, T, U + 1), impossible outside the band.
+    """
+    batch = torch.arange(text.shape[0], device=text.device)[:, None, None]
+    logits = model.joiner(sound.unsqueeze(2), text[batch, nodes]).float()  # (N, T, band, V)
+    normaliser = logits.logsumexp(dim=-1)
+    following = torch.nn.functional.pad(targets, (0, 1))[batch, nodes]
+    emit = logits.gather(3, following.unsqueeze(3)).squeeze(3) - normaliser
+    blank = logits[..., BLANK] - normaliser
+    lattice = torch.full((*sound.shape[:2], text.shape[1]), IMPOSSIBLE, device=sound.device)
+    return lattice.scatter(2, nodes, blank), lattice.scatter(2, nodes, emit)
+
+
+def losses(model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor, *, band: int) -> Losses:
+    """Losses of each utterance.
+
+    Args:
+        model: the transducer that made `encoded`.
+        encoded: (N, T, C) encoder frames.
+        frames: (N,) int64.
+        targets: (N, U) int64, blank behind each utterance's end.
+        tokens: (N,) int64.
+        band: tokens per frame that the joiner is run on; 0 for all.
+
+    Returns:
+        Three tensors (N,), nats per utterance.
+    """
+    text = model.decoder.of_targets(targets)
+    acoustic, language = model.simple_am(encoded).float(), model.simple_lm(text).float()
+    with torch.autocast(encoded.device.type, enabled=False):  # a normaliser needs all digits of its product
+        blank, emit = simple_arcs(acoustic, language, targets)
+    simple, occupancy = transducer_loss(blank, emit, frames, tokens)
+    width = min(band or text.shape[1], text.shape[1])
+    starts = band_starts(occupancy, frames, tokens, width)
+    nodes = starts.unsqueeze(2) + torch.arange(width, device=starts.device)
+    blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
+    joint, _ = transducer_loss(blank, emit, frames, tokens)
+    return Losses(simple, joint, ctc_loss(model.ctc(encoded).float(), frames, targets, tokens))
+
+
+def ctc_loss(logits: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor) -> Tensor:
+    """CTC loss of each utterance, (N,) nats; zero where an utterance has more tokens than frames."""
+    log_probabilities = logits.log_softmax(dim=-1).transpose(0, 1)
+    return torch.nn.functional.ctc_loss(
+        log_probabilities, targets, frames, tokens, blank=BLANK, reduction="none", zero_infinity=True
+    )

@@ -1,0 +1,49 @@
+"""Get everything ready that training needs: spoken texts, units, packed audio."""
+
+from pathlib import Path
+
+from training.zipformer.data.pack import write_pack
+from training.zipformer.data.phrases import known_words, phrases
+from training.zipformer.data.records import Recording, everything
+from training.zipformer.data.synthesis import synthesise
+from training.zipformer.data.units import train_units
+
+TEXT_SEED, VOICE_SEED = 1, 2
+
+
+def prepare(
+    shared: Path, folder: Path, spoken: int, vocabulary: int, pseudo_labels: Path | None, *, workers: int
+) -> None:
+    """Write `synthetic/`, `bpe.model`, `tokens.txt`, `audio.i16` and `index.tsv` into `folder`.
+
+    What is there already is kept: files spoken before, and units, so that a second pack fits models of the first.
+
+    Args:
+        shared: the folder that holds speech/, noise/, rir/ and speech_commands/.
+        folder: where to write.
+        spoken: texts to synthesise.
+        vocabulary: number of BPE units.
+        pseudo_labels: table (path, text) that a teacher wrote for untranscribed speech; None trains without a teacher.
+        workers: threads that decode and synthesise.
+    """
+    real = everything(shared, None)
+    if spoken:
+        words = known_words([r.text for r in real if r.split == "train"])
+        synthesise(folder / "synthetic", phrases(spoken, words, TEXT_SEED), VOICE_SEED, workers)
+    recordings = labelled(everything(shared, folder / "synthetic"), pseudo_labels)
+    if not (folder / "bpe.model").exists():
+        train_units(folder, (r.text for r in recordings if r.split == "train"), vocabulary)
+    write_pack(folder, recordings, workers)
+
+
+def labelled(recordings: list[Recording], pseudo_labels: Path | None) -> list[Recording]:
+    """Give untranscribed recordings the text a teacher heard, and drop those without."""
+    heard = dict(line.split("\t", 1) for line in pseudo_labels.read_text().splitlines()) if pseudo_labels else {}
+    kept = []
+    for recording in recordings:
+        if recording.split != "unlabelled":
+            kept.append(recording)
+        elif text := heard.get(recording.path.name, "").strip():
+            corpus = f"{recording.corpus}-pseudo"
+            kept.append(Recording(recording.path, "train", corpus, recording.speaker, text, recording.licence))
+    return kept
