@@ -120,6 +120,12 @@ def test_a_phrase_only_for_people_needs_a_spelling(tmp_path: Path) -> None:
     assert found == KeywordList((Keyword("Café", spellings=("CAFE",)),))
 
 
+def test_a_disabled_keyword_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    found = read(tmp_path, "[[keyword]]\nphrase='lights'\nenabled=false\n[[keyword]]\nphrase='LIGHTS'\n")
+    assert [keyword.enabled for keyword in found.keywords] == [False, True]
+    assert found.problems == ()
+
+
 def test_strange_keys_beside_the_tables_are_named(tmp_path: Path) -> None:
     found = read(tmp_path, "title='x'\n[[keyword]]\nphrase='lights'\n")
     assert [problem.text for problem in found.problems] == ['unknown key "title"; known: [[keyword]]']

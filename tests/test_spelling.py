@@ -44,6 +44,7 @@ TOKENIZER = letter_tokenizer()
         ("whats up", ("WHATS UP", "WHAT'S UP")),
         ("hello, world!", ("HELLO, WORLD!", "HELLO WORLD")),
         ("volume 20%", ("VOLUME 20%", "VOLUME TWENTY PERCENT", "VOLUME TWENTY PER CENT")),
+        ("!?", ("!?",)),
         ("at 5:30", ("AT 5:30", "AT FIVE THIRTY")),
     ],
 )

@@ -44,23 +44,24 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
     Raises:
         KeywordFileError: the file cannot be read or has no usable keyword; the message holds every problem.
     """
-    entries = _entries(path, _read(path))
+    found = _sift(path, _entries(path, _read(path)), tokenizer)
+    if not found.keywords:
+        remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
+        raise KeywordFileError("\n".join([f"{path}: has no usable keyword; write {remedy}", *map(str, found.problems)]))
+    return found
+
+
+def _sift(path: Path, entries: Iterable[Entry], tokenizer: PhraseTokenizer) -> KeywordList:
     keywords: list[Keyword] = []
     problems: list[Problem] = []
     taken: dict[tuple[int, ...], str] = {}
     for entry in entries:
-        problems.extend(_problem(path, entry, fault) for fault in entry.faults)
-        if entry.keyword is None:
-            continue
-        refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
-        if refusal:
-            problems.append(_problem(path, entry, refusal))
-        else:
-            keywords.append(entry.keyword)
-            problems.extend(_problem(path, entry, fault) for fault in _unwritable(entry.keyword, tokenizer))
-    if not keywords:
-        remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
-        raise KeywordFileError("\n".join([f"{path}: has no usable keyword; write {remedy}", *map(str, problems)]))
+        faults = list(entry.faults)
+        if entry.keyword is not None:
+            refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
+            faults.extend([refusal] if refusal else _unwritable(entry.keyword, tokenizer))
+            keywords.extend([] if refusal else [entry.keyword])
+        problems.extend(_problem(path, entry, fault) for fault in faults)
     return KeywordList(tuple(keywords), tuple(problems))
 
 
@@ -95,7 +96,7 @@ def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], to
         tokens = first_sequence(keyword, tokenizer).tokens
     except ValueError as error:
         return str(error)
-    earlier = taken.setdefault(tokens, place)
+    earlier = taken.setdefault(tokens, place) if keyword.enabled else place
     return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'
 
 

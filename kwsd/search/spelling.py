@@ -31,7 +31,7 @@ def spellings(phrase: str) -> tuple[str, ...]:
     waiting = deque(_said(phrase))
     while waiting and len(found) < MOST_SPELLINGS:
         words = waiting.popleft()
-        if words not in changed:
+        if words and words not in changed:
             changed.add(words)
             found[" ".join(words)] = None
             waiting.extend(one_change(words))
