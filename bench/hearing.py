@@ -1,0 +1,72 @@
+"""Either engine over prepared WAVs: several at a time, and never twice the same work."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench import progress
+from bench.paths import MODEL, ROOT, WORK
+from bench.peer import Peer
+from bench.product import Product
+from bench.scoring import Hit
+from bench.wav import blocks, duration_s
+
+Engine = Peer | Product
+
+
+def hear_all(engine: Engine, wavs: Sequence[Path], jobs: int = 1) -> dict[Path, list[Hit]]:
+    """Hits per WAV, `jobs` WAVs at a time, the longest first."""
+    todo = sorted((wav for wav in wavs if not cached(engine, wav).exists()), key=duration_s, reverse=True)
+    with progress.hours_bar() as bar, ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
+        task = bar.add_task(engine.title, total=round(sum(map(duration_s, todo)) / 60))
+        futures = {pool.submit(hear, engine, wav): wav for wav in todo}
+        for future in as_completed(futures):
+            future.result()
+            bar.advance(task, duration_s(futures[future]) / 60)
+    return {wav: hear(engine, wav) for wav in wavs}
+
+
+def hear(engine: Engine, wav: Path) -> list[Hit]:
+    """Hits in one WAV, from the cache where engine, settings, weights and audio are all the same as before."""
+    path = cached(engine, wav)
+    if not path.exists():
+        hits = engine.hear(blocks(wav))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps([asdict(hit) for hit in hits]))
+        part.replace(path)
+    return [Hit(**record) for record in json.loads(path.read_text())]
+
+
+def cached(engine: Engine, wav: Path) -> Path:
+    """Where the hits of this engine in this WAV are kept."""
+    state = wav.stat()
+    key = repr((engine, code_version(engine), weights(), wav.name, state.st_size, state.st_mtime_ns))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return WORK / "hits" / f"{type(engine).__name__.lower()}-{wav.stem}-{digest}.json"
+
+
+@cache
+def weights() -> str:
+    """What tells one set of weights from another."""
+    return hashlib.sha256((MODEL / "encoder.int8.fixed.onnx").read_bytes()).hexdigest()
+
+
+def code_version(engine: Engine) -> str:
+    """The peer's release, or a digest over all of kwsd's code: any change there is a new engine."""
+    return version("sherpa-onnx") if isinstance(engine, Peer) else own_code()
+
+
+@cache
+def own_code() -> str:
+    """Digest over the files of the kwsd package."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in (ROOT / "kwsd").rglob("*") if path.suffix in {".py", ".toml", ".txt"}):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

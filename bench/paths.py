@@ -1,0 +1,18 @@
+"""Where the measurements find their material and leave their results."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("KWSD_SHARED", ROOT.parent / "shared"))  # audio and weights, never committed
+MODEL = SHARED / "models" / "zipformer-gigaspeech-kws-3.3m"
+WORK = ROOT / "bench" / ".work"  # prepared audio and the peer's cached hits; git ignores it
+RESULTS = ROOT / "bench" / "results"
+
+
+def need_shared() -> None:
+    """Raises FileNotFoundError, with the remedy, where the shared material is missing."""
+    if not (MODEL / "tokens.txt").is_file():
+        raise FileNotFoundError(
+            f"{MODEL} not found: set KWSD_SHARED to the folder that holds speech/, wakewords/, models/"
+        )

@@ -1,0 +1,74 @@
+"""Ten thousand keywords instead of twenty."""
+
+import json
+import random
+from pathlib import Path
+from statistics import median
+
+from bench import duel, streams
+from bench.paths import SHARED, WORK
+from bench.processes import PYTHON, kwsd_command, run
+from bench.report import Section
+from bench.wav import duration_s
+
+MANY = 10_000
+HOURS = 0.5
+ROUNDS = 3
+FEW = SHARED / "keywords" / "commands_small.txt"
+LARGE = SHARED / "keywords" / "commands_large.txt"
+
+
+def measure(jobs: int) -> Section:
+    """Processor time of whole processes with either list, and how long the long one takes to load."""
+    del jobs
+    audio = streams.speech(HOURS)
+    few, many = "20 keywords", f"{MANY} keywords"
+    usages = duel.alternate({few: kwsd_command(FEW, audio), many: kwsd_command(many_keywords(), audio)}, ROUNDS)
+    loads = [load_s(many_keywords()) for _ in range(ROUNDS)]
+    whole, load = duel.ratio(usages[many], usages[few]), median(loads)
+    running = (duel.cpu_s(usages[many]) - load) / duel.cpu_s(usages[few])
+    rows = [
+        [
+            name,
+            f"{duel.cpu_s(of):.1f}",
+            " ".join(f"{usage.cpu_s:.1f}" for usage in of),
+            f"{max(u.peak_mb for u in of):.0f}",
+        ]
+        for name, of in usages.items()
+    ]
+    return Section(
+        "scaling",
+        "Ten thousand keywords",
+        ("kwsd with", f"CPU seconds for {duration_s(audio) / 60:.0f} min", "rounds", "peak MiB"),
+        [*rows, ["**ratio, whole process**", f"**{whole:.2f}×**", f"without loading {running:.2f}×", ""]],
+        [
+            f"loading {MANY} keywords: {load:.2f} s (median of {ROUNDS}; from file to spotter, model loaded)",
+            (
+                "the long list: `commands_large.txt`, then phrases of two to four words drawn from LibriSpeech"
+                " transcripts, so most of it is said somewhere in the audio's corpus"
+            ),
+        ],
+        figures={"ratio": whole, "ratio_running": running, "load_s": loads},
+    )
+
+
+def load_s(keywords: Path) -> float:
+    """Seconds from keyword file to ready spotter, in a process of its own."""
+    output = run([str(PYTHON), "-m", "bench.load_process", str(keywords)]).output
+    return float(json.loads(output)["wall_s"])
+
+
+def many_keywords() -> Path:
+    """A raw keyword file of MANY phrases, none twice, always the same ones."""
+    path = WORK / f"keywords-{MANY}.txt"
+    if not path.exists():
+        phrases = dict.fromkeys(LARGE.read_text(encoding="utf-8").splitlines())
+        transcripts = [row["transcript"].split() for row in streams.speech_rows() if "librispeech" in row["corpus"]]
+        draw = random.Random(0)
+        while len(phrases) < MANY:
+            words = draw.choice(transcripts)
+            length = draw.randint(2, 4)
+            start = draw.randrange(max(1, len(words) - length))
+            phrases[" ".join(words[start : start + length])] = None
+        path.write_text("\n".join(phrases) + "\n", encoding="utf-8")
+    return path
