@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ import numpy as np
 
 from kwsd.audio.source import Block, Samples
 from kwsd.cli import kwsd_command, service
+from kwsd.config import LoadedSettings
 from kwsd.daemon import Plan, overload
 from kwsd.errors import AudioError
 from kwsd.events import Detection
+from kwsd.serve.records import Event
 
 BLOCK_BYTES = 640  # 20 ms
 NAME = "Fake USB microphone"
@@ -104,8 +106,8 @@ def main() -> int:
     directory = Path(sys.argv[1])
     make_plan = service.make_plan
 
-    def plan_with_faults(*arguments: Any) -> Plan:
-        plan = make_plan(*arguments)
+    def plan_with_faults(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
+        plan = make_plan(loaded, keyword_file, on_event)
         return replace(
             plan,
             open_source=(lambda: SocketMicrophone(directory / "microphone")) if plan.reopens else plan.open_source,

@@ -1,7 +1,8 @@
 """The decoding thread: the straight line from sound to events."""
 
-import logging
 from collections.abc import Callable
+
+import numpy as np
 
 from kwsd.audio.level import measure_level
 from kwsd.audio.source import Samples
@@ -15,7 +16,7 @@ from kwsd.serve.records import DetectionEvent, Level
 from kwsd.serve.ring import Ring
 from kwsd.timebase import seconds
 
-logger = logging.getLogger(__name__)
+LEVEL_SAMPLES = 5120  # 320 ms: what one `level` event tells of
 
 
 class Decoding:
@@ -40,6 +41,7 @@ class Decoding:
         self._health = health
         self._ring = ring
         self._between_chunks = between_chunks
+        self._unmeasured: list[Samples] = []
 
     def run(self) -> None:
         """Decode until the queue ends."""
@@ -65,8 +67,14 @@ class Decoding:
     def _keep(self, sound: Samples) -> None:
         if self._ring is not None:
             self._ring.append(sound)
-        if "level" in self._bus.wanted and len(sound):
-            level = measure_level(sound)
+        if "level" in self._bus.wanted:
+            self._measure(sound)
+
+    def _measure(self, sound: Samples) -> None:
+        self._unmeasured.append(sound)
+        if sum(map(len, self._unmeasured)) >= LEVEL_SAMPLES:
+            level = measure_level(np.concatenate(self._unmeasured))
+            self._unmeasured.clear()
             self._bus.publish(Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1)))
 
     def _publish(self, hit: Detection) -> None:

@@ -64,7 +64,7 @@ class Reporter:
             return
         self._lost_since_s = time.monotonic()
         event = MicLost(microphone=self.standing.microphone, reason=reason)
-        self._tell(event, logging.WARNING, "no microphone: %s; trying again until it is there", reason)
+        self._tell(event, logging.WARNING, "no microphone, trying again until there is one: %s", reason)
 
     def muted(self) -> None:
         """The microphone is closed."""

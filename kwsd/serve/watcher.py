@@ -7,6 +7,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+DEBOUNCE_MS = 400  # an editor writes in several steps
+
 
 async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) -> None:
     """Call `changed` whenever the file has been written or replaced, until `stop` is set.
@@ -15,12 +17,18 @@ async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) ->
     """
     import watchfiles  # noqa: PLC0415  50 ms that a start need not wait for
 
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # whoever is told of the change says so
     names = _names(path)
     directories = {Path(name).parent for name in names}
     try:
-        async for changes in watchfiles.awatch(*directories, stop_event=stop, recursive=False, debounce=400):
-            if names & {name for _, name in changes}:
-                changed()
+        async for _ in watchfiles.awatch(
+            *directories,
+            watch_filter=lambda _, name: name in names,
+            stop_event=stop,
+            recursive=False,
+            debounce=DEBOUNCE_MS,
+        ):
+            changed()
     except OSError as error:
         logger.warning("cannot watch %s (%s); use `kwsctl reload` after changing it", path, error)
 
