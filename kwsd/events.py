@@ -13,9 +13,9 @@ class Detection:
     phrase: str
     """The phrase as typed by the user, whichever of its spellings was heard."""
     start: float
-    """Seconds: first token of the phrase, brought forward to where its sound begins (an estimate)."""
+    """Seconds: frame of the first token. The sound itself begins about a quarter of a second earlier."""
     end: float
-    """Seconds: end of the last token's frame span."""
+    """Seconds: end of the frame on which the last token is most likely."""
     score: float
     """Mean over the tokens of each token's best acoustic posterior inside its own span, 0 to 1."""
     min_score: float
@@ -28,6 +28,10 @@ class Detection:
     """Seconds: the frame each token was emitted on."""
     engine: str = "zipformer"
     """Which engine heard it."""
+    second_engine: str | None = None
+    """Which other engine heard the same word at the same time; None when one engine heard it alone."""
+    second_score: float | None = None
+    """That engine's score, 0 to 1."""
     stream_time: float = 0.0
     """Seconds of audio that had to arrive before this could be decided."""
     latency_ms: float = 0.0

@@ -12,6 +12,7 @@ FLOORS = [
     {"timebase", "events", "errors"},
     {"audio", "acoustic", "search"},
     {"spotter", "fallback", "config"},
+    {"listener"},
     {"serve"},
     {"daemon"},
     {"cli"},

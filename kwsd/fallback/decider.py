@@ -44,9 +44,9 @@ class Decider:
     `refractory_frames`, and the same word until its posterior has gone.
     """
 
-    def __init__(self, thresholds: Sequence[float], settings: DeciderSettings) -> None:
+    def __init__(self, thresholds: FloatArray, settings: DeciderSettings) -> None:
         """Thresholds by class number; infinity for classes that are never reported."""
-        self.thresholds = np.asarray(thresholds, np.float32)
+        self.thresholds = thresholds
         self._settings = settings
         self.reset()
 
@@ -97,6 +97,7 @@ class Decider:
 
 def class_thresholds(
     labels: Sequence[str], words: Sequence[str], own: Mapping[str, float], overrides: Mapping[str, float]
-) -> list[float]:
+) -> FloatArray:
     """Threshold by class: the override, else the model's own; infinity for what is not to be reported."""
-    return [overrides.get(label, own[label]) if label in words else float("inf") for label in labels]
+    chosen = [overrides.get(label, own[label]) if label in words else np.inf for label in labels]
+    return np.array(chosen, np.float32)

@@ -16,6 +16,7 @@ from kwsd.fallback.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, F
 from kwsd.fallback.settings import FallbackSettings
 from kwsd.fallback.span import sounding_span
 from kwsd.fallback.stream import FrameStream
+from kwsd.fallback.vocabulary import normal
 from kwsd.search.keyword import Keyword
 from kwsd.timebase import samples, seconds
 
@@ -38,7 +39,8 @@ class CommandSpotter:
         self._stream = FrameStream(self._engine.block_frames)
         self.bad_chunks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
-        self._decider = self._make_decider(self._settings.thresholds)
+        self._decider = self._make_decider()
+        self._names: dict[str, Keyword] = {}
         self.reset()
 
     def accept(self, sound: NDArray[np.float32]) -> list[Detection]:
@@ -70,9 +72,10 @@ class CommandSpotter:
         self._start(at_sample=0, waiting=0)
 
     def set_keywords(self, keywords: Sequence[Keyword]) -> None:
-        """Take the thresholds of keywords whose phrase is one of the ten words; others are not for this spotter."""
-        given = {each.phrase.strip().lower(): each.threshold for each in keywords if each.threshold is not None}
-        self._decider = self._make_decider({**self._settings.thresholds, **given})
+        """Take names and thresholds of keywords whose phrase is one of the words; others are not for this spotter."""
+        self._names = {normal(each.phrase): each for each in keywords}
+        given = {word: each.threshold for word, each in self._names.items() if each.threshold is not None}
+        self._decider.thresholds = self._thresholds({**self._settings.thresholds, **given})
 
     @property
     def position_samples(self) -> int:
@@ -85,15 +88,17 @@ class CommandSpotter:
         wanted = self._settings.words
         return tuple(word for word in self._model.words if not wanted or word in wanted)
 
-    def _make_decider(self, overrides: Mapping[str, float]) -> Decider:
+    def _make_decider(self) -> Decider:
         frames = self._frames
         settings = DeciderSettings(
             smoothing_steps=max(1, frames(self._settings.smoothing_s) // self._engine.step_frames),
             hold_frames=frames(self._settings.hold_s),
             refractory_frames=frames(self._settings.refractory_s),
         )
-        thresholds = class_thresholds(self._model.labels, self.words, self._model.thresholds, overrides)
-        return Decider(thresholds, settings)
+        return Decider(self._thresholds(self._settings.thresholds), settings)
+
+    def _thresholds(self, overrides: Mapping[str, float]) -> FloatArray:
+        return class_thresholds(self._model.labels, self.words, self._model.thresholds, overrides)
 
     @staticmethod
     def _frames(duration_s: float) -> int:
@@ -134,11 +139,12 @@ class CommandSpotter:
 
     def _detection(self, decision: Decision) -> Detection:
         word = self._model.labels[decision.label]
+        keyword = self._names.get(word, Keyword(word))
         start, end = self._times(decision.frame)
         heard = seconds(min(self._position, self._origin + _reach_samples(self._frame)))
         return Detection(
-            keyword=word,
-            phrase=word,
+            keyword=keyword.label,
+            phrase=keyword.phrase,
             start=start,
             end=end,
             score=round(decision.score, 4),

@@ -14,6 +14,9 @@ from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE
 from training.commands12.bank import Bank
 from training.commands12.labels import LABELS, SILENCE
 
+HISTORY_PROBABILITY = 0.4  # per batch
+HISTORY_FRAMES = (30, 120)
+
 
 @dataclass(frozen=True)
 class AugmentSettings:
@@ -122,6 +125,15 @@ class Augmenter:
         start = (torch.rand(size, 1, generator=generator) * (length - width + 1)).long()
         place = torch.arange(length).unsqueeze(0)
         return ((place >= start) & (place < start + width)).float().to(self._device)
+
+
+def with_history(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Sometimes the end of other pictures before each: a stream has a past that a recurrent model must forget."""
+    if float(torch.rand(1, generator=generator)) >= HISTORY_PROBABILITY:
+        return pictures
+    frames = int(torch.randint(HISTORY_FRAMES[0], HISTORY_FRAMES[1] + 1, (1,), generator=generator))
+    past = torch.cat([pictures.roll(2, 0), pictures.roll(1, 0)], dim=1)
+    return torch.cat([past[:, -frames:], pictures], dim=1)
 
 
 def speech_level(power: Tensor) -> Tensor:

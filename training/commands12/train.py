@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.commands12 import checkpoint, curves
-from training.commands12.augment import Augmenter, AugmentSettings
+from training.commands12.augment import Augmenter, AugmentSettings, with_history
 from training.commands12.bank import Bank
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
@@ -117,7 +117,8 @@ class Trainer:
         rows = self._rows(epoch)[place * self._recipe.batch : (place + 1) * self._recipe.batch]
         generator = torch.Generator().manual_seed(self._job.seed * 1_000_003 + step)
         masked = self._recipe.masked and step < MASKED_PART * self.steps
-        return self._augmenter.batch(torch.from_numpy(rows), generator, masked)
+        pictures, labels = self._augmenter.batch(torch.from_numpy(rows), generator, masked)
+        return (with_history(pictures, generator) if self._recipe.engine == "nc-ssm" else pictures), labels
 
     def _end_epoch(self) -> None:
         shown = self.steps_per_epoch * self._recipe.batch

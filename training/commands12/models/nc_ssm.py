@@ -109,7 +109,7 @@ class NcSsm(nn.Module):
         return states
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Pictures (b, 98, 40) → logits (b, 12) after the last frame."""
+        """Pictures (b, t, 40) → logits (b, 12) after the last frame."""
         device = pictures.device
         logits, *_ = self.stream(pictures, *(state.to(device) for state in self.start(len(pictures))))
         return logits[:, -1]
