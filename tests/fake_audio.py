@@ -93,9 +93,10 @@ class PulseServer:
         return subprocess.run(command, env=os.environ | self.env, capture_output=True, check=False).returncode
 
     def play(self, samples: NDArray[np.float32], rate: int = 16_000) -> None:
-        """Play `samples` (n,) into the sink; returns when all has been heard, and half a second of silence after it."""
+        """Play `samples` (n,) into the sink, silence before and after it; returns when all has been heard."""
         command = ["paplay", "--raw", f"--device={PULSE_SINK}", f"--rate={rate}", "--channels=1", "--format=float32le"]
-        sound = np.concatenate([samples, np.zeros(rate // 2)]).astype("<f4").tobytes()
+        # PulseAudio spoils the first 0.1 s of a stream, and is done a little before its end is heard
+        sound = np.pad(samples, (rate // 4, rate // 2)).astype("<f4").tobytes()
         subprocess.run(command, env=os.environ | self.env, input=sound, check=True, timeout=60 + len(samples) / rate)
 
     def freeze(self) -> None:
