@@ -8,17 +8,42 @@ from collections.abc import Sequence
 from functools import partial
 
 from kwsd import __version__
-from kwsd.cli import ctl_check, ctl_models
+from kwsd.cli import (
+    ctl_check,
+    ctl_clip,
+    ctl_keywords,
+    ctl_listen,
+    ctl_models,
+    ctl_mute,
+    ctl_reload,
+    ctl_status,
+    ctl_trace,
+    ctl_unmute,
+)
 from kwsd.cli.guard import guarded
 from kwsd.cli.logs import start_logging
 
-COMMANDS = (ctl_check, ctl_models)
+COMMANDS = (
+    ctl_check,
+    ctl_models,
+    ctl_listen,
+    ctl_status,
+    ctl_keywords,
+    ctl_reload,
+    ctl_mute,
+    ctl_unmute,
+    ctl_clip,
+    ctl_trace,
+)
 
 EPILOG = """\
 examples:
   kwsctl check --keywords commands.txt      are microphone, model and keywords fit to work with?
   kwsctl models list                        what can be fetched, what is installed
   kwsctl models pull gigaspeech-3.3M
+  kwsctl listen                             what a running daemon hears; --json for programs
+  kwsctl reload                             after editing the keyword file
+  kwsctl clip 17 -o heard.wav               the sound of a detection
 
 `kwsctl COMMAND --help` says more of each.
 exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model."""

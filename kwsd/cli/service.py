@@ -12,8 +12,9 @@ from kwsd.cli.printer import make_report, write_line
 from kwsd.cli.printing import PrintingThread
 from kwsd.cli.spot import NO_KEYWORDS, device, load_keywords
 from kwsd.config import FlagError, LoadedSettings, Settings
-from kwsd.daemon import Door, Plan, run_daemon
+from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon
 from kwsd.search.keyword_file import read_keyword_file
+from kwsd.serve.bus import Bus
 from kwsd.serve.records import Event
 from kwsd.spotter import Spotter
 
@@ -48,11 +49,12 @@ def make_plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Ev
     settings = loaded.settings
     model = Model.load(settings.model)
     keywords = load_keywords(keyword_file, model)
+    spotter = Spotter(model, keywords, settings.search.to_search_settings())
     name = settings.input[0]
     return Plan(
         settings=settings.daemon,
         model=model.name,
-        engine=Spotter(model, keywords, settings.search.to_search_settings()),
+        engine=spotter,
         keywords=keywords,
         keyword_file=keyword_file,
         read_keywords=partial(read_keyword_file, keyword_file, model.tokenizer),
@@ -60,7 +62,12 @@ def make_plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Ev
         microphone=str(settings.device or "default") if name == MICROPHONE else name,
         reopens=name == MICROPHONE,
         on_event=on_event,
+        connect=partial(_trace_near_misses, spotter),
     )
+
+
+def _trace_near_misses(spotter: Spotter, bus: Bus, _: Reporter) -> None:
+    spotter.on_near_miss = NearMissTeller(spotter, bus)
 
 
 def _opener(loaded: LoadedSettings) -> Callable[[], Source]:

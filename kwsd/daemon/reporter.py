@@ -93,16 +93,17 @@ class Reporter:
             self._tell(event, logging.WARNING, "%.0f ms of sound were lost", lost_ms)
         self._overrunning = True
         if self._overload.lost(standing.position_s):
-            self._degraded("decoding is slower than real time: the oldest sound is dropped")
+            self.degraded(self._overload.degraded, "decoding is slower than real time: the oldest sound is dropped")
 
     def kept_up(self) -> None:
         """Sound was decoded with nothing missing before it."""
         self._overrunning = self._overrunning and self._overload.is_losing(self.standing.position_s)
         if self._overload.kept_up(self.standing.position_s):
-            self._degraded("decoding keeps up again")
+            self.degraded(self._overload.degraded, "decoding keeps up again")
 
-    def _degraded(self, reason: str) -> None:
-        self.standing.degraded = active = self._overload.degraded
+    def degraded(self, active: bool, reason: str) -> None:
+        """Less is heard than was asked for, or all of it again."""
+        self.standing.degraded = active
         self._tell(Degraded(active=active, reason=reason), logging.WARNING if active else logging.INFO, "%s", reason)
 
     # From the event loop.

@@ -66,6 +66,8 @@ class Plan:
     """Whether the source is a microphone: reopened when it fails, and never waited for."""
     on_event: Callable[[Event], None] | None = None
     """Told of every event, on the event loop; must not block."""
+    connect: Callable[[Bus, Reporter], None] | None = None
+    """Called once before the start, so that the engine can be given somebody to tell of near misses and the like."""
 
 
 class Daemon:
@@ -87,6 +89,8 @@ class Daemon:
         """In the order in which sound passes them."""
         plan, settings = self._plan, self._plan.settings
         reporter = Reporter(self.standing, self.bus, self._notifier)
+        if plan.connect is not None:
+            plan.connect(self.bus, reporter)
         self.queue = AudioQueue(samples(settings.backlog_s), dropping=plan.reopens)
         self.capture = Capture(plan.open_source, self.queue, reporter, reopens=plan.reopens)
         self.keywords = KeywordDesk(

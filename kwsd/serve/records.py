@@ -68,15 +68,28 @@ class DetectionEvent(Record):
     id: int
     """Counts from 1 since the daemon started; `clip` takes it."""
     keyword: str
+    """Stable name: the `@name` of the keyword file, else the phrase."""
     phrase: str
+    """As written in the keyword file, whichever of its spellings was heard."""
     start: float
+    """Where the first token was heard; the sound itself begins about a quarter of a second earlier."""
     end: float
+    """Where the last token ends."""
     score: float
+    """Mean posterior of the tokens, 0 to 1."""
     min_score: float
+    """The smallest of them."""
     threshold: float
+    """What `score` had to reach."""
     tokens: tuple[str, ...]
+    """Pieces of the spelling that was heard."""
     timestamps: tuple[float, ...]
+    """Where each of them was heard."""
     engine: str
+    """Which engine heard it."""
+    second_engine: str | None = None
+    """Which other engine heard the same word at the same time; null when one engine heard it alone."""
+    second_score: float | None = None
     stream_time: float
     """Seconds of sound that had to arrive before this could be decided."""
     latency_ms: float
@@ -93,7 +106,6 @@ class NearMiss(Record):
     end: float
     score: float
     min_score: float
-    threshold: float
     reason: str
     """What it fell short of."""
 
