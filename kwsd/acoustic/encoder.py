@@ -33,9 +33,11 @@ class Encoder:
         self.path = path
         self._session = make_session(path)
         metadata = self._session.get_modelmeta().custom_metadata_map
-        missing = [key for key in REQUIRED_METADATA if key not in metadata]
+        missing = [key for key in REQUIRED_METADATA if not metadata.get(key, "").isdecimal()]
         if missing:
-            raise ModelError(f"{path}: not a streaming Zipformer2 export: metadata lacks {', '.join(missing)}")
+            raise ModelError(
+                f"{path}: not a streaming Zipformer2 export: metadata lacks {', '.join(missing)} as a number"
+            )
         self.chunk_frames = int(metadata["T"])
         """fbank frames per call (45 upstream)."""
         self.shift_frames = int(metadata["decode_chunk_len"])

@@ -24,7 +24,7 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; `kwsctl models verify {path.parent}` lists what is missing")
-    ort.set_default_logger_severity(3)
+    ort.set_default_logger_severity(4)  # fatal: what goes wrong is raised as well, and printed once by the command
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
+
+JOINER_INPUTS = ["encoder_out", "decoder_out"]
 
 Context = tuple[int, int]
 """The last two tokens of a hypothesis. (-1, 0) is the start: -1 is embedded as a zero vector."""
@@ -30,16 +33,16 @@ class Transducer:
         self._decoder = make_session(decoder)
         self._joiner = make_session(joiner)
         self._token_input = self._decoder.get_inputs()[0]
+        self.vocabulary_size = _vocabulary_size(joiner, self._joiner)
         self._frame_input, self._decoder_input = (entry.name for entry in self._joiner.get_inputs())
         metadata = self._decoder.get_modelmeta().custom_metadata_map
         if metadata.get("context_size", "2") != "2":
             raise ModelError(f"{decoder}: context size {metadata['context_size']}, kwsd needs 2")
-        self.vocabulary_size = int(self._joiner.get_outputs()[0].shape[-1])
         self._cache: dict[Context, NDArray[np.float32]] = {}
 
     def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
         """Row i of the result (n, vocabulary) is log P(token | frames[i], contexts[i]). frames: (n, C)."""
-        decoded = np.stack([self._decoded(context) for context in contexts])
+        decoded = np.array([self._decoded(context) for context in contexts])
         logits = self._joiner.run(None, {self._frame_input: frames, self._decoder_input: decoded})[0]
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -55,3 +58,13 @@ class Transducer:
             known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0][0]
             self._cache[context] = known
         return known
+
+
+def _vocabulary_size(path: Path, joiner: Any) -> int:
+    """Tokens that a joiner tells apart; ModelError when the graph is no joiner."""
+    logits = [entry.shape[-1] for entry in joiner.get_outputs()]
+    if [entry.name for entry in joiner.get_inputs()] != JOINER_INPUTS or len(logits) != 1:
+        raise ModelError(
+            f"{path}: is not a joiner, which takes {' and '.join(JOINER_INPUTS)} and gives a logit per token"
+        )
+    return int(logits[0])
