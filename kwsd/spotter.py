@@ -24,7 +24,6 @@ from kwsd.search.settings import SearchSettings
 HISTORY_FRAMES = 250  # 10 s: the longest phrase that can still be aligned
 REPLAY_FRAMES = 50  # 2 s: a phrase under way when the keywords change is taken up again from here
 FINISH_S = 1.0  # silence that brings out the last words: look-ahead, chunk and trailing blanks
-ONSET_S = 0.24  # a token is emitted this long after its sound begins (median, bench/RESULTS.md)
 
 
 def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
@@ -156,13 +155,13 @@ class Spotter:
 
     def _detection(self, hit: Hit) -> Detection:
         keyword = self._keyword_set.keywords[hit.keyword]
-        timestamps = tuple(self._seconds(frame) for frame in hit.emissions)
-        end = self._seconds(hit.alignment.frames[-1] + 1)
+        timestamps = tuple(self.seconds_of(frame) for frame in hit.emissions)
+        end = self.seconds_of(hit.alignment.frames[-1] + 1)
         heard = timebase.seconds(self._origin_samples + self._samples_decoded())
         return Detection(
             keyword=keyword.label,
             phrase=keyword.phrase,
-            start=max(0.0, round(timestamps[0] - ONSET_S, 3)),
+            start=timestamps[0],
             end=end,
             score=round(hit.alignment.score, 4),
             min_score=round(hit.alignment.min_score, 4),
@@ -173,7 +172,8 @@ class Spotter:
             latency_ms=round((heard - end) * 1000, 1),
         )
 
-    def _seconds(self, encoder_frame: int) -> float:
+    def seconds_of(self, encoder_frame: int) -> float:
+        """Encoder frame → seconds of the stream at which it begins."""
         return timebase.seconds(self._origin_samples + timebase.encoder_frame_start(encoder_frame))
 
     def _samples_decoded(self) -> int:
