@@ -10,33 +10,36 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench import progress
+from bench import progress, tape
 from bench.paths import MODEL, ROOT, WORK
 from bench.peer import Peer
 from bench.product import Product
 from bench.scoring import Hit
-from bench.wav import blocks, duration_s
+from bench.wav import BLOCK, blocks, duration_s
 
 Engine = Peer | Product
 
 
 def hear_all(engine: Engine, wavs: Sequence[Path], jobs: int = 1) -> dict[Path, list[Hit]]:
-    """Hits per WAV, `jobs` WAVs at a time, the longest first."""
-    todo = sorted((wav for wav in wavs if not cached(engine, wav).exists()), key=duration_s, reverse=True)
+    """Hits per WAV, `jobs` WAVs at a time, the longest first; kwsd's encoder is replayed where it can be."""
+    todo = sorted((wav for wav in wavs if not cached(engine, wav, replay=True).exists()), key=duration_s, reverse=True)
     with progress.hours_bar() as bar, ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
         task = bar.add_task(engine.title, total=round(sum(map(duration_s, todo)) / 60))
-        futures = {pool.submit(hear, engine, wav): wav for wav in todo}
+        futures = {pool.submit(hear, engine, wav, replay=True): wav for wav in todo}
         for future in as_completed(futures):
             future.result()
             bar.advance(task, duration_s(futures[future]) / 60)
-    return {wav: hear(engine, wav) for wav in wavs}
+    return {wav: hear(engine, wav, replay=True) for wav in wavs}
 
 
-def hear(engine: Engine, wav: Path) -> list[Hit]:
-    """Hits in one WAV, from the cache where engine, settings, weights and audio are all the same as before."""
-    path = cached(engine, wav)
+def hear(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False) -> list[Hit]:
+    """Hits in one WAV, from the cache where engine, settings, weights and audio are all the same as before.
+
+    With `replay` kwsd's encoder is not run again on audio that it has encoded before, see `bench.tape`.
+    """
+    path = cached(engine, wav, block, replay=replay)
     if not path.exists():
-        hits = engine.hear(blocks(wav))
+        hits = listen(engine, wav, block, replay=replay)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_text(json.dumps([asdict(hit) for hit in hits]))
@@ -44,12 +47,20 @@ def hear(engine: Engine, wav: Path) -> list[Hit]:
     return [Hit(**record) for record in json.loads(path.read_text())]
 
 
-def cached(engine: Engine, wav: Path) -> Path:
+def listen(engine: Engine, wav: Path, block: int, *, replay: bool) -> list[Hit]:
+    """Hits in one WAV, heard anew."""
+    if replay and isinstance(engine, Product):
+        return engine.hear(blocks(wav, block), tape.taped(engine.model, wav))
+    return engine.hear(blocks(wav, block))
+
+
+def cached(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False) -> Path:
     """Where the hits of this engine in this WAV are kept."""
     state = wav.stat()
-    key = repr((engine, code_version(engine), weights(), wav.name, state.st_size, state.st_mtime_ns))
+    key = repr((engine, code_version(engine), weights(), wav.name, state.st_size, state.st_mtime_ns, block))
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return WORK / "hits" / f"{type(engine).__name__.lower()}-{wav.stem}-{digest}.json"
+    how = "-replay" if replay and isinstance(engine, Product) else ""
+    return WORK / "hits" / f"{type(engine).__name__.lower()}-{wav.stem}-{digest}{how}.json"
 
 
 @cache

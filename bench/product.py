@@ -44,9 +44,9 @@ class Product:
             path.write_text("\n".join(self.phrases) + "\n", encoding="utf-8")
             return kwsd.load_keywords(path, self.model)
 
-    def hear(self, blocks: Iterable[Samples]) -> list[Hit]:
-        """Hits over the blocks of one stream, in the order reported."""
-        spotter = kwsd.Spotter(self.model, self.keywords, self.settings)
+    def hear(self, blocks: Iterable[Samples], model: kwsd.Model | None = None) -> list[Hit]:
+        """Hits over the blocks of one stream, in the order reported; `model` stands in for the loaded one."""
+        spotter = kwsd.Spotter(model or self.model, self.keywords, self.settings)
         hits: list[Hit] = []
         fed = 0
         for block in blocks:

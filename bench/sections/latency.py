@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench import plots, scoring, streams
+from bench import hearing, plots, scoring, streams
 from bench.hearing import Engine
 from bench.peer import CARD, EAGER, Peer
 from bench.product import Product
@@ -72,7 +72,7 @@ def word_ends(stream: streams.Stream) -> list[float]:
 def matched(engine: Engine, stream: streams.Stream) -> list[Hit | None]:
     """The hit of each label."""
     say(f"{engine.title}: {duration_s(stream.wav) / 60:.0f} min in blocks of 20 ms")
-    return scoring.match(stream.labels, engine.hear(blocks(stream.wav, BLOCK)))
+    return scoring.match(stream.labels, hearing.hear(engine, stream.wav, BLOCK, replay=True))
 
 
 def delay(hit: Hit | None, end_s: float) -> float | None:

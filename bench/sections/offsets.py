@@ -46,11 +46,10 @@ def measure(jobs: int) -> Section:
     engines: list[Engine] = [Peer(phrases, *PEER), Product(phrases)]
     found = {engine.title: [heard(engine, clip) for clip in CLIPS] for engine in engines}
     rows = [[title, *(f"{count} of {TRIALS}" for count in counts)] for title, counts in found.items()]
+    longest_s = FIRST_S + STEP_S * (TRIALS - 1)
     notes = [
-        (
-            f"{FIRST_S}–{FIRST_S + STEP_S * (TRIALS - 1):.2f} s of silence, the phrase cut from"
-            f" the model's recordings, {TAIL_S} s of silence; white noise of {NOISE_RMS} rms over all; a fresh stream per trial"
-        ),
+        f"each phrase cut from the model's recordings; silence of {FIRST_S} to {longest_s:.2f} s before, {TAIL_S} s behind",
+        f"white noise of {NOISE_RMS} rms over all; a fresh stream per trial",
     ]
     return Section("offsets", "Phrases after near-silence", ("engine", *phrases), rows, notes, figures=found)
 
