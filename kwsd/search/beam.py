@@ -7,6 +7,7 @@ one at the root, where every keyword begins, is never pruned; and whether an arr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -37,7 +38,7 @@ class Hypothesis(NamedTuple):
     node: Node
     context: Context
     log_prob: float
-    """Acoustic, nats, relative to the best of the frame."""
+    """Acoustic, nats, relative to the best when the chunk began."""
     emissions: tuple[Emission, ...]
     """One per token from the root to `node`."""
     blanks: int
@@ -69,7 +70,7 @@ class BeamSearch:
         self.reset()
 
     def reset(self) -> None:
-        """Start from the root."""
+        """Start from the root, which is the first of the hypotheses at all times."""
         self._hypotheses = [Hypothesis(self._graph.root, START, 0.0, (), 0)]
 
     def step(self, frames: NDArray[np.float32], first_frame: int) -> list[Arrival]:
@@ -77,10 +78,12 @@ class BeamSearch:
         at_root = self._acoustics.log_probs(frames, [START] * len(frames))
         quiet = self._quiet(at_root)
         arrivals: list[Arrival] = []
-        for offset, frame in enumerate(frames):
+        for offset in range(len(frames)):
             if quiet[offset] and len(self._hypotheses) == 1:
                 continue  # only the root lives, and only a blank can follow: nothing changes
-            arrivals += self._step_frame(frame, at_root[offset], first_frame + offset)
+            arrivals += self._step_frame(frames[offset], at_root[offset], first_frame + offset)
+        best = max(h.log_prob for h in self._hypotheses)
+        self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in self._hypotheses]  # keeps numbers small
         return arrivals
 
     def lives_on(self, frame: int, tokens: tuple[int, ...]) -> bool:
@@ -92,41 +95,39 @@ class BeamSearch:
         ranks = at_root + self._bonus(self._graph.root)
         blank = ranks[:, BLANK].copy()
         ranks[:, BLANK] = -np.inf
-        return ranks.max(axis=1) < blank - self._beam_delta
+        quiet: NDArray[np.bool_] = ranks.max(axis=1) < blank - self._beam_delta
+        return quiet
 
     def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Arrival]:
         oldest = number - self._max_gap_frames
-        live = [h for h in self._hypotheses if not h.emissions or h.emissions[-1].frame >= oldest]
+        root, *others = self._hypotheses
+        live = [root, *(h for h in others if h.emissions[-1].frame >= oldest)]
         log_probs = self._log_probs(live, frame, at_root)
-        successors = _merge(
+        self._hypotheses = _merge(
             self._successor(live[row], token, float(log_probs[row, token]), number)
             for row, token in self._best(live, log_probs)
         )
-        best = max(h.log_prob for h in successors)
-        self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in successors]
-        return [arrival for h in self._hypotheses if h.node.entries for arrival in _arrivals(h)]
+        best = max(h.log_prob for h in self._hypotheses)
+        return [arrival for h in self._hypotheses if h.node.entries for arrival in _arrivals(h, best)]
 
     def _log_probs(
         self, live: list[Hypothesis], frame: NDArray[np.float32], at_root: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """(hypotheses, vocabulary); the row of the root is known already."""
-        contexts = [h.context for h in live if h.context != START]
-        rows = np.empty((len(live), len(at_root)), np.float32)
-        others = [h.context != START for h in live]
-        if contexts:
-            rows[others] = self._acoustics.log_probs(np.broadcast_to(frame, (len(contexts), len(frame))), contexts)
-        rows[np.logical_not(others)] = at_root
-        return rows
+        """(hypotheses, vocabulary); the first row, that of the root, is known already."""
+        if len(live) == 1:
+            return at_root[None]
+        contexts = [h.context for h in live[1:]]
+        return np.vstack([at_root, self._acoustics.log_probs(frame[None].repeat(len(contexts), axis=0), contexts)])
 
-    def _best(self, live: list[Hypothesis], log_probs: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
-        """(row, token) of the successors to keep, best first; ties by row, then token. The root always survives."""
-        ranks = log_probs + np.array([self._bonus(h.node) for h in live])
+    def _best(self, live: list[Hypothesis], log_probs: NDArray[np.float32]) -> list[tuple[int, int]]:
+        """(row, token) of the successors to keep: a blank at the root, then the best; ties by row, then token."""
+        ranks = np.array([self._bonus(h.node) for h in live])
+        ranks += log_probs
         ranks += np.array([[h.log_prob] for h in live], np.float32)
         flat = ranks.ravel()
         near = np.flatnonzero(flat >= flat.max() - self._beam_delta)
-        kept = near[np.argsort(-flat[near], kind="stable")][: self._beam].tolist()
-        root = next(row for row, h in enumerate(live) if not h.emissions) * ranks.shape[1] + BLANK
-        yield from (divmod(index, ranks.shape[1]) for index in dict.fromkeys([*kept, root]))
+        kept = near[(-flat[near]).argsort(kind="stable")[: self._beam]].tolist()
+        return [(0, BLANK), *(divmod(index, ranks.shape[1]) for index in kept if index != BLANK)]
 
     def _bonus(self, node: Node) -> NDArray[np.float32]:
         """What is lent to a hypothesis at `node` once it has taken each token (vocabulary,)."""
@@ -148,33 +149,36 @@ class BeamSearch:
     def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
         total = h.log_prob + log_prob
         if token in self._acoustics.silent_tokens:
-            return h._replace(log_prob=total, blanks=h.blanks + 1)
+            return Hypothesis(h.node, h.context, total, h.emissions, h.blanks + 1)
         node = self._graph.step(h.node, token)
-        if node is self._graph.root:
+        if node.level == 0:
             return Hypothesis(node, START, total, (), 0)
         emissions = (*h.emissions, Emission(token, number))[-node.level :]
         return Hypothesis(node, (h.context[1], token), total, emissions, 0)
 
 
 def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
-    """Those with the same future become one: probabilities add, the better one's times stay."""
+    """Those with the same future become one: probabilities add, the better one's times stay. Order is kept."""
     merged: dict[tuple[Node, Context], Hypothesis] = {}
     for h in hypotheses:
-        known = merged.get((h.node, h.context))
-        if known is None:
-            merged[h.node, h.context] = h
-        else:
-            better = known if known.log_prob >= h.log_prob else h
-            merged[h.node, h.context] = better._replace(log_prob=float(np.logaddexp(known.log_prob, h.log_prob)))
+        future = (h.node, h.context)
+        known = merged.get(future)
+        merged[future] = h if known is None else _sum(known, h)
     return list(merged.values())
 
 
-def _arrivals(h: Hypothesis) -> Iterator[Arrival]:
+def _sum(one: Hypothesis, other: Hypothesis) -> Hypothesis:
+    better, worse = (one, other) if one.log_prob >= other.log_prob else (other, one)
+    total = better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob))
+    return better._replace(log_prob=total)
+
+
+def _arrivals(h: Hypothesis, best: float) -> Iterator[Arrival]:
     """Every entry that ends where `h` stands, if enough blanks have followed."""
     for entry in h.node.entries:
         if h.blanks >= entry.trailing_blanks:
             frames = tuple(emission.frame for emission in h.emissions[-len(entry.tokens) :])
-            yield Arrival(entry, frames, h.log_prob)
+            yield Arrival(entry, frames, h.log_prob - best)
 
 
 def _may_outgrow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
