@@ -50,9 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--input", action="append", metavar="mic|FILE|-", help="microphone, audio file or s16le 16 kHz; may repeat"
     )
-    where.add_argument("--device", metavar="NAME", help="microphone: words of its name, or its number")
+    where.add_argument("-d", "--device", metavar="NAME", help="microphone: words of its name, or its number")
     where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
-    where.add_argument("--list-devices", action="store_true", help="name the microphones and exit")
+    where.add_argument("-l", "--list-devices", action="store_true", help="name the microphones and exit")
     _add_service(parser.add_argument_group("as a service (docs/daemon.md)"))
     _add_general(parser.add_argument_group("general"))
     return parser
@@ -85,10 +85,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(to_toml(loaded), end="")
         return 0
-    from kwsd.cli.service import is_service, serve  # noqa: PLC0415 - numpy and onnxruntime
-    from kwsd.cli.spot import spot  # noqa: PLC0415 - likewise
+    if loaded.settings.is_service:
+        from kwsd.cli.service import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
-    return serve(loaded) if is_service(loaded.settings) else spot(loaded)
+        return serve(loaded)
+    from kwsd.cli.spot import spot  # noqa: PLC0415 - numpy and onnxruntime
+
+    return spot(loaded)
 
 
 def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:

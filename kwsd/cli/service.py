@@ -11,7 +11,7 @@ from kwsd.audio.source import Source
 from kwsd.cli.printer import make_report, write_line
 from kwsd.cli.printing import PrintingThread
 from kwsd.cli.spot import NO_KEYWORDS, device, load_keywords
-from kwsd.config import FlagError, LoadedSettings, Settings
+from kwsd.config import FlagError, LoadedSettings
 from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon
 from kwsd.search.keyword_file import read_keyword_file
 from kwsd.serve.bus import Bus
@@ -19,11 +19,6 @@ from kwsd.serve.records import Event
 from kwsd.spotter import Spotter
 
 PRINTS_S = 0.1  # at the end, for what is not printed yet
-
-
-def is_service(settings: Settings) -> bool:
-    """Whether the daemon is what these settings ask for."""
-    return settings.input == (MICROPHONE,) or settings.daemon.socket is not None
 
 
 def serve(loaded: LoadedSettings) -> int:

@@ -63,3 +63,8 @@ class Settings(Section):
     """Log more, and show tracebacks."""
     search: Search = Search()
     daemon: Service = Service()
+
+    @property
+    def is_service(self) -> bool:
+        """Whether these settings ask for the daemon: a microphone alone, or anything with a socket."""
+        return self.input == ("mic",) or self.daemon.socket is not None
