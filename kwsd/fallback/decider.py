@@ -40,8 +40,8 @@ class Decider:
     """Follows one stream of posteriors.
 
     The first word to pass its threshold is a candidate. A better word in its place replaces it; once its posterior
-    has not risen for `hold_frames`, or has fallen below the threshold, it is decided. Then everything is quiet for
-    `refractory_frames`, and the same word until its posterior has gone.
+    has not risen for `hold_frames`, it is decided. Then everything is quiet for `refractory_frames`, and the same word
+    until its posterior has gone.
     """
 
     def __init__(self, thresholds: FloatArray, settings: DeciderSettings) -> None:
@@ -63,7 +63,7 @@ class Decider:
         smoothed = np.mean(self._recent, axis=0)
         self._spent = {label for label in self._spent if smoothed[label] >= RELEASE_PART * self.thresholds[label]}
         self._consider(frame, smoothed)
-        return self._settle(frame, smoothed)
+        return self._settle(frame)
 
     def finish(self) -> Decision | None:
         """The sound has ended: the candidate, if there is one."""
@@ -82,12 +82,9 @@ class Decider:
             lowest = min(float(each[label]) for each in self._recent)
             self._candidate = Decision(int(label), frame, float(smoothed[label]), lowest)
 
-    def _settle(self, frame: int, smoothed: FloatArray) -> Decision | None:
+    def _settle(self, frame: int) -> Decision | None:
         found = self._candidate
-        if found is None:
-            return None
-        held = frame - found.frame >= self._settings.hold_frames
-        if not held and smoothed[found.label] >= self.thresholds[found.label]:
+        if found is None or frame - found.frame < self._settings.hold_frames:
             return None
         self._candidate = None
         self._spent.add(found.label)
