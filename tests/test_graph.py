@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kwsd.search.graph import ContextGraph, Entry, Node
 
-PHRASES = "S HE SHE SHELL HIS HERS HELLO THIS THEM".split()
+PHRASES = ["S", "HE", "SHE", "SHELL", "HIS", "HERS", "HELLO", "THIS", "THEM"]
 
 REFERENCE = {
     "HEHERSHE": (14, 35.84),

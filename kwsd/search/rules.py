@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kwsd.search.alignment import Alignment, align
-from kwsd.search.beam import Arrival, BeamSearch
+from kwsd.search.beam import SAME_EMISSION_FRAMES, Arrival, BeamSearch
+from kwsd.search.graph import Entry
 from kwsd.search.keyword_set import KeywordSet, Rules
 from kwsd.search.posteriors import START, Acoustics, FrameHistory
 
@@ -48,8 +49,7 @@ class Candidate:
     """Arrivals of one keyword that are about the same sound."""
 
     best: Arrival
-    last_frame: int
-    """Latest emission of a last token among the arrivals."""
+    """The most probable of them."""
     fresh: bool = True
     """An arrival came in the current chunk."""
     held: bool = False
@@ -58,10 +58,15 @@ class Candidate:
     reason: str = ""
     """Why it has not fired yet."""
 
+    def admits(self, arrival: Arrival) -> bool:
+        """Whether the arrival is about the same sound."""
+        own, other = self.best.frames, arrival.frames
+        apart = max(other[0] - own[-1], own[0] - other[-1])
+        return arrival.entry.keyword == self.best.entry.keyword and apart <= SAME_EMISSION_FRAMES
+
     def add(self, arrival: Arrival) -> None:
         """Keep the arrival if it is the most probable so far."""
         self.fresh = True
-        self.last_frame = max(self.last_frame, arrival.frames[-1])
         if arrival.margin > self.best.margin:
             self.best = arrival
 
@@ -74,10 +79,10 @@ class Decider:
         self._set = keyword_set
         self._acoustics = acoustics
         self._history = history
-        self._open: dict[int, Candidate] = {}
-        self._hits: dict[int, Hit] = {}
+        self._open: list[Candidate] = []
+        self._hits: dict[int, Hit] = {}  # the latest of each keyword
         self.near_misses: list[NearMiss] = []
-        """Candidates of the last chunk that went without firing."""
+        """Candidates that went without firing in the last chunk."""
 
     def carry_over(self, other: Decider) -> None:
         """Take over the hits of another keyword set, by name, so that nothing fires twice."""
@@ -93,43 +98,46 @@ class Decider:
         for arrival in arrivals:
             self._admit(arrival)
         # the longest first: what it takes, its parts cannot have
-        in_turn = sorted(self._open, key=lambda keyword: (-len(self._open[keyword].best.frames), keyword))
-        hits = [hit for keyword in in_turn if (hit := self._judge(keyword, beam)) is not None]
-        return sorted(hits, key=lambda hit: (hit.alignment.frames[-1], hit.keyword))
+        self._open.sort(key=lambda candidate: (-len(candidate.best.frames), candidate.best.frames))
+        judged = [(candidate, self._judge(candidate, beam)) for candidate in self._open]
+        self._open = [candidate for candidate, hit in judged if hit is None and (candidate.fresh or candidate.held)]
+        for candidate in self._open:
+            candidate.fresh = False
+        return sorted((hit for _, hit in judged if hit), key=lambda hit: (hit.alignment.frames[-1], hit.keyword))
 
     def _admit(self, arrival: Arrival) -> None:
-        keyword = arrival.entry.keyword
-        earlier = self._hits.get(keyword)
-        if earlier and arrival.frames[0] <= earlier.alignment.frames[-1] + self._set.rules[keyword].refractory_frames:
+        if self._rests(arrival.entry.keyword, arrival.frames[0]):
             return
-        candidate = self._open.get(keyword)
-        if candidate and arrival.frames[0] <= candidate.last_frame:
-            candidate.add(arrival)
-        else:
-            self._close(keyword)
-            self._open[keyword] = Candidate(arrival, arrival.frames[-1])
+        for candidate in self._open:
+            if candidate.admits(arrival):
+                candidate.add(arrival)
+                return
+        self._open.append(Candidate(arrival))
 
-    def _judge(self, keyword: int, beam: BeamSearch) -> Hit | None:
-        candidate = self._open[keyword]
+    def _rests(self, keyword: int, frame: int) -> bool:
+        """Whether the keyword has fired too short a time before `frame`."""
+        hit = self._hits.get(keyword)
+        return hit is not None and frame <= hit.alignment.frames[-1] + self._set.rules[keyword].refractory_frames
+
+    def _judge(self, candidate: Candidate, beam: BeamSearch) -> Hit | None:
         if not (candidate.fresh or candidate.held):
-            self._close(keyword)
+            self._miss(candidate)
             return None
         best = candidate.best
-        candidate.fresh = False
         candidate.held = beam.lives_on(best.frames[-1], best.entry.tokens)
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
         candidate.reason = self._objection(candidate, candidate.alignment)
         if candidate.reason:
             return None
-        hit = Hit(keyword, best.entry.tokens, best.frames, candidate.alignment)
-        self._hits[keyword] = hit
-        del self._open[keyword]
+        hit = Hit(best.entry.keyword, best.entry.tokens, best.frames, candidate.alignment)
+        self._hits[hit.keyword] = hit
         return hit
 
-    def _close(self, keyword: int) -> None:
-        candidate = self._open.pop(keyword, None)
-        if candidate and candidate.alignment:
-            self.near_misses.append(NearMiss(keyword, candidate.best.frames, candidate.alignment, candidate.reason))
+    def _miss(self, candidate: Candidate) -> None:
+        if candidate.alignment:
+            frames = candidate.best.frames
+            keyword = candidate.best.entry.keyword
+            self.near_misses.append(NearMiss(keyword, frames, candidate.alignment, candidate.reason))
 
     def _objection(self, candidate: Candidate, alignment: Alignment) -> str:
         """Why the candidate may not fire now; empty when it may. The cheap questions first."""
@@ -137,9 +145,10 @@ class Decider:
         return (
             _too_weak(alignment, rules)
             or _too_loose(alignment, rules)
+            or ("it has just fired" if self._rests(candidate.best.entry.keyword, alignment.frames[0]) else "")
             or self._taken(alignment)
             or ("a longer keyword may follow" if candidate.held else "")
-            or self._inside_a_word(candidate.best.entry.tokens, alignment.frames[-1])
+            or self._going_on(candidate.best.entry, alignment.frames[-1])
         )
 
     def _taken(self, alignment: Alignment) -> str:
@@ -151,17 +160,22 @@ class Decider:
                 return f"the sound is part of {self._set.keywords[keyword].label!r}"
         return ""
 
-    def _inside_a_word(self, tokens: tuple[int, ...], last_frame: int) -> str:
-        """Whether the word goes on after its last token, as NIGHT does in NIGHTFALL."""
+    def _going_on(self, entry: Entry, last_frame: int) -> str:
+        """Whether speech goes on after the last token: in the same word, as NIGHT does in NIGHTFALL, or too soon."""
         frames = range(last_frame + 1, min(last_frame + 1 + WORD_END_FRAMES, self._history.end))
         if not frames:
             return ""
-        before_last, last = (*START, *tokens)[-2:]
+        before_last, last = (*START, *entry.tokens)[-2:]
         log_probs = self._acoustics.log_probs(self._history.take(np.array(frames)), [(before_last, last)] * len(frames))
-        silent = self._acoustics.silent_tokens
-        next_token = next((token for token in log_probs.argmax(axis=1).tolist() if token not in silent), None)
-        goes_on = next_token is not None and next_token not in self._set.word_starts
-        return "the word goes on" if goes_on else ""
+        for blanks, token in enumerate(log_probs.argmax(axis=1).tolist()):
+            if token not in self._acoustics.silent_tokens:
+                return self._what_follows(token, blanks, entry)
+        return ""
+
+    def _what_follows(self, token: int, blanks: int, entry: Entry) -> str:
+        if token not in self._set.word_starts:
+            return "the word goes on"
+        return "another word follows at once" if blanks < entry.trailing_blanks else ""
 
 
 def _too_weak(alignment: Alignment, rules: Rules) -> str:

@@ -1,0 +1,145 @@
+"""Beam and rules over scripted posteriors. The letters B1 to B19 are the peers' bugs of the decoding guide."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import LOUD, PIECES, Stream, say
+
+from kwsd.search.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+
+SPACED = "▁LIGHT . . ▁UP . ."
+
+
+def test_a_phrase_is_heard_once_at_its_frames() -> None:
+    stream = Stream(["LIGHT UP"])
+    (hit,) = stream.hear(say(f".*10 {SPACED} .*30"))
+    assert hit.emissions == hit.alignment.frames == (10, 13)
+    assert min(hit.alignment.posteriors) > 0.9
+
+
+@pytest.mark.parametrize("beam", [1, 2, 4, 8, 32])
+@pytest.mark.parametrize("hold", [1, 2, 5])
+def test_one_utterance_is_one_hit_whatever_the_beam(beam: int, hold: int) -> None:
+    """sherpa-onnx#1219: with several active paths a keyword fired twice."""
+    stream = Stream(["LIGHT UP"], SearchSettings(beam=beam, threshold=0.5))
+    assert stream.phrases(f"▁LIGHT*{hold} . ▁UP*{hold}") == ["LIGHT UP"]
+
+
+def test_said_twice_is_two_hits() -> None:
+    assert Stream(["LIGHT UP"]).phrases(f"{SPACED} .*20 {SPACED}") == ["LIGHT UP"] * 2
+
+
+def test_the_refractory_time_is_audio_time_and_per_keyword() -> None:
+    patient = Stream([Keyword("UP", refractory_s=2.0), Keyword("DOWN", refractory_s=0.0)])
+    assert patient.phrases("▁UP .*10 ▁DOWN .*10 ▁UP .*10 ▁DOWN .*60 ▁UP") == ["UP", "DOWN", "DOWN", "UP"]
+
+
+@pytest.mark.parametrize("silence", [0, 30, 40, 45, 100, 1000])
+def test_silence_before_a_phrase_changes_nothing(silence: int) -> None:
+    """sherpa-onnx#1235, and B2: the first phrase after a long silence was missed."""
+    (hit,) = Stream(["LIGHT UP"]).hear(say(f".*{silence or 1} {SPACED} .*30"))
+    assert hit.emissions == (silence or 1, (silence or 1) + 3)
+
+
+def test_every_hit_of_a_chunk_comes_out() -> None:
+    """B4: two hits decided in one chunk, of which the peers show the second."""
+    fast = SearchSettings(threshold=0.5, trailing_blanks=1)
+    assert Stream(["UP", "DOWN"], fast).phrases(". ▁UP . . ▁DOWN . .") == ["UP", "DOWN"]
+
+
+def test_a_longer_keyword_is_not_shadowed_by_its_beginning() -> None:
+    """B8: LIGHT always fired before LIGHT UP could."""
+    assert Stream(["LIGHT", "LIGHT UP"]).phrases("▁LIGHT . . . . . ▁UP") == ["LIGHT UP"]
+
+
+def test_the_beginning_fires_when_the_longer_one_does_not_come() -> None:
+    assert Stream(["LIGHT", "LIGHT UP"]).phrases("▁LIGHT") == ["LIGHT"]
+    assert Stream(["LIGHT", "LIGHT UP"]).phrases("▁LIGHT .*3 ▁HERE") == ["LIGHT"]
+
+
+def test_a_keyword_inside_another_gives_way_to_it() -> None:
+    phrases = ["UP", "LIGHT UP", "LIGHT UP HERE"]
+    assert Stream(phrases).phrases("▁LIGHT . . ▁UP . . ▁HERE") == ["LIGHT UP HERE"]
+    assert Stream(phrases).phrases("▁LIGHT . . ▁UP") == ["LIGHT UP"]
+    assert Stream(phrases).phrases("▁DOWN . . ▁UP") == ["UP"]
+
+
+def test_tokens_far_apart_make_no_keyword() -> None:
+    """B9, sherpa-onnx#1417: syllables 8 s apart fired."""
+    assert Stream(["LIGHT UP"]).phrases("▁LIGHT .*19 ▁UP") == ["LIGHT UP"]
+    assert Stream(["LIGHT UP"]).phrases("▁LIGHT .*25 ▁UP") == []
+    assert Stream([Keyword("LIGHT UP", max_gap_s=1.2)]).phrases("▁LIGHT .*25 ▁UP") == ["LIGHT UP"]
+
+
+def test_a_word_that_goes_on_is_another_word() -> None:
+    """B10: NIGHT fired inside NIGHTFALL."""
+    assert Stream(["NIGHT"]).phrases("▁NIGHT . FALL") == []
+    assert Stream(["NIGHT"]).phrases("▁NIGHT . . ▁ON") == ["NIGHT"]
+    assert Stream(["NIGHT", "NIGHT+FALL"]).phrases("▁NIGHT . FALL") == ["NIGHT+FALL"]
+
+
+def test_a_word_half_heard_is_not_a_hit_however_large_the_boost() -> None:
+    """B5: the boost is no part of what the threshold tests."""
+    for boost in (0.0, 1.0, 3.0):
+        settings = SearchSettings(boost=boost, threshold=0.5, min_score=0.1)
+        assert Stream(["LIGHT UP"], settings).phrases(". ▁LIGHT . . ▁DOWN . .") == []
+
+
+@given(st.floats(0, 3), st.floats(0, 3))
+def test_the_score_does_not_depend_on_the_boost(one: float, other: float) -> None:
+    """B5, the property: same sound, same score."""
+    frames = say(f".*3 {SPACED} .*20", UP=5.0)
+    hits = [Stream([Keyword("LIGHT UP", boost=boost)]).hear(frames) for boost in (one, other)]
+    assert [hit.alignment.posteriors for hit in hits[0]] == [hit.alignment.posteriors for hit in hits[1]]
+    assert len(hits[0]) == 1
+
+
+def test_thresholds_and_blanks_are_each_keywords_own() -> None:
+    easy, strict = Keyword("UP", threshold=0.1, min_score=0.0), Keyword("DOWN", threshold=0.999)
+    assert Stream([easy, strict]).phrases(". ▁UP .*20 ▁DOWN", UP=5.0, DOWN=5.0) == ["UP"]
+    patient = Keyword("UP", trailing_blanks=15)
+    assert Stream([patient]).phrases("▁UP .*10 ▁DOWN") == []
+    assert Stream([patient]).phrases("▁UP .*16 ▁DOWN") == ["UP"]
+
+
+def test_a_near_miss_says_why() -> None:
+    stream = Stream([Keyword("LIGHT UP", threshold=0.9999)])
+    stream.hear(say(f".*3 {SPACED} .*16"))
+    reasons = []
+    for _ in range(10):
+        stream.hear(say(".*8"))
+        reasons += [near.reason for near in stream.decider.near_misses]
+    assert reasons
+    assert all("is below 0.9999" in reason for reason in reasons)
+
+
+scripts = st.lists(st.sampled_from([".", ".*3", ".*9", *PIECES[3:]]), min_size=1, max_size=30).map(" ".join)
+phrase_lists = st.lists(
+    st.sampled_from(["LIGHT", "LIGHT UP", "UP", "DOWN", "NIGHT", "NIGHT+FALL", "LIGHT+S ON", "ON HERE"]),
+    min_size=1,
+    unique=True,
+)
+
+
+@given(scripts, phrase_lists)
+def test_whatever_is_said_hits_are_ordered_apart_and_repeatable(script: str, phrases: list[str]) -> None:
+    """B16, and one piece of sound makes one hit unless a longer one contains it."""
+    frames = say(f"{script} .*30")
+    hits = Stream(phrases).hear(frames)
+    again = Stream(phrases).hear(frames)
+    assert hits == again
+    spans = sorted((hit.alignment.frames[0], hit.alignment.frames[-1]) for hit in hits)
+    for (_, end), (start, later_end) in itertools.pairwise(spans):
+        assert start > end or later_end > end
+
+
+@given(st.integers(0, 2**31))
+def test_random_posteriors_never_break_the_search(seed: int) -> None:
+    frames = np.random.default_rng(seed).normal(0, LOUD / 2, (64, len(PIECES))).astype(np.float32)
+    for hit in Stream(["LIGHT UP", "UP", "LIGHT+S ON"]).hear(frames):
+        assert list(hit.alignment.frames) == sorted(set(hit.alignment.frames))
+        assert all(0 <= posterior <= 1.000001 for posterior in hit.alignment.posteriors)
