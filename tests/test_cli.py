@@ -262,6 +262,7 @@ def test_bad_arguments(
     assert done.returncode == exit_code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout == "", "refused before anything is heard"
 
 
 def test_nothing_to_listen_for(home: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kwsd.acoustic.model import Model
-from kwsd.audio.opening import open_source
+from kwsd.audio.opening import MICROPHONE, STDIN, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.printer import Report, make_report
 from kwsd.cli.progress import progress_of
@@ -34,6 +34,7 @@ def spot(loaded: LoadedSettings) -> int:
         raise FlagError(NO_KEYWORDS)
     model = Model.load(settings.model)
     keywords = load_keywords(settings.keywords.expanduser(), model)
+    _try_files(settings)
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel)
         try:
@@ -41,6 +42,13 @@ def spot(loaded: LoadedSettings) -> int:
         finally:
             source.close()
     return 0
+
+
+def _try_files(settings: Settings) -> None:
+    """Where there are several, the last one's absence is told at once, not after the hours of the first."""
+    for name in settings.input[1:]:
+        if name not in {MICROPHONE, STDIN}:
+            open_source(name, channel=settings.channel).close()
 
 
 def load_keywords(path: Path, model: Model) -> Sequence[Keyword]:
