@@ -115,7 +115,7 @@ def test_samples_that_are_not_numbers_are_silence_and_said_once(
     with caplog.at_level(logging.WARNING):
         assert np.array_equal(hear(path), wanted)
     assert len(caplog.records) == 1
-    assert "broken.wav has samples that are not numbers" in caplog.text
+    assert "broken.wav: 3 samples are NaN or infinite" in caplog.text
 
 
 def test_dc_offset_clipping_and_samples_beyond_full_scale_are_tolerated(tmp_path: Path) -> None:
@@ -213,6 +213,8 @@ def test_what_is_not_a_readable_file_is_named_with_the_remedy(tmp_path: Path) ->
     os.mkfifo(tmp_path / "fifo")
     for name, reason in {
         "missing.wav": "does not exist: --input takes an audio file",
+        "x" * 300: "cannot be read: [Errno 36] File name too long",
+        "empty.wav/below": "cannot be read: [Errno 20] Not a directory",
         ".": "is a directory",
         "empty.wav": "is empty",
         "letter.txt": "is not audio that can be read (WAV, FLAC, OGG, Opus or MP3)",
@@ -224,6 +226,11 @@ def test_what_is_not_a_readable_file_is_named_with_the_remedy(tmp_path: Path) ->
             open_source(str(tmp_path / name))
         assert reason in str(raised.value)
         assert str(tmp_path / name) in str(raised.value)
+
+
+def test_a_home_that_does_not_exist_is_a_missing_file() -> None:
+    with pytest.raises(AudioError, match=r"~nobody-by-this-name/x\.wav does not exist"):
+        open_source("~nobody-by-this-name/x.wav")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,6 +1,7 @@
 """Sound from a file of any format, rate and channel count, read as it is used. The only importer of soundfile."""
 
 import logging
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,10 +47,12 @@ class FileSource:
                 self._heard_frames += len(frames)
                 yield Block(self._resampler.accept(self._mono(frames)))
             yield Block(self._resampler.finish())
+            if not self._heard_frames:
+                logger.warning("%s holds no sound", self.name)
         finally:
             self.close()
-        if not self._heard_frames:
-            logger.warning("%s holds no sound", self.name)
+            if self._bad_samples:
+                logger.warning("%s: %d samples are NaN or infinite; they are silence now", self.name, self._bad_samples)
 
     def close(self) -> None:
         """Release the file; iteration ends. Safe to call twice and from another thread."""
@@ -71,7 +74,7 @@ class FileSource:
     def _mono(self, frames: Samples) -> Samples:
         """(n, channels) → (n,)."""
         finite, bad = sanitise(frames)
-        self._report_bad(bad)
+        self._bad_samples += bad
         if self._channel is not None:
             return np.ascontiguousarray(finite[:, self._channel - 1])
         return _mix(finite)
@@ -83,19 +86,12 @@ class FileSource:
             raise AudioError(message) from error
         logger.warning("%s", message)
 
-    def _report_bad(self, bad: int) -> None:
-        if bad and not self._bad_samples:
-            logger.warning(
-                "%s has samples that are not numbers (NaN or infinite); they are played as silence", self.name
-            )
-        self._bad_samples += bad
-
 
 def _open(path: Path) -> Any:
     """A soundfile.SoundFile whose header makes sense."""
+    _check_path(path)
     import soundfile  # noqa: PLC0415 - 150 ms that microphones and pipes need not pay
 
-    _check_path(path)
     try:
         file = soundfile.SoundFile(path)
     except (RuntimeError, OSError, ValueError) as error:
@@ -109,13 +105,18 @@ def _open(path: Path) -> Any:
 
 
 def _check_path(path: Path) -> None:
-    if not path.exists():
-        raise AudioError(f"{path} does not exist: --input takes an audio file ({READABLE}), mic, or - for stdin")
-    if path.is_dir():
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        takes = f"--input takes an audio file ({READABLE}), mic, or - for stdin"
+        raise AudioError(f"{path} does not exist: {takes}") from error
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{path} cannot be read: {error}") from error
+    if stat.S_ISDIR(found.st_mode):
         raise AudioError(f"{path} is a directory: --input takes an audio file; it may be repeated")
-    if not path.is_file():
+    if not stat.S_ISREG(found.st_mode):
         raise AudioError(f"{path} is not a regular file: to read a pipe or device, send raw sound to --input -")
-    if path.stat().st_size == 0:
+    if found.st_size == 0:
         raise AudioError(f"{path} is empty: record or copy it again")
 
 

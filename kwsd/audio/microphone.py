@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BLOCK_S = 0.04  # at least, an eighth of the encoder's chunk; measured 0.55 % of a core, 0.8 % at 0.02 s
 LATENCY_S = 0.2  # PortAudio's buffer: rides out that much scheduling delay before anything is lost
 POLL_S = 0.01  # between looks at a device that is late; ALSA devices count in periods of about 10 to 50 ms
-STALL_S = 5.0  # without sound for so long the device is dead; a sink that wakes up or Bluetooth takes up to 2
+STALL_S = 5.0  # without sound for so long the device is dead; PulseAudio wakes an idle sink in up to 2
 CLOSE_S = 1.0  # how long `close` waits for a read in progress, which takes microseconds unless the device hangs
 
 

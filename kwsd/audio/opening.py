@@ -1,5 +1,6 @@
 """`--input` as typed → the source it names."""
 
+import os
 from pathlib import Path
 
 from kwsd.audio.file import FileSource
@@ -23,4 +24,5 @@ def open_source(spec: str, device: str | int | None = None, channel: int | None 
         if channel not in {None, 1}:
             raise AudioError(f"stdin has one channel, there is no channel {channel}: sox or ffmpeg can pick it before")
         return stdin_source()
-    return FileSource(Path(spec).expanduser(), channel)
+    path = os.path.expanduser(spec)  # noqa: PTH111 - where there is no such user, pathlib raises, and this does not
+    return FileSource(Path(path), channel)
