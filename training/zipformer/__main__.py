@@ -130,10 +130,14 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from kwsd.search.settings import SearchSettings  # noqa: PLC0415  (as above)
     from training.zipformer.evaluate import evaluate  # noqa: PLC0415  (as above)
 
-    rows = args.rows.split(",") if args.rows else []
-    evaluate(args.model, args.shared, rows, args.limit, args.boost, args.threshold)
+    usual = SearchSettings()
+    boost = usual.boost if args.boost is None else args.boost
+    threshold = usual.threshold if args.threshold is None else args.threshold
+    settings = SearchSettings(boost=boost, threshold=threshold)
+    evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, settings)
 
 
 if __name__ == "__main__":

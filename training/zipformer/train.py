@@ -54,7 +54,8 @@ class TrainSettings:
     report_every: int = 20
     dev_every: int = 400
     dev_seconds: float = 1200.0
-    save_every: int = 100
+    save_minutes: float = 2.0
+    """time between checkpoints; what is lost at most when the process is killed"""
     weights_every: int = 400
     keep: int = 20
     half: bool = True
@@ -93,6 +94,7 @@ class Trainer:
         self.model = Transducer(model_settings).to(device)
         self.optimizer = ScaledAdam(self.model.parameters(), lr=settings.rate)
         self.progress = Progress()
+        self._saved_at = time.monotonic()
         self._loud = Batcher(pack, units, settings.augment, device, model_settings.mel_bins)
         self._plain = self._loud.without_augmentation()
         self._train = [clip for clip in pack.of("train") if self._usable(clip)]
@@ -189,7 +191,7 @@ class Trainer:
             self._report(result, self.dev_loss() if with_dev else None)
         if step % settings.weights_every == 0:
             save_weights(self.folder, self.model, step, settings.keep)
-        if step % settings.save_every == 0:
+        if time.monotonic() - self._saved_at > 60 * settings.save_minutes:
             self._save()
 
     def _report(self, result: Losses, dev: float | None) -> None:
@@ -213,6 +215,7 @@ class Trainer:
             "progress": vars(self.progress),
         }
         save_atomically(values, self.folder / CHECKPOINT)
+        self._saved_at = time.monotonic()
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT

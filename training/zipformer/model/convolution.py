@@ -8,7 +8,7 @@ streaming models of arXiv:2310.11230).
 import torch
 from torch import Tensor, nn
 
-from training.zipformer.model.scaling import SwooshR
+from training.zipformer.model.scaling import activation
 
 
 class ChunkConvolution(nn.Module):
@@ -58,13 +58,13 @@ class ChunkConvolution(nn.Module):
 
 
 class ConvolutionModule(nn.Module):
-    """Gated linear, chunk-causal depthwise convolution, SwooshR, linear."""
+    """Gated linear, chunk-causal depthwise convolution, nonlinearity, linear."""
 
-    def __init__(self, dimension: int, kernel: int) -> None:
+    def __init__(self, dimension: int, kernel: int, nonlinearity: str) -> None:
         super().__init__()
         self.in_proj = nn.Linear(dimension, 2 * dimension)
         self.depthwise_conv = ChunkConvolution(dimension, kernel)
-        self.activation = SwooshR()
+        self.activation = activation(nonlinearity, usually_off=False)
         self.out_proj = nn.Linear(dimension, dimension)
 
     def forward(self, x: Tensor, padding: Tensor | None, chunk: int, cached: Tensor) -> tuple[Tensor, Tensor]:

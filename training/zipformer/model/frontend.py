@@ -6,7 +6,7 @@ The ConvNeXt block (arXiv:2201.03545) sees three embeddings into the future; tha
 import torch
 from torch import Tensor, nn
 
-from training.zipformer.model.scaling import BiasNorm, SwooshL, SwooshR
+from training.zipformer.model.scaling import BiasNorm, activation
 from training.zipformer.model.settings import NEXT_CONTEXT, ModelSettings
 
 TYPICAL_LEVEL, TYPICAL_SPREAD = -7.0, 4.0
@@ -16,11 +16,11 @@ TYPICAL_LEVEL, TYPICAL_SPREAD = -7.0, 4.0
 class ConvNext(nn.Module):
     """Depthwise 7x7, then a bottleneck turned inside out, around a residual."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, nonlinearity: str) -> None:
         super().__init__()
         self.depthwise_conv = nn.Conv2d(channels, channels, 7, groups=channels, padding=(0, 3))
         self.pointwise_conv1 = nn.Conv2d(channels, 3 * channels, 1)
-        self.activation = SwooshL()
+        self.activation = activation(nonlinearity, usually_off=True)
         self.pointwise_conv2 = nn.Conv2d(3 * channels, channels, 1)
 
     def forward(self, x: Tensor, cached: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,13 +48,13 @@ class FrontEnd(nn.Module):
         self.channels, self.bins = third, settings.embedding_bins
         self.conv = nn.Sequential(
             nn.Conv2d(1, first, 3, padding=(0, 1)),
-            SwooshR(),
+            activation(settings.front_activation, usually_off=False),
             nn.Conv2d(first, second, 3, stride=2),
-            SwooshR(),
+            activation(settings.front_activation, usually_off=False),
             nn.Conv2d(second, third, 3, stride=(1, 2)),
-            SwooshR(),
+            activation(settings.front_activation, usually_off=False),
         )
-        self.convnext = ConvNext(third)
+        self.convnext = ConvNext(third, settings.front_activation)
         self.out = nn.Linear(third * self.bins, settings.dimension)
         self.out_norm = BiasNorm(settings.dimension)
         self.dropout = nn.Dropout(settings.dropout)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from training.zipformer.model.attention import AttentionWeights, NonlinearAttention, SelfAttention
 from training.zipformer.model.convolution import ConvolutionModule
-from training.zipformer.model.scaling import BiasNorm, Bypass, SwooshL
+from training.zipformer.model.scaling import BiasNorm, Bypass, activation
 from training.zipformer.model.settings import ModelSettings
 
 
@@ -42,14 +42,14 @@ class Scope(NamedTuple):
 
 
 class FeedForward(nn.Sequential):
-    """Linear, SwooshL, dropout, linear; (N, T, C) in and out."""
+    """Linear, nonlinearity, dropout, linear; (N, T, C) in and out."""
 
-    def __init__(self, dimension: int, hidden: int, dropout: float) -> None:
+    def __init__(self, settings: ModelSettings, hidden: int) -> None:
         super().__init__()
-        self.add_module("in_proj", nn.Linear(dimension, hidden))
-        self.add_module("activation", SwooshL())
-        self.add_module("dropout", nn.Dropout(dropout))
-        self.add_module("out_proj", nn.Linear(hidden, dimension))
+        self.add_module("in_proj", nn.Linear(settings.dimension, hidden))
+        self.add_module("activation", activation(settings.activation, usually_off=True))
+        self.add_module("dropout", nn.Dropout(settings.dropout))
+        self.add_module("out_proj", nn.Linear(hidden, settings.dimension))
 
 
 class Layer(nn.Module):
@@ -64,11 +64,11 @@ class Layer(nn.Module):
         self.self_attn1 = SelfAttention(settings, heads)
         self.self_attn2 = SelfAttention(settings, heads)
         self.nonlin_attention = NonlinearAttention(settings)
-        self.feed_forward1 = FeedForward(width, hidden * 3 // 4, settings.dropout)
-        self.feed_forward2 = FeedForward(width, hidden, settings.dropout)
-        self.feed_forward3 = FeedForward(width, hidden * 5 // 4, settings.dropout)
-        self.conv_module1 = ConvolutionModule(width, kernel)
-        self.conv_module2 = ConvolutionModule(width, kernel)
+        self.feed_forward1 = FeedForward(settings, hidden * 3 // 4)
+        self.feed_forward2 = FeedForward(settings, hidden)
+        self.feed_forward3 = FeedForward(settings, hidden * 5 // 4)
+        self.conv_module1 = ConvolutionModule(width, kernel, settings.activation)
+        self.conv_module2 = ConvolutionModule(width, kernel, settings.activation)
         self.norm = BiasNorm(width)
         self.bypass_mid = Bypass(width)
         self.bypass = Bypass(width)

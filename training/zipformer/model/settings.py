@@ -40,6 +40,10 @@ class ModelSettings:
     context: int = 2
     """Tokens that the stateless decoder sees."""
     dropout: float = 0.1
+    activation: str = "silu"
+    """of the stacks: swoosh or silu"""
+    front_activation: str = "silu"
+    """of the front end"""
 
     def __post_init__(self) -> None:
         """Check that the tuples agree in length.
