@@ -10,9 +10,9 @@ import numpy as np
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
 from kwsd.fallback.bundle import CommandModel
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, SHIFT_SAMPLES, FloatArray
+from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, FloatArray
 from kwsd.fallback.settings import FallbackSettings
-from kwsd.timebase import samples
+from kwsd.fallback.timing import frames
 
 
 class PosteriorEngine(Protocol):
@@ -82,7 +82,7 @@ def make_engine(model: CommandModel, settings: FallbackSettings) -> PosteriorEng
     try:
         engine: PosteriorEngine
         if model.engine == "ds-cnn":
-            engine = WindowEngine(model.path, max(1, samples(settings.hop_s) // SHIFT_SAMPLES))
+            engine = WindowEngine(model.path, max(1, frames(settings.hop_s)))
         else:
             engine = FrameEngine(model.path)
         _prove(engine, len(model.labels))

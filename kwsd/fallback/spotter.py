@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from kwsd.audio.samples import checked_samples
 from kwsd.events import Detection
 from kwsd.fallback.bundle import CommandModel
-from kwsd.fallback.decider import Decider, DeciderSettings, Decision, class_thresholds
+from kwsd.fallback.decider import Decider, Decision, class_thresholds
 from kwsd.fallback.engines import make_engine
 from kwsd.fallback.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
 from kwsd.fallback.settings import FallbackSettings
 from kwsd.fallback.span import sounding_span
 from kwsd.fallback.stream import FrameStream
+from kwsd.fallback.timing import decider_settings
 from kwsd.fallback.vocabulary import normal
 from kwsd.search.keyword import Keyword
 from kwsd.timebase import samples, seconds
@@ -39,7 +40,8 @@ class CommandSpotter:
         self._stream = FrameStream(self._engine.block_frames)
         self.bad_chunks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
-        self._decider = self._make_decider()
+        timing = decider_settings(self._settings, model.engine, self._engine.step_frames)
+        self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
         self._names: dict[str, Keyword] = {}
         self.reset()
 
@@ -88,21 +90,8 @@ class CommandSpotter:
         wanted = self._settings.words
         return tuple(word for word in self._model.words if not wanted or word in wanted)
 
-    def _make_decider(self) -> Decider:
-        frames = self._frames
-        settings = DeciderSettings(
-            smoothing_steps=max(1, frames(self._settings.smoothing_s) // self._engine.step_frames),
-            hold_frames=frames(self._settings.hold_s),
-            refractory_frames=frames(self._settings.refractory_s),
-        )
-        return Decider(self._thresholds(self._settings.thresholds), settings)
-
     def _thresholds(self, overrides: Mapping[str, float]) -> FloatArray:
         return class_thresholds(self._model.labels, self.words, self._model.thresholds, overrides)
-
-    @staticmethod
-    def _frames(duration_s: float) -> int:
-        return samples(duration_s) // SHIFT_SAMPLES
 
     def _start(self, at_sample: int, waiting: int) -> None:
         """Forget all sound; the next sample is number `at_sample`; decide nothing for `waiting` frames."""

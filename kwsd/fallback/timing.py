@@ -1,0 +1,21 @@
+"""Lengths in seconds as lengths in frames and steps of one engine."""
+
+from kwsd.fallback.decider import DeciderSettings
+from kwsd.fallback.frontend import SHIFT_SAMPLES
+from kwsd.fallback.settings import EngineName, FallbackSettings
+from kwsd.timebase import samples
+
+
+def frames(duration_s: float) -> int:
+    """Seconds → whole frames of 10 ms."""
+    return samples(duration_s) // SHIFT_SAMPLES
+
+
+def decider_settings(settings: FallbackSettings, engine: EngineName, step_frames: int) -> DeciderSettings:
+    """What the decider of an engine takes, whose posteriors come every `step_frames`."""
+    smoothing_s = settings.window_smoothing_s if engine == "ds-cnn" else settings.frame_smoothing_s
+    return DeciderSettings(
+        smoothing_steps=max(1, frames(smoothing_s) // step_frames),
+        hold_frames=frames(settings.hold_s),
+        refractory_frames=frames(settings.refractory_s),
+    )
