@@ -135,3 +135,17 @@ def pulse_server(rate: int = 48_000) -> Iterator[PulseServer]:
             yield server
         finally:
             server.kill()
+
+
+def noise(length: int) -> NDArray[np.float32]:
+    """Noise of mostly low frequencies, so that a shift by a part of a sample, as resampling brings, changes little."""
+    white = np.random.default_rng(0).normal(0, 0.3, length + 31)
+    return np.convolve(white, np.ones(32) / 32, "valid").astype(np.float32)
+
+
+def likeness(heard: NDArray[np.float32], played: NDArray[np.float32]) -> float:
+    """Correlation where they fit best: 1 when what was played is in what was heard, at any time and volume."""
+    size = 1 << (len(heard) + len(played)).bit_length()
+    fit = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size)))
+    start = int(np.argmax(fit[: max(1, len(heard) - len(played))]))
+    return float(np.corrcoef(heard[start : start + len(played)], played)[0, 1])

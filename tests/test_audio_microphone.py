@@ -1,36 +1,21 @@
-"""Real PortAudio on microphones that need no hardware: found, heard, lost, found again."""
+"""Real PortAudio on ALSA devices that need no hardware: listed, found by name, heard to the last bit."""
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
-from fake_audio import (
-    ALSA_DEFAULTS,
-    FAKE_MICROPHONE,
-    PULSE_MICROPHONE,
-    PulseServer,
-    fake_alsa_microphone,
-    needs_portaudio,
-    needs_pulseaudio,
-    pulse_server,
-)
+from fake_audio import ALSA_DEFAULTS, FAKE_MICROPHONE, fake_alsa_microphone, needs_portaudio, noise
 
 from kwsd.audio import microphone
 from kwsd.audio.microphone import MicrophoneSource
 from kwsd.audio.portaudio import InputDevice, device_from_command_line
 from kwsd.audio.source import Samples
 from kwsd.timebase import SAMPLE_RATE
-
-LISTENER = Path(__file__).parent / "microphone_listener.py"
 
 HEAR = """
 import sys
@@ -66,20 +51,6 @@ def run_python(env: dict[str, str], script: str, *arguments: object) -> str:
     command = [sys.executable, "-c", REPORT_ERRORS + script, *map(str, arguments)]
     ran = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False)
     return ran.stdout.strip()
-
-
-def noise(length: int) -> Samples:
-    """Noise of mostly low frequencies, so that a shift by a part of a sample, as resampling brings, changes little."""
-    white = np.random.default_rng(0).normal(0, 0.3, length + 31)
-    return np.convolve(white, np.ones(32) / 32, "valid").astype(np.float32)
-
-
-def likeness(heard: Samples, played: Samples) -> float:
-    """Correlation where they fit best: 1 when what was played is in what was heard, at any time and volume."""
-    size = 1 << (len(heard) + len(played)).bit_length()
-    fit = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size)))
-    start = int(np.argmax(fit[: max(1, len(heard) - len(played))]))
-    return float(np.corrcoef(heard[start : start + len(played)], played)[0, 1])
 
 
 @needs_portaudio
@@ -169,118 +140,6 @@ for _ in range(20): restart_portaudio()
 print(len(os.listdir("/proc/self/fd")) - before)
 """
         assert run_python(env, script, configuration).splitlines() == [f"[] ['{FAKE_MICROPHONE}']", "0"]
-
-
-class Listening:
-    """A `microphone_listener.py` at work."""
-
-    def __init__(self, process: subprocess.Popen[str], out: Path) -> None:
-        self._process = process
-        self._out = out
-
-    def wait_for(self, event: str) -> dict[str, Any]:
-        """The next event of that name; pytest's time limit ends a wait in vain."""
-        while True:
-            said: dict[str, Any] = json.loads(self.next_line())
-            if said["event"] == event:
-                return said
-
-    def next_line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
-
-    def end(self) -> Samples:
-        """Close the microphone from another thread, and give all that was heard."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self.wait_for("ended")
-        heard: Samples = np.load(self._out)
-        return heard
-
-    def exit_code(self) -> int:
-        return self._process.wait(timeout=10)
-
-
-@contextmanager
-def listening(server: PulseServer, out: Path, *pretences: str) -> Iterator[Listening]:
-    command = [sys.executable, str(LISTENER), PULSE_MICROPHONE, str(out), *pretences]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=os.environ | server.env, text=True, **pipes) as process:  # type: ignore[call-overload]  # mypy cannot follow a dict here
-        try:
-            yield Listening(process, out)
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PulseServer]:
-    with pulse_server() as running:
-        yield running
-
-
-@needs_pulseaudio
-class TestPulseAudio:
-    def test_what_is_played_is_heard_and_closing_ends_it_at_once(self, server: PulseServer, tmp_path: Path) -> None:
-        played = noise(2 * SAMPLE_RATE)
-        with listening(server, tmp_path / "heard.npy") as listener:
-            assert listener.wait_for("hearing") == {"event": "hearing", "name": PULSE_MICROPHONE, "rate_hz": 16_000}
-            server.play(played)
-            closing_s = time.monotonic()
-            heard = listener.end()
-            assert time.monotonic() - closing_s < 2
-            assert likeness(heard, played) > 0.98
-
-    def test_a_microphone_with_only_its_own_rate_is_resampled(self, server: PulseServer, tmp_path: Path) -> None:
-        played = noise(2 * SAMPLE_RATE)
-        with listening(server, tmp_path / "heard.npy", "refuse 16 kHz") as listener:
-            assert listener.wait_for("hearing")["rate_hz"] == 44_100
-            server.play(played)
-            assert likeness(listener.end(), played) > 0.98
-
-    def test_unplugged_and_plugged_in_again(self, server: PulseServer, tmp_path: Path) -> None:
-        """A microphone that vanishes.
-
-        1. It is heard; the sound server is killed. Result: an error that names it, within 2 s.
-        2. Attempts to reopen it fail, each with a message.
-        3. The server comes back. Result: it is heard again, by its name.
-        """
-        played = noise(2 * SAMPLE_RATE)
-        with listening(server, tmp_path / "heard.npy") as listener:
-            listener.wait_for("hearing")
-            started_s = time.monotonic()
-            server.kill()
-            lost = listener.wait_for("error")
-            assert time.monotonic() - started_s < 2
-            assert lost["message"].startswith(f'"{PULSE_MICROPHONE}" cannot be read any more (')
-            assert "there is no microphone" in listener.wait_for("error")["message"]
-            server.start()
-            assert listener.wait_for("hearing")["name"] == PULSE_MICROPHONE
-            server.play(played)
-            assert likeness(listener.end(), played) > 0.98
-
-    def test_hung_and_recovered(self, server: PulseServer, tmp_path: Path) -> None:
-        """A device that neither gives sound nor fails, and does not even let itself be closed.
-
-        1. It is heard; the sound server is stopped. Result: an error within 10 s, from a read that never waits.
-        2. Attempts to reopen it end with an error instead of hanging as well.
-        3. The server goes on. Result: the microphone is heard again.
-        4. The server is stopped for good, and the process is told to end. Result: it does.
-        """
-        with listening(server, tmp_path / "heard.npy") as listener:
-            listener.wait_for("hearing")
-            started_s = time.monotonic()
-            server.freeze()
-            assert "has given no sound for 5 s" in listener.wait_for("error")["message"]
-            assert time.monotonic() - started_s < 10
-            assert "the sound system hangs" in listener.wait_for("error")["message"]
-            server.thaw()
-            listener.wait_for("hearing")
-            server.freeze()
-            try:
-                listener.end()
-                assert listener.exit_code() == 0
-            finally:
-                server.thaw()
 
 
 class OverflowingStream:

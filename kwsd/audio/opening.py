@@ -19,7 +19,7 @@ def open_source(spec: str, device: str | int | None = None, channel: int | None 
     `channel` is counted from 1. Without it a microphone gives its first and a file the mix of all. Raises AudioError.
     """
     if spec == MICROPHONE:
-        return MicrophoneSource(device, channel or 1)
+        return MicrophoneSource(device, 1 if channel is None else channel)
     if spec == STDIN:
         if channel not in {None, 1}:
             raise AudioError(f"stdin has one channel, there is no channel {channel}: sox or ffmpeg can pick it before")
