@@ -1,8 +1,9 @@
 """Every command the socket takes, one JSON object per line, and the border where a line becomes one of them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from kwsd.serve.records import EVENT_TYPES, OPTIONAL_TYPES, RequestId
 
@@ -177,12 +178,24 @@ def _request_id(sent: dict[str, Any]) -> RequestId:
 
 
 def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+    """Field and what is wrong with it; where a field may be of several kinds, what is wrong for each."""
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    if mistakes[0]["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         return f"no such command; there are: {', '.join(COMMAND_NAMES)}"
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    first = _where(mistakes[0])
+    complaints = [mistake["msg"] for mistake in mistakes if _where(mistake) == first]
+    return f"{first}: {', or: '.join(complaints)}" if first else complaints[0]
 
+
+def _where(mistake: ErrorDetails) -> str:
+    """Such as `keywords.1.phrase`; what pydantic adds to tell the kinds of a union apart is left out."""
+    path = mistake["loc"][1:]
+    unknown = path[-1:] if mistake["type"] == "extra_forbidden" else ()
+    known = (part for part in path if isinstance(part, int) or part in _FIELDS)
+    return ".".join(str(part) for part in (*known, *unknown))
+
+
+_FIELDS = {name for model in (*get_args(get_args(Command)[0]), KeywordSpec) for name in model.model_fields}
 
 COMMAND_NAMES = ("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "trace")
 

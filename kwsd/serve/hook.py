@@ -41,6 +41,10 @@ class Hook:
         self._complained = False
         self._start(self._run(event))
 
+    async def idle(self) -> None:
+        """Wait until none is running."""
+        await asyncio.gather(*self._running)
+
     async def stop(self) -> None:
         """End what is still running."""
         for task in self._running:
@@ -79,7 +83,7 @@ class Hook:
             logger.warning("exec: %s ended after %g s", self.arguments[0], self._timeout_s)
             await _end(process)
         except asyncio.CancelledError:
-            _signal(process, signal.SIGKILL)
+            await _kill(process)
             raise
         else:
             if code:
@@ -110,7 +114,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     _signal(process, signal.SIGTERM)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _KILL_AFTER_S)
+    await _kill(process)
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
     _signal(process, signal.SIGKILL)
+    await process.wait()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -4,7 +4,7 @@ Changes are additive: a client ignores types and fields that it does not know. A
 """
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -245,3 +245,6 @@ EVENT_TYPES = (
 
 OPTIONAL_TYPES = ("heartbeat", "level", "near_miss")
 """What a subscriber gets only by naming it."""
+
+RECORDS: tuple[type[Record], ...] = (Hello, *get_args(Event), Dropped, Reply)
+"""Everything that is ever sent."""
