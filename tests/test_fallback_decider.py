@@ -21,8 +21,11 @@ def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
     settings = DeciderSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
     thresholds = class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {})
     decider = Decider(thresholds, settings)
-    found = [decider.step((index + 1) * HOP, each) for index, each in enumerate(rows)]
-    return [each for each in (*found, decider.finish()) if each is not None]
+    frames = [(index + 1) * HOP for index in range(len(rows))]
+    blocks = (slice(first, first + 3) for first in range(0, len(rows), 3))
+    found = [each for block in blocks for each in decider.accept(frames[block], np.array(rows[block]))]
+    last = decider.finish()
+    return found if last is None else [*found, last]
 
 
 QUIET = [row()] * 8

@@ -1,7 +1,6 @@
 """Posteriors over time → one decision per utterance."""
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,44 +51,50 @@ class Decider:
 
     def reset(self) -> None:
         """Start over, as after a gap."""
-        self._recent: deque[FloatArray] = deque(maxlen=self._settings.smoothing_steps)
+        steps, classes = self._settings.smoothing_steps, len(self.thresholds)
+        self._tail: FloatArray = np.zeros((steps - 1, classes), np.float32)
         self._candidate: Decision | None = None
         self._spent: set[int] = set()
         self._quiet_until = 0
 
-    def step(self, frame: int, posteriors: FloatArray) -> Decision | None:
-        """The posteriors (classes,) of everything before `frame`; a decision, or None."""
-        self._recent.append(posteriors)
-        smoothed = np.mean(self._recent, axis=0)
-        self._spent = {label for label in self._spent if smoothed[label] >= RELEASE_PART * self.thresholds[label]}
-        self._consider(frame, smoothed)
-        return self._settle(frame)
+    def accept(self, frames: Sequence[int], rows: FloatArray) -> Iterator[Decision]:
+        """Posteriors (n, classes), each of everything before its frame → decisions."""
+        known = np.concatenate((self._tail, rows))
+        self._tail = known[len(rows) :]
+        windows = np.lib.stride_tricks.sliding_window_view(known, self._settings.smoothing_steps, axis=0)
+        smoothed = windows.mean(axis=2)
+        if self._candidate is None and not self._spent and not (smoothed >= self.thresholds).any():
+            return  # almost always; the loop below would come to the same
+        for frame, means, window in zip(frames, smoothed, windows, strict=True):
+            self._release(means)
+            self._consider(frame, means, window)
+            yield from self._settle(frame)
 
     def finish(self) -> Decision | None:
         """The sound has ended: the candidate, if there is one."""
         found, self._candidate = self._candidate, None
         return found
 
-    def _consider(self, frame: int, smoothed: FloatArray) -> None:
-        """Take up the best word over its threshold, if it beats the candidate."""
-        if frame < self._quiet_until:
-            return
-        passing = [label for label in np.flatnonzero(smoothed >= self.thresholds) if label not in self._spent]
-        if not passing:
-            return
-        label = max(passing, key=lambda each: float(smoothed[each]))
-        if self._candidate is None or smoothed[label] > self._candidate.score + RISE:
-            lowest = min(float(each[label]) for each in self._recent)
-            self._candidate = Decision(int(label), frame, float(smoothed[label]), lowest)
+    def _release(self, means: FloatArray) -> None:
+        self._spent = {label for label in self._spent if means[label] >= RELEASE_PART * self.thresholds[label]}
 
-    def _settle(self, frame: int) -> Decision | None:
+    def _consider(self, frame: int, means: FloatArray, window: FloatArray) -> None:
+        """Take up the best word over its threshold, if it beats the candidate."""
+        passing = [int(label) for label in np.flatnonzero(means >= self.thresholds) if label not in self._spent]
+        if not passing or frame < self._quiet_until:
+            return
+        label = max(passing, key=lambda each: float(means[each]))
+        if self._candidate is None or means[label] > self._candidate.score + RISE:
+            self._candidate = Decision(label, frame, float(means[label]), float(window[label].min()))
+
+    def _settle(self, frame: int) -> Iterator[Decision]:
         found = self._candidate
         if found is None or frame - found.frame < self._settings.hold_frames:
-            return None
+            return
         self._candidate = None
         self._spent.add(found.label)
         self._quiet_until = frame + self._settings.refractory_frames
-        return found
+        yield found
 
 
 def class_thresholds(

@@ -111,11 +111,10 @@ class CommandSpotter:
         if not np.isfinite(posteriors).all():
             self._pass_over()
             return
-        for step, row in enumerate(posteriors, start=1):
-            frame = first + step * self._engine.step_frames
-            decision = self._decider.step(frame, row) if frame >= self._waiting_frames else None
-            if decision is not None:
-                yield self._detection(decision)
+        steps = range(first + self._engine.step_frames, self._frame + 1, self._engine.step_frames)
+        waiting = sum(step < self._waiting_frames for step in steps)
+        if waiting < len(steps):
+            yield from map(self._detection, self._decider.accept(steps[waiting:], posteriors[waiting:]))
 
     def _pass_over(self) -> None:
         self.bad_chunks += 1

@@ -18,6 +18,7 @@ from training.commands12.streams import Hit, Stream, score
 
 GRID = tuple(round(0.30 + 0.02 * step, 2) for step in range(34))  # 0.30 to 0.96
 FRAME_S = 0.01
+BLOCK_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def hits_of(
     step_frames = heard.frames[1] - heard.frames[0]
     limits = class_thresholds(model.labels, model.words, thresholds, {})
     decider = Decider(limits, decider_settings(settings, model.engine, step_frames))
-    for frame, row in zip(heard.frames, heard.rows, strict=True):
-        decision = decider.step(frame, row)
-        if decision is not None:
+    for rows in range(0, len(heard.frames), BLOCK_ROWS):
+        block = slice(rows, rows + BLOCK_ROWS)
+        for decision in decider.accept(heard.frames[block], heard.rows[block]):
             first = max(0, decision.frame - CLIP_FRAMES)
             span = sounding_span(heard.loudness[first : decision.frame])
             start, end = ((first + edge) * FRAME_S for edge in (span.start, span.end))
