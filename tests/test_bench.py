@@ -105,7 +105,8 @@ def test_tables_come_back_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("noise_rms", [1e-4, 5e-3])
 def test_a_word_ends_where_its_energy_does(noise_rms: float) -> None:
     tone = np.sin(np.arange(RATE // 2) * 0.2).astype(np.float32) * np.float32(0.3)
-    clip = np.concatenate([silence(0.4), tone, silence(0.7)]) + noise(noise_rms)
+    click = tone[:400]
+    clip = np.concatenate([silence(0.4), tone, silence(0.4), click, silence(0.275)]) + noise(noise_rms)
     assert wordends.speech_end_s(clip) == pytest.approx(0.9, abs=0.021)
 
 

@@ -48,7 +48,7 @@ def measure(jobs: int) -> Section:
     rows = [[title, *(f"{count} of {TRIALS}" for count in counts)] for title, counts in found.items()]
     longest_s = FIRST_S + STEP_S * (TRIALS - 1)
     notes = [
-        f"each phrase cut from the model's recordings; silence of {FIRST_S} to {longest_s:.2f} s before, {TAIL_S} s behind",
+        f"phrases cut from the model's recordings, {FIRST_S} to {longest_s:.2f} s of silence ahead, {TAIL_S} s behind",
         f"white noise of {NOISE_RMS} rms over all; a fresh stream per trial",
     ]
     return Section("offsets", "Phrases after near-silence", ("engine", *phrases), rows, notes, figures=found)
