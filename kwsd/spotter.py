@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kwsd import timebase
 from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.fbank import Fbank
+from kwsd.acoustic.loudness import Loudness
 from kwsd.acoustic.model import Model
 from kwsd.events import Detection
 from kwsd.search.beam import BeamSearch
@@ -92,8 +93,9 @@ class Spotter:
             return
         first_frame = self._history.end
         self._history.append(frames)
+        self._loudness.append(chunk)
         arrivals = self._beam.step(frames, first_frame)
-        hits = self._decider.decide(arrivals, self._beam)
+        hits = self._decider.decide(arrivals, self._beam, self._loudness.pause_ahead)
         self._tell_near_misses()
         yield from (self._detection(hit) for hit in hits)
 
@@ -139,6 +141,7 @@ class Spotter:
         self._fbank.reset()
         self._encoder.reset()
         self._history = FrameHistory(HISTORY_FRAMES)
+        self._loudness = Loudness(self._model.encoder.shift_frames)
         self._beam, self._decider = self._new_search()
         self._origin_samples = self._accepted_samples = at_sample
         self._chunks = 0

@@ -92,7 +92,7 @@ class Stream:
             chunk = frames[start : start + CHUNK_FRAMES]
             number = self.history.end
             self.history.append(chunk)
-            hits += self.decider.decide(self.beam.step(chunk, number), self.beam)
+            hits += self.decider.decide(self.beam.step(chunk, number), self.beam, lambda _: False)
         return hits
 
     def phrases(self, script: str, **likelihood: float) -> list[str]:

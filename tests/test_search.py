@@ -38,6 +38,12 @@ def test_the_refractory_time_is_audio_time_and_per_keyword() -> None:
     assert patient.phrases("▁UP .*10 ▁DOWN .*10 ▁UP .*10 ▁DOWN .*60 ▁UP") == ["UP", "DOWN", "DOWN", "UP"]
 
 
+def test_silence_keeps_one_hypothesis() -> None:
+    stream = Stream(["LIGHT UP", "UP"])
+    stream.hear(say("▁LIGHT .*40") + 2 * LOUD * (np.arange(len(PIECES)) == 0))
+    assert len(stream.beam._hypotheses) == 1
+
+
 @pytest.mark.parametrize("silence", [0, 30, 40, 45, 100, 1000])
 def test_silence_before_a_phrase_changes_nothing(silence: int) -> None:
     """sherpa-onnx#1235, and B2: the first phrase after a long silence was missed."""

@@ -14,7 +14,7 @@ class SearchSettings:
     min_score: float = 0.02
     """Smallest posterior that any single token may have."""
     trailing_blanks: int = 2
-    """Blank frames (40 ms each) that must follow the last token, unless the next word starts before."""
+    """Blank frames (40 ms each) that must follow the last token; the next word may begin up to two frames before."""
     max_gap_s: float = 0.8
     """Longest time between neighbouring tokens: syllables 8 s apart make no keyword (sherpa-onnx#1417)."""
     min_duration_s: float = 0.0
