@@ -12,7 +12,10 @@ from kwsd.search.keyword_set import KeywordSet
 class Engine(Protocol):
     """One stream. `kwsd.spotter.Spotter` is one. All but `compile` is called by the decoding thread only."""
 
-    bad_chunks: int
+    @property
+    def bad_chunks(self) -> int:
+        """Chunks that came to nothing usable."""
+        ...
 
     @property
     def position_samples(self) -> int:

@@ -11,13 +11,13 @@ class Overload:
     def __init__(self) -> None:
         self.degraded = False
         self._since_s: float | None = None
-        self._last_s = 0.0
+        self._last_s = 0.0  # where sound came again after the last loss
 
-    def lost(self, position_s: float) -> bool:
-        """Sound was dropped at this position. True when that makes it `degraded`."""
+    def lost(self, position_s: float, lost_s: float) -> bool:
+        """So much was dropped from this position on. True when that makes it `degraded`."""
         if not self.is_losing(position_s):
             self._since_s = position_s
-        self._last_s = position_s
+        self._last_s = position_s + lost_s
         if self.degraded or self._since_s is None or position_s - self._since_s < PERSISTS_S:
             return False
         self.degraded = True

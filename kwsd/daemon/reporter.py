@@ -81,7 +81,7 @@ class Reporter:
     # From the decoding thread.
 
     def lost(self, samples: int) -> None:
-        """Sound is missing at the present position."""
+        """Sound is missing from the present position on."""
         standing = self.standing
         lost_ms = samples * 1000 / SAMPLE_RATE
         standing.overruns += 1
@@ -92,7 +92,7 @@ class Reporter:
         else:
             self._tell(event, logging.WARNING, "%.0f ms of sound were lost", lost_ms)
         self._overrunning = True
-        if self._overload.lost(standing.position_s):
+        if self._overload.lost(standing.position_s, lost_ms / 1000):
             self.degraded(self._overload.degraded, "decoding is slower than real time: the oldest sound is dropped")
 
     def kept_up(self) -> None:

@@ -56,7 +56,8 @@ class Plan:
     engine: Engine
     keywords: Sequence[Keyword]
     """Those that the engine listens for now."""
-    keyword_file: Path
+    keyword_file: Path | None
+    """None where the engine's own words are all there is."""
     read_keywords: Callable[[], KeywordList]
     """Reads the keyword file again."""
     open_source: Callable[[], Source]
@@ -185,7 +186,7 @@ class Daemon:
             self.health.watch_silence(self.capture),
             self.health.send_heartbeats(self.bus, settings.heartbeat_s),
         ]
-        if settings.watch_keywords:
+        if settings.watch_keywords and self._plan.keyword_file:
             works.append(watch(self._plan.keyword_file, desk.ask_reload, self._ended))
         for work in works:
             task = asyncio.create_task(work)
