@@ -17,7 +17,7 @@ from kwsd.events import Detection
 from kwsd.fallback.bundle import find_model
 from kwsd.fallback.settings import FallbackSettings
 from kwsd.fallback.spotter import CommandSpotter
-from kwsd.listener import Listener
+from kwsd.listener.listener import Listener
 from kwsd.listener.pace import LONGEST_PAUSE_S, PAUSE_S, WATCHED_S, Pace, Turn
 from kwsd.listener.parts import without_graph
 from kwsd.listener.revival import Revival

@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--model", metavar="NAME|DIR", help="an installed model (kwsctl models list) or its directory")
     what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
     what.add_argument("--boost", type=float, metavar="X", help="how much the search leans towards the phrases, 0 to 20")
+    what.add_argument(
+        "--fallback",
+        choices=("off", "alongside", "only", "auto"),
+        help="the ten fixed commands (yes, no, up, …): beside the model, instead of it, or when it cannot",
+    )
     where = parser.add_argument_group("where to listen")
     where.add_argument(
         "--input", action="append", metavar="mic|FILE|-", help="microphone, audio file or s16le 16 kHz; may repeat"
@@ -104,6 +109,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "channel": arguments.channel,
         "json": arguments.json or None,
         "verbose": arguments.verbose or None,
+        "fallback.mode": arguments.fallback,
         "search.threshold": arguments.threshold,
         "search.boost": arguments.boost,
         "daemon.socket": arguments.socket,

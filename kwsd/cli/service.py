@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 
-from kwsd.acoustic.model import Model
 from kwsd.audio.opening import MICROPHONE, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.printer import make_report, write_line
 from kwsd.cli.printing import PrintingThread
-from kwsd.cli.spot import NO_KEYWORDS, device, load_keywords
+from kwsd.cli.spot import device, keyword_reader
 from kwsd.config import FlagError, LoadedSettings
 from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon
-from kwsd.search.keyword_file import read_keyword_file
+from kwsd.listener.ears import Ears, open_ears
+from kwsd.listener.listener import Listener
+from kwsd.search.keyword_file import KeywordList, read_keyword_file
 from kwsd.serve.bus import Bus
 from kwsd.serve.records import Event
 from kwsd.spotter import Spotter
@@ -30,39 +30,47 @@ def serve(loaded: LoadedSettings) -> int:
     settings = loaded.settings
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
-    if settings.keywords is None:
-        raise FlagError(NO_KEYWORDS)
+    keyword_reader(settings)  # whoever gave none is told so before anything is opened
     with closing(Door.open(settings.daemon)) as door:
         printing = PrintingThread(make_report(as_json=settings.json_lines, source=None, write=write_line))
-        run_daemon(make_plan(loaded, settings.keywords.expanduser(), printing), door)
+        run_daemon(make_plan(loaded, printing), door)
         printing.close(PRINTS_S)
     return 0
 
 
-def make_plan(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
+def make_plan(loaded: LoadedSettings, on_event: Callable[[Event], None]) -> Plan:
     """Load everything that the settings name. Raises ConfigError."""
     settings = loaded.settings
-    model = Model.load(settings.model)
-    keywords = load_keywords(keyword_file, model)
-    spotter = Spotter(model, keywords, settings.search.to_search_settings())
+    ears = open_ears(settings, keyword_reader(settings))
+    keyword_file = settings.keywords.expanduser() if settings.keywords else None
     name = settings.input[0]
+
+    def read_keywords() -> KeywordList:
+        return read_keyword_file(keyword_file, ears.tokenizer()) if keyword_file else KeywordList(ears.keywords)
+
     return Plan(
         settings=settings.daemon,
-        model=model.name,
-        engine=spotter,
-        keywords=keywords,
+        model=ears.name,
+        engine=ears.engine,
+        keywords=ears.keywords,
         keyword_file=keyword_file,
-        read_keywords=partial(read_keyword_file, keyword_file, model.tokenizer),
+        read_keywords=read_keywords,
         open_source=_opener(loaded),
         microphone=str(settings.device or "default") if name == MICROPHONE else name,
         reopens=name == MICROPHONE,
         on_event=on_event,
-        connect=partial(_trace_near_misses, spotter),
+        connect=partial(_connect, ears),
     )
 
 
-def _trace_near_misses(spotter: Spotter, bus: Bus, _: Reporter) -> None:
-    spotter.on_near_miss = NearMissTeller(spotter, bus)
+def _connect(ears: Ears, bus: Bus, reporter: Reporter) -> None:
+    """Near misses and a fixed set that stands in are told of as events."""
+    engine = ears.engine
+    if isinstance(engine, Listener):
+        engine.on_degraded = reporter.degraded
+    spotter = engine.spotter if isinstance(engine, Listener) else engine
+    if isinstance(spotter, Spotter):
+        spotter.on_near_miss = NearMissTeller(spotter, bus)
 
 
 def _opener(loaded: LoadedSettings) -> Callable[[], Source]:

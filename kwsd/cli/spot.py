@@ -3,18 +3,19 @@
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from kwsd.acoustic.model import Model
 from kwsd.audio.opening import MICROPHONE, STDIN, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.printer import Report, make_report
 from kwsd.cli.progress import progress_of
 from kwsd.config import FlagError, LoadedSettings, Settings
 from kwsd.events import Detection
+from kwsd.listener.ears import Ears, Reader, open_ears
 from kwsd.search.keyword import Keyword
 from kwsd.search.keyword_file import read_keyword_file
-from kwsd.spotter import Spotter
+from kwsd.search.tokens import PhraseTokenizer
 from kwsd.timebase import seconds
 
 logger = logging.getLogger(__name__)
@@ -30,18 +31,29 @@ def spot(loaded: LoadedSettings) -> int:
         KwsdError: a setting, the model, the keywords or an input are not usable.
     """
     settings = loaded.settings
-    if settings.keywords is None:
-        raise FlagError(NO_KEYWORDS)
-    model = Model.load(settings.model)
-    keywords = load_keywords(settings.keywords.expanduser(), model)
+    ears = open_ears(settings, keyword_reader(settings))
     _try_files(settings)
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel)
+        ears.engine.reset()
         try:
-            _hear(source, Spotter(model, keywords, settings.search.to_search_settings()), settings)
+            _hear(source, ears, settings)
         finally:
             source.close()
     return 0
+
+
+def keyword_reader(settings: Settings) -> Reader | None:
+    """Reads the keyword file of the settings; None where there is none and none is needed.
+
+    Raises:
+        FlagError: there is nothing to listen for.
+    """
+    if settings.keywords is not None:
+        return partial(load_keywords, settings.keywords.expanduser())
+    if settings.fallback.mode != "only":
+        raise FlagError(NO_KEYWORDS)
+    return None
 
 
 def _try_files(settings: Settings) -> None:
@@ -51,14 +63,14 @@ def _try_files(settings: Settings) -> None:
             open_source(name, channel=settings.channel).close()
 
 
-def load_keywords(path: Path, model: Model) -> Sequence[Keyword]:
+def load_keywords(path: Path, tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
     """The usable keywords of a file; what is wrong with the others goes to stderr as `file:line: what and why`."""
-    found = read_keyword_file(path, model.tokenizer)
+    found = read_keyword_file(path, tokenizer)
     for problem in found.problems[:MOST_PROBLEMS]:
         logger.warning("%s", problem)
     if len(found.problems) > MOST_PROBLEMS:
         logger.warning("%s: %d more lines cannot be used", path, len(found.problems) - MOST_PROBLEMS)
-    logger.debug("%d keywords from %s, %s", len(found.keywords), path, model.directory)
+    logger.debug("%d keywords from %s", len(found.keywords), path)
     return found.keywords
 
 
@@ -72,7 +84,8 @@ def device(loaded: LoadedSettings) -> str | int | None:
     return wanted
 
 
-def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
+def _hear(source: Source, ears: Ears, settings: Settings) -> None:
+    spotter = ears.engine
     several = source.name if len(settings.input) > 1 else None
     began_s = time.monotonic()
     with progress_of(source) as progress:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from kwsd.acoustic.directory import DEFAULT_MODEL
+from kwsd.config.fallback import Fallback
 from kwsd.config.section import Section
 from kwsd.config.service import Service
 from kwsd.search.settings import SearchSettings
@@ -62,6 +63,7 @@ class Settings(Section):
     verbose: bool = False
     """Log more, and show tracebacks."""
     search: Search = Search()
+    fallback: Fallback = Fallback()
     daemon: Service = Service()
 
     @property

@@ -69,6 +69,11 @@ class Listener:
         return self._commands.bad_chunks + (self._spotter.bad_chunks if self._spotter else 0)
 
     @property
+    def spotter(self) -> OpenSpotter | None:
+        """The open-vocabulary engine, while there is one."""
+        return self._spotter
+
+    @property
     def keywords(self) -> tuple[Keyword, ...]:
         """Those being listened for."""
         return self._keywords
@@ -177,6 +182,7 @@ class Listener:
             return
         self._spotter, self._open_seat = spotter, Seat(spotter)
         self._open_seat.sit_out(self._position)
+        self._keywords = spotter.keywords
         self._share()
         self._tell(False, BACK)
 

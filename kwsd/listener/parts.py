@@ -35,6 +35,11 @@ class AnyEngine(Protocol):
 class OpenSpotter(AnyEngine, Protocol):
     """The open-vocabulary engine; `kwsd.spotter.Spotter` is one."""
 
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        """Those being listened for."""
+        ...
+
     def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
         """Make a list ready. Raises ConfigError."""
         ...
