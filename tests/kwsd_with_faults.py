@@ -14,20 +14,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from kwsd.audio.source import Block, Samples
 from kwsd.cli import kwsd_command, service
-from kwsd.config import LoadedSettings
 from kwsd.daemon import Plan, overload
 from kwsd.errors import AudioError
 from kwsd.events import Detection
-from kwsd.serve.records import Event
 
 BLOCK_BYTES = 640  # 20 ms
 NAME = "Fake USB microphone"
@@ -106,17 +105,17 @@ def main() -> int:
     directory = Path(sys.argv[1])
     make_plan = service.make_plan
 
-    def plan_with_faults(loaded: LoadedSettings, keyword_file: Path, on_event: Callable[[Event], None]) -> Plan:
-        plan = make_plan(loaded, keyword_file, on_event)
+    def plan_with_faults(*arguments: Any) -> Plan:
+        plan = make_plan(*arguments)
         return replace(
             plan,
             open_source=(lambda: SocketMicrophone(directory / "microphone")) if plan.reopens else plan.open_source,
             engine=FaultyEngine(plan.engine, directory),
         )
 
-    service.make_plan = plan_with_faults
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
-    return kwsd_command.main(sys.argv[2:])
+    with patch.object(service, "make_plan", plan_with_faults):
+        return kwsd_command.main(sys.argv[2:])
 
 
 if __name__ == "__main__":
