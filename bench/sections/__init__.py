@@ -11,6 +11,7 @@ NAMES = (
     "wakewords",
     "noise",
     "false-alarms",
+    "curve",
     "latency",
     "cpu",
     "scaling",

@@ -12,7 +12,7 @@ from bench.report import Section
 from bench.wav import duration_s
 
 MANY = 10_000
-HOURS = 0.5
+HOURS = 0.25
 ROUNDS = 3
 FEW = SHARED / "keywords" / "commands_small.txt"
 LARGE = SHARED / "keywords" / "commands_large.txt"
