@@ -21,6 +21,7 @@ class Rules:
     boost: float
     threshold: float
     min_score: float
+    min_margin: float
     trailing_blanks: int
     max_gap_frames: int
     min_duration_frames: int
@@ -38,6 +39,7 @@ class Rules:
             boost=pick("boost"),
             threshold=pick("threshold"),
             min_score=pick("min_score"),
+            min_margin=settings.min_margin,
             trailing_blanks=int(pick("trailing_blanks")),
             max_gap_frames=encoder_frames(pick("max_gap_s")),
             min_duration_frames=encoder_frames(pick("min_duration_s")),

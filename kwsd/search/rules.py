@@ -20,6 +20,7 @@ from kwsd.search.keyword_set import KeywordSet, Rules
 from kwsd.search.posteriors import START, Acoustics, FrameHistory
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
+HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
 
 
@@ -142,9 +143,11 @@ class Decider:
         return hit
 
     def _word_end_unseen(self, alignment: Alignment, pause_ahead: Callable[[int], bool]) -> bool:
-        """Whether the word may go on behind the frames known so far."""
+        """Whether the word may go on, or its last token has yet to be heard properly, behind the frames known."""
         end = self._history.end
-        return alignment.frames[-1] + WORD_END_FRAMES >= end and not pause_ahead(end - alignment.frames[0])
+        if alignment.frames[-1] + WORD_END_FRAMES < end:
+            return False
+        return alignment.posteriors[-1] < HEARD_POSTERIOR or not pause_ahead(end - alignment.frames[0])
 
     def _miss(self, candidate: Candidate) -> None:
         if candidate.alignment:
@@ -156,7 +159,8 @@ class Decider:
         """Why the candidate may not fire now; empty when it may. The cheap questions first."""
         rules = self._set.rules[candidate.best.entry.keyword]
         return (
-            _too_weak(alignment, rules)
+            _too_unlikely(candidate.best.margin, rules)
+            or _too_weak(alignment, rules)
             or _too_loose(alignment, rules)
             or ("it has just fired" if self._rests(candidate.best.entry.keyword, alignment.frames[0]) else "")
             or self._taken(alignment)
@@ -189,6 +193,10 @@ class Decider:
         if token not in self._set.word_starts:
             return "the word goes on"
         return "another word follows at once" if blanks < entry.trailing_blanks - FLUENT_FRAMES else ""
+
+
+def _too_unlikely(margin: float, rules: Rules) -> str:
+    return f"another reading is {-margin:.1f} nats likelier" if margin < rules.min_margin else ""
 
 
 def _too_weak(alignment: Alignment, rules: Rules) -> str:
