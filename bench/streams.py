@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import sound, tables
-from bench.paths import SHARED, WORK
+from bench.paths import ONLY_CORPORA, SHARED, WORK
 from bench.progress import track
 from bench.scoring import Label
 from bench.wav import RATE, Samples, blocks, duration_s, rms, silence
@@ -86,8 +86,9 @@ def noise(length: int, draw: random.Random) -> Samples:
 
 
 def corpora() -> list[str]:
-    """Names of the speech corpora, in manifest order."""
-    return list(dict.fromkeys(row["corpus"] for row in speech_rows()))
+    """Names of the speech corpora, in manifest order; KWSD_BENCH_CORPORA=a,b narrows them down."""
+    names = list(dict.fromkeys(row["corpus"] for row in speech_rows()))
+    return [name for name in names if not ONLY_CORPORA or name in ONLY_CORPORA]
 
 
 def corpus(name: str) -> Stream:

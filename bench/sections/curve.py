@@ -28,7 +28,7 @@ def measure(jobs: int) -> Section:
         [row(point) for point in (*by_threshold, *by_min_score)],
         [
             f"defaults: threshold {defaults.threshold:g}, minimum score {defaults.min_score:g}",
-            f"one run at threshold {LENIENT.threshold:g}, minimum score 0; limits and refractory time applied afterwards",
+            f"one run at threshold {LENIENT.threshold:g}, minimum score 0; limits and refractory time applied later",
             "so the points are estimates: a weak hit can stand in the way of one that a strict run would have heard",
         ],
         [plot],
