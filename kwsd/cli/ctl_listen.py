@@ -43,8 +43,14 @@ def human_line(record: Record) -> str:
     match record["type"]:
         case "detection":
             return f"{clock}  {record['keyword']}  {record['score']:.2f}"
+        case "reloaded":
+            return f"{clock}  reloaded: {len(record['keywords'])} keywords, {len(record['problems'])} lines passed over"
         case "hello":
             microphone, keywords = record["microphone"]["name"], len(record["keywords"])
             return f'{clock}  {record["state"]}: "{microphone}", {keywords} keywords, model {record["model"]}'
-    details = (f"{name} {value}" for name, value in record.items() if name not in {"type", "time"})
+    details = (f"{name} {_plain(value)}" for name, value in record.items() if name not in {"type", "time"} and value)
     return f"{clock}  {record['type']}: {', '.join(details)}".removesuffix(": ")
+
+
+def _plain(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

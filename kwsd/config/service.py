@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kwsd.config.section import Section
 
-SYSTEM_SOCKET = Path("/run/kwsd/kwsd.sock")
+SYSTEM_SOCKETS = (Path("/run/kwsd.sock"), Path("/run/kwsd/kwsd.sock"))  # by kwsd.socket, by kwsd.service alone
 
 
 class Service(Section):
@@ -56,4 +56,5 @@ def default_socket(environ: Mapping[str, str] = os.environ) -> Path | None:
 def find_socket(environ: Mapping[str, str] = os.environ) -> Path:
     """Where a client looks when no socket is set: the user's own daemon if it is there, else the system's."""
     own = default_socket(environ)
-    return own if own is not None and own.exists() else SYSTEM_SOCKET
+    candidates = (*([own] if own else []), *SYSTEM_SOCKETS)
+    return next((path for path in candidates if path.exists()), candidates[0])

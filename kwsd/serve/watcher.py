@@ -7,7 +7,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-DEBOUNCE_MS = 400  # an editor writes in several steps
+STEP_MS = 250  # between looks; an editor writes in several steps
 
 
 async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) -> None:
@@ -26,7 +26,7 @@ async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) ->
             watch_filter=lambda _, name: name in names,
             stop_event=stop,
             recursive=False,
-            debounce=DEBOUNCE_MS,
+            step=STEP_MS,
         ):
             changed()
     except OSError as error:
