@@ -1,5 +1,7 @@
 """The twelve classes, in the order of every model's output."""
 
+import re
+
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 LABELS = (SILENCE, UNKNOWN, *WORDS)
@@ -15,5 +17,5 @@ def class_of(word: str) -> int:
 
 def commands_in(transcript: str) -> set[str]:
     """Commands that sound in a transcript, sound-alikes counted as the command."""
-    spoken = {word.strip("'-.,").lower() for word in transcript.replace("-", " ").split()}
+    spoken = re.findall(r"[a-z']+", transcript.lower())
     return {SOUND_ALIKES.get(word, word) for word in spoken} & set(WORDS)

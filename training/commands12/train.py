@@ -7,7 +7,7 @@ checkpoint gives the numbers of one that was not.
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Job:
     folder: Path
     epochs: int
     seed: int = 12
+    mix: EpochMix = field(default_factory=EpochMix)
 
     @property
     def checkpoint(self) -> Path:
@@ -68,7 +69,7 @@ class Trainer:
         job.folder.mkdir(parents=True, exist_ok=True)
         self.progress = checkpoint.resume(job.checkpoint, self.model, self._optimiser)
         self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
-        self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, EpochMix(), job.seed, epoch))
+        self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, job.mix, job.seed, epoch))
         self.steps_per_epoch = len(self._rows(0)) // recipe.batch
         self.steps = self.steps_per_epoch * job.epochs
 
@@ -102,7 +103,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         self._optimiser.step()
         self.progress.step += 1
-        value = float(loss)
+        value = float(loss.detach())
         self.progress.loss_sum += value
         self.progress.correct_sum += int((logits.argmax(dim=1) == labels).sum())
         return value

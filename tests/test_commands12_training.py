@@ -1,0 +1,178 @@
+"""Training of the 12-class models on made-up pictures: augmentation, resumption, the verdict. Needs torch."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training.commands12 import __main__ as command  # noqa: E402 - torch decides whether any of this is run
+from training.commands12 import stages  # noqa: E402
+from training.commands12.augment import Augmenter, AugmentSettings, shifted, to_pixels, to_power  # noqa: E402
+from training.commands12.bank import Bank  # noqa: E402
+from training.commands12.curves import read as read_curves  # noqa: E402
+from training.commands12.labels import LABELS, WORDS, class_of, commands_in  # noqa: E402
+from training.commands12.measure import Figures, figures  # noqa: E402
+from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
+from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
+from training.commands12.train import Job, Report, Trainer, rate  # noqa: E402
+
+pytestmark = pytest.mark.training
+torch.set_num_threads(1)  # the layers are small: a second thread only waits
+
+
+def made_up_bank(per_class: int = 8) -> Bank:
+    """Each class is a bright band of its own."""
+    labels = np.repeat(np.arange(len(LABELS)), per_class)
+    pictures = np.full((len(labels), 98, 40), 20, np.uint8)
+    for row, label in enumerate(labels):
+        pictures[row, 30:70, 3 * label : 3 * label + 3] = 180
+    coded = np.arange(len(labels)) % 2 == 0
+    return Bank(
+        pictures=pictures,
+        labels=labels,
+        coded=coded,
+        noise=np.full((4, 98, 40), 90, np.uint8),
+        rooms=np.eye(1, 24, dtype=np.float32),
+        validation=pictures[::per_class],
+        validation_labels=labels[::per_class],
+    )
+
+
+def recipe() -> Recipe:
+    return replace(RECIPES["nc-ssm-5k"], batch=16)
+
+
+def job(folder: Path, epochs: int) -> Job:
+    return Job(folder, epochs, mix=EpochMix(live_repeats=1, other_words=4, speech=4, silence=8))
+
+
+class Killed(Exception):  # noqa: N818 - it stands for SIGKILL
+    """Ends a run without a word."""
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. One run to its end. 2. Another is killed between two checkpoints. 3. It goes on: the same weights."""
+    monkeypatch.setattr("training.commands12.train.CHECKPOINT_STEPS", 3)
+    bank = made_up_bank()
+    whole = Trainer(bank, recipe(), job(tmp_path / "whole", 2))
+    whole.run()
+
+    def kill(report: Report) -> None:
+        if report.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Trainer(bank, recipe(), job(tmp_path / "killed", 2)).run(kill)
+    again = Trainer(bank, recipe(), job(tmp_path / "killed", 2))
+    assert again.progress.step == 3
+    again.run()
+    for one, other in zip(whole.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+    lines = [read_curves(tmp_path / name / "curves.csv") for name in ("whole", "killed")]
+    assert [line.train_loss for line in lines[0]] == [line.train_loss for line in lines[1]]
+    assert [line.epoch for line in lines[0]] == [1, 2]
+
+
+def test_a_handful_is_learnt(tmp_path: Path) -> None:
+    trainer = Trainer(made_up_bank(), replace(recipe(), noise=0.0), job(tmp_path, 10))
+    losses: list[float] = []
+    trainer.run(lambda report: losses.append(report.loss))
+    assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
+
+
+def test_powers_and_pixels_are_inverse() -> None:
+    grey = torch.linspace(1, 254, 200)
+    torch.testing.assert_close(to_pixels(to_power(grey)), grey, atol=1e-2, rtol=0)
+
+
+def test_a_shift_moves_and_fills_with_silence() -> None:
+    power = torch.arange(98.0).view(1, 98, 1).expand(2, 98, 40) + 1.0
+    moved = shifted(power, torch.tensor([10, -10]))
+    assert moved[0, :10].abs().sum() == 0
+    assert moved[0, 10, 0] == 1.0
+    assert moved[1, 0, 0] == 11.0
+    assert moved[1, 88:].abs().sum() == 0
+
+
+def test_noise_is_mixed_at_the_ratio_asked_for() -> None:
+    settings = AugmentSettings(
+        shift_frames=0, gain_db=0.0, noise_probability=1.0, snr_db=(0.0, 0.0), room_probability=0.0, coding_levels=0.0
+    )
+    bank = made_up_bank()
+    rows = torch.arange(16, 40)
+    clean = to_power(torch.from_numpy(bank.pictures[16:40]).float())
+    grey, labels = Augmenter(bank, settings, torch.device("cpu")).batch(rows, torch.Generator().manual_seed(1), False)
+    added = to_power(grey) - clean
+    sounding = clean.amax(dim=2) > 500.0
+    ratio = clean[sounding].mean() / added[sounding].mean()
+    assert 10 * torch.log10(ratio) == pytest.approx(0.0, abs=0.5)
+    assert labels.tolist() == bank.labels[16:40].tolist()
+
+
+def test_one_seed_is_one_batch() -> None:
+    augmenter = Augmenter(made_up_bank(), AugmentSettings(), torch.device("cpu"))
+    one, other, third = (
+        augmenter.batch(torch.arange(20), torch.Generator().manual_seed(s), True)[0] for s in (1, 1, 2)
+    )
+    assert torch.equal(one, other)
+    assert not torch.equal(one, third)
+    assert one.min() >= 0
+    assert one.max() <= 255
+
+
+def test_an_epoch_shows_every_keyword_picture_and_balances_the_rest() -> None:
+    bank = made_up_bank()
+    mix = EpochMix(live_repeats=2, other_words=3, speech=5, silence=7)
+    rows = epoch_rows(bank, mix, seed=1, epoch=0)
+    shown = np.bincount(bank.labels[rows], minlength=12)
+    assert shown.tolist() == [7, 8] + [4 + 2 * 4] * 10
+    assert rows.tolist() == epoch_rows(bank, mix, seed=1, epoch=0).tolist()
+    assert rows.tolist() != epoch_rows(bank, mix, seed=1, epoch=1).tolist()
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    rates = [rate(step, 4000) for step in range(4000)]
+    assert max(rates) == pytest.approx(1.0)
+    assert int(np.argmax(rates)) == 199
+    assert rates[-1] < 1e-4
+    assert np.all(np.diff(rates[200:]) <= 0)
+
+
+def test_sound_alikes_count_as_the_command() -> None:
+    assert commands_in("I KNOW, RIGHT? TURN-OFF THE LIGHT") == {"no", "right", "off"}
+    assert commands_in("A NORTHERN UPPER STOPPER") == set()
+    assert [LABELS[class_of(word)] for word in ("go", "marvin")] == ["go", "_unknown_"]
+
+
+def test_figures_on_a_small_confusion() -> None:
+    said, heard = np.array([2, 2, 2, 3]), np.array([2, 2, 3, 3])
+    found = figures(said, heard)
+    assert found.accuracy == 0.75
+    assert found.recall[2] == pytest.approx(2 / 3)
+    assert found.precision[3] == 0.5
+    assert found.f1[2] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("right", "status"), [(98, 0), (90, 1)])
+def test_evaluate_ends_with_its_verdict(
+    right: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    confusion = np.zeros((12, 12), np.int64)
+    confusion[2, 2], confusion[2, 3] = right, 100 - right
+    monkeypatch.setattr(stages, "exported", lambda _: None)
+    monkeypatch.setattr(stages, "test_clips", lambda _: [])
+    monkeypatch.setattr(stages, "measure", lambda *_: Figures(confusion))
+    assert command.main(["evaluate", "--model", "ds-cnn", "--work", str(tmp_path)]) == status
+    told = capsys.readouterr().out
+    assert f"accuracy 0.{right}00" in told
+    assert "published 0.9665" in told
+    assert json.loads((tmp_path / "ds-cnn" / "confusion.json").read_text())[2][2] == right
+
+
+def test_every_word_has_a_class() -> None:
+    assert len(LABELS) == 12
+    assert [LABELS[class_of(word)] for word in WORDS] == list(WORDS)
