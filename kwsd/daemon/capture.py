@@ -83,6 +83,10 @@ class Capture:
 
     def _listen(self) -> None:
         """One attempt: from opening to the end or failure of the source."""
+        self.closed.clear()
+        if self._is_unwanted():  # asked for between the last look and now
+            self.closed.set()
+            return
         try:
             self._read(self._open())
         except AudioError as error:
@@ -97,13 +101,12 @@ class Capture:
 
     def _open(self) -> Source:
         self._reporter.attempt()
-        self.closed.clear()
         self._source = source = self._open_source()
         return source
 
     def _read(self, source: Source) -> None:
         for block in source:
-            if self._muted.is_set() or self._stopping.is_set():
+            if self._is_unwanted():
                 break
             self.heard_at_s = time.monotonic()
             self._reporter.heard(source.name)
@@ -112,12 +115,15 @@ class Capture:
         source.close()
 
     def _ended(self) -> None:
-        if self._muted.is_set() or self._stopping.is_set():
+        if self._is_unwanted():
             return
         if self.reopens:
             self._try_later("the microphone ended")
         else:
             self._stopping.set()
+
+    def _is_unwanted(self) -> bool:
+        return self._muted.is_set() or self._stopping.is_set()
 
     def _try_later(self, reason: str) -> None:
         self._reporter.mic_lost(reason)
