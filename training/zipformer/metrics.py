@@ -17,12 +17,10 @@ class Report:
     """seconds that this process and those before it trained"""
     learning_rate: float
     gradient_norm: float
-    simple: float
-    """additive loss, nats per token"""
+    acoustic: float
+    """loss without decoder, nats per token"""
     joint: float
     """transducer loss, nats per token"""
-    ctc: float
-    """CTC loss of the encoder alone, nats per token"""
     dev: float | None = None
     """transducer loss on the dev split, nats per token, without augmentation"""
 

@@ -43,8 +43,10 @@ class TrainSettings:
     longest_s: float = 17.0
     band: int = 5
     """tokens per frame that the joiner is run on; 0 for the full lattice"""
-    ctc: float = 0.3
-    """weight of the CTC loss beside the transducer's"""
+    acoustic: float = 0.4
+    """weight of the loss without decoder"""
+    listen: int = 200
+    """first steps, with that loss alone: the encoder listens before the decoder can learn texts by heart"""
     rate: float = 0.04
     warmup: int = 300
     decay: int = 4000
@@ -58,6 +60,7 @@ class TrainSettings:
     """time between checkpoints; what is lost at most when the process is killed"""
     weights_every: int = 400
     keep: int = 20
+    chunks: tuple[tuple[int, int], ...] = CHUNKS
     half: bool = True
     """multiply matrices in bfloat16"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
@@ -119,11 +122,10 @@ class Trainer:
         self._set_rates()
         self.model.train()
         batch = self._loud.batch(clips, seed)
-        chunk, left = random.Random(seed).choice(CHUNKS)
+        chunk, left = random.Random(seed).choice(self.settings.chunks)
         result = self._losses(batch, chunk, left)
         self.optimizer.zero_grad(set_to_none=True)
-        share = min(1.0, 0.1 + 0.9 * self.progress.step / max(1, self.settings.warmup))
-        (0.5 * result.simple + share * result.joint + self.settings.ctc * result.ctc).backward()
+        self._weighted(result).backward()
         self.optimizer.step()
         self.progress.step += 1
         self.progress.hours += float(batch.lengths.sum()) * FRAME_S / 3600
@@ -145,8 +147,7 @@ class Trainer:
         return total / tokens if tokens else None
 
     def _usable(self, clip: Clip) -> bool:
-        tokens = len(self._loud.targets(clip))
-        return feasible(clip, tokens, self.settings.band or 5, self.settings.longest_s)
+        return feasible(clip, len(self._loud.targets(clip)), self.settings.longest_s)
 
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:
@@ -174,6 +175,13 @@ class Trainer:
         tokens = batch.tokens.sum().clamp(min=1)
         return Losses(*(loss.sum() / tokens for loss in per_utterance))
 
+    def _weighted(self, result: Losses) -> torch.Tensor:
+        since = self.progress.step - self.settings.listen
+        if since < 0:
+            return result.acoustic
+        share = min(1.0, 0.1 + 0.9 * since / max(1, self.settings.warmup))
+        return self.settings.acoustic * result.acoustic + share * result.joint
+
     def _set_rates(self) -> None:
         settings, step = self.settings, self.progress.step
         last = settings.steps if settings.cool_down else 0
@@ -196,9 +204,9 @@ class Trainer:
 
     def _report(self, result: Losses, dev: float | None) -> None:
         now, rate = self.progress, self.optimizer.param_groups[0]["lr"]
-        simple, joint, ctc = (round(float(loss), 4) for loss in result)
+        acoustic, joint = (round(float(loss), 4) for loss in result)
         norm = self.optimizer.last_norm()
-        row = metrics.Report(now.step, now.epoch, now.hours, now.wall_s, rate, norm, simple, joint, ctc, dev)
+        row = metrics.Report(now.step, now.epoch, now.hours, now.wall_s, rate, norm, acoustic, joint, dev)
         metrics.append(self.folder / "metrics.csv", row)
         if dev is not None:
             self._plot()

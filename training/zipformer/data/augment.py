@@ -13,6 +13,10 @@ from torch import Tensor
 class AugmentSettings:
     """Probabilities and ranges."""
 
+    lead_s: tuple[float, float] = (0.0, 0.6)
+    """silence in front of an utterance, seconds"""
+    tail_s: tuple[float, float] = (0.4, 0.9)
+    """silence behind an utterance: what a streaming model needs to finish in"""
     speed: float = 0.12
     """largest relative change of speed; pitch and formants follow"""
     room_probability: float = 0.35
@@ -29,9 +33,18 @@ class AugmentSettings:
 
     @classmethod
     def none(cls) -> "AugmentSettings":
-        """Leave everything as recorded, apart from inaudible hiss."""
-        quiet = (-90.0, -90.0)
-        return cls(0.0, 0.0, 0.0, (30.0, 30.0), (0.0, 0.0), quiet, time_masks=0, frequency_masks=0)
+        """Leave everything as recorded, apart from silence around it and inaudible hiss."""
+        return cls(
+            lead_s=(0.3, 0.3),
+            tail_s=(0.7, 0.7),
+            speed=0.0,
+            room_probability=0.0,
+            noise_probability=0.0,
+            gain_db=(0.0, 0.0),
+            hiss_db=(-80.0, -80.0),
+            time_masks=0,
+            frequency_masks=0,
+        )
 
 
 class Chance:

@@ -22,10 +22,8 @@ from training.zipformer.data.units import Units
 
 POOL = 2000
 """Clips sorted by length together; larger is less padding and less random."""
-LEAD_S = (0.0, 0.6)
-"""Silence in front of an utterance, seconds."""
-TAIL_S = (0.4, 0.9)
-"""Silence behind an utterance: what a streaming model needs to finish in."""
+SILENCE_S = 1.5
+"""Most silence around an utterance."""
 ROOM_TAPS = 8000
 
 
@@ -57,7 +55,7 @@ def plan_epoch(clips: Sequence[Clip], seconds: float, seed: int) -> list[list[Cl
 def _fill(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
     batch: list[Clip] = []
     for clip in clips:
-        if batch and (len(batch) + 1) * (clip.seconds + LEAD_S[1] + TAIL_S[1]) > seconds:
+        if batch and (len(batch) + 1) * (clip.seconds + SILENCE_S) > seconds:
             yield batch
             batch = []
         batch.append(clip)
@@ -65,10 +63,9 @@ def _fill(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
         yield batch
 
 
-def feasible(clip: Clip, tokens: int, band: int, longest_s: float) -> bool:
+def feasible(clip: Clip, tokens: int, longest_s: float) -> bool:
     """Say whether a clip is short enough to train on and long enough for its tokens, even when played fast."""
-    frames = clip.seconds / 1.2 * 25
-    return clip.seconds <= longest_s and tokens < frames * max(1, band - 1)
+    return clip.seconds <= longest_s and tokens < 25 * clip.seconds / 1.2
 
 
 class Batcher:
@@ -104,8 +101,8 @@ class Batcher:
 
     def _load(self, clips: Sequence[Clip], chance: Chance) -> tuple[Tensor, Tensor]:
         """Lay clips with silence around them into (N, S) float32; gives it and the end of each, in samples."""
-        leads = (chance.uniform(*LEAD_S, len(clips)) * RATE).long()
-        tails = (chance.uniform(*TAIL_S, len(clips)) * RATE).long()
+        leads = (chance.uniform(*self.settings.lead_s, len(clips)) * RATE).long()
+        tails = (chance.uniform(*self.settings.tail_s, len(clips)) * RATE).long()
         offsets = torch.tensor([clip.offset for clip in clips], device=self.device)
         sizes = torch.tensor([clip.samples for clip in clips], device=self.device)
         place = torch.arange(int((leads + sizes + tails).max()), device=self.device) - leads.unsqueeze(1)

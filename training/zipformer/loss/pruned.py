@@ -1,8 +1,10 @@
-"""Pruned transducer loss (arXiv:2206.13236): a cheap additive joiner finds the band on which the real joiner is run.
+"""Transducer loss with the joiner run on a band of the lattice only, after the pruned RNN-T (arXiv:2206.13236).
 
-The full lattice has T (U + 1) nodes with a whole vocabulary of logits each. An additive "simple" joiner has a
-normaliser that is one matrix product, so its loss over the full lattice is cheap; where its alignments run, within
-`band` tokens at each frame, the real joiner is evaluated.
+The full lattice has T (U + 1) nodes with a whole vocabulary of logits each. A transducer without decoder, that is one
+linear layer on the encoder, is cheap on the full lattice; where its alignments run, within `band` tokens at each frame,
+the real joiner is evaluated. The paper's cheap joiner adds a term for the text; here it has none, so that alignments
+follow the sound even when there is so little text that a decoder learns it by heart. Its loss is also what CTC
+(Graves et al., ICML 2006) gives an encoder: a reason to listen.
 """
 
 from typing import NamedTuple
@@ -17,30 +19,25 @@ from training.zipformer.model.transducer import BLANK, Transducer
 class Losses(NamedTuple):
     """What training minimises, each (N,) nats per utterance or a mean of that."""
 
-    simple: Tensor
+    acoustic: Tensor
+    """without decoder"""
     joint: Tensor
-    ctc: Tensor
 
 
-def simple_arcs(acoustic: Tensor, language: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of blank and of the next token under softmax(acoustic + language).
+def acoustic_arcs(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of blank and of the next token, whatever was said before.
 
     Args:
-        acoustic: (N, T, V) logits.
-        language: (N, U + 1, V) logits.
+        logits: (N, T, V).
         targets: (N, U) int64.
 
     Returns:
         Two tensors (N, T, U + 1).
     """
-    peaks = acoustic.amax(-1, keepdim=True), language.amax(-1, keepdim=True)
-    product = (acoustic - peaks[0]).exp() @ (language - peaks[1]).exp().transpose(1, 2)
-    normaliser = (product + 1e-30).log() + peaks[0] + peaks[1].transpose(1, 2)
-    blank = acoustic[..., BLANK].unsqueeze(2) + language[..., BLANK].unsqueeze(1) - normaliser
-    after = torch.nn.functional.pad(targets, (0, 1))  # the last column leads nowhere
-    of_sound = acoustic.gather(2, after.unsqueeze(1).expand(-1, acoustic.shape[1], -1))
-    of_text = language.gather(2, after.unsqueeze(2)).transpose(1, 2)
-    return blank, of_sound + of_text - normaliser
+    log_probabilities = logits.log_softmax(dim=-1)
+    following = torch.nn.functional.pad(targets, (0, 1))  # the last column leads nowhere
+    emit = log_probabilities.gather(2, following.unsqueeze(1).expand(-1, logits.shape[1], -1))
+    return log_probabilities[..., BLANK].unsqueeze(2).expand_as(emit), emit
 
 
 def band_starts(occupancy: Tensor, frames: Tensor, tokens: Tensor, band: int) -> Tensor:
@@ -105,24 +102,14 @@ def losses(model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, 
         band: tokens per frame that the joiner is run on; 0 for all.
 
     Returns:
-        Three tensors (N,), nats per utterance.
+        Two tensors (N,), nats per utterance.
     """
     text = model.decoder.of_targets(targets)
-    acoustic, language = model.simple_am(encoded).float(), model.simple_lm(text).float()
-    with torch.autocast(encoded.device.type, enabled=False):  # a normaliser needs all digits of its product
-        blank, emit = simple_arcs(acoustic, language, targets)
-    simple, occupancy = transducer_loss(blank, emit, frames, tokens)
+    blank, emit = acoustic_arcs(model.acoustic(encoded).float(), targets)
+    acoustic, occupancy = transducer_loss(blank, emit, frames, tokens)
     width = min(band or text.shape[1], text.shape[1])
     starts = band_starts(occupancy, frames, tokens, width)
     nodes = starts.unsqueeze(2) + torch.arange(width, device=starts.device)
     blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
     joint, _ = transducer_loss(blank, emit, frames, tokens)
-    return Losses(simple, joint, ctc_loss(model.ctc(encoded).float(), frames, targets, tokens))
-
-
-def ctc_loss(logits: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor) -> Tensor:
-    """CTC loss of each utterance, (N,) nats; zero where an utterance has more tokens than frames."""
-    log_probabilities = logits.log_softmax(dim=-1).transpose(0, 1)
-    return torch.nn.functional.ctc_loss(
-        log_probabilities, targets, frames, tokens, blank=BLANK, reduction="none", zero_infinity=True
-    )
+    return Losses(acoustic, joint)

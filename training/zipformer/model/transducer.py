@@ -51,12 +51,7 @@ class Joiner(nn.Module):
 
 
 class Transducer(nn.Module):
-    """Encoder, decoder and joiner, and three heads that only training uses.
-
-    The simple heads are for the pruned loss (arXiv:2206.13236). The CTC head (Graves, ICML 2006) makes the encoder
-    listen: with few texts the decoder learns them by heart first, alignments slide to the start of the utterance,
-    where there is nothing to hear, and stay there.
-    """
+    """Encoder, decoder and joiner, and an acoustic head that only training uses, see loss/pruned.py."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -65,11 +60,9 @@ class Transducer(nn.Module):
         self.encoder_proj = nn.Linear(settings.dimension, settings.joiner_dimension)
         self.decoder = Decoder(settings)
         self.joiner = Joiner(settings)
-        self.simple_am = nn.Linear(settings.dimension, settings.vocabulary)
-        self.simple_lm = nn.Linear(settings.joiner_dimension, settings.vocabulary)
-        self.ctc = nn.Linear(settings.dimension, settings.vocabulary)
+        self.acoustic = nn.Linear(settings.dimension, settings.vocabulary)
 
     def parameters_shipped(self) -> int:
         """Count the parameters that an export keeps."""
-        helpers = sum(p.numel() for m in (self.simple_am, self.simple_lm, self.ctc) for p in m.parameters())
+        helpers = sum(p.numel() for p in self.acoustic.parameters())
         return int(sum(p.numel() for p in self.parameters()) - helpers)
