@@ -1,4 +1,4 @@
-"""`python -m training.commands12 train|export|evaluate|noise-grid`: one command per stage."""
+"""`python -m training.commands12 train|export|thresholds|evaluate|noise-grid|card`: one command per stage."""
 
 import argparse
 import sys
@@ -31,14 +31,21 @@ def parser() -> argparse.ArgumentParser:
     add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against the published figure")
     grid = add_stage(stages, "noise-grid", stage.noise_grid, "accuracy under five noises at five levels")
     grid.add_argument("--every", type=int, default=1, help="take only every so many-th clip")
+    limits = add_stage(stages, "thresholds", stage.thresholds, "the threshold of each word, from running speech")
+    limits.add_argument("--hours", type=float, default=2.0, help="of training speech (default: %(default)s)")
+    limits.add_argument("--false-per-hour", type=float, default=1.0, help="allowed per word (default: %(default)s)")
+    add_stage(stages, "card", stage.card, "README.md of the bundle, from what was measured", needs_model=False)
     return top
 
 
-def add_stage(stages: Any, name: str, run: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+def add_stage(
+    stages: Any, name: str, run: Callable[[argparse.Namespace], int], about: str, *, needs_model: bool = True
+) -> argparse.ArgumentParser:
     """One stage and the options that all have."""
     parser: argparse.ArgumentParser = stages.add_parser(name, help=about, description=about)
     parser.set_defaults(run=run)
-    parser.add_argument("--model", choices=RECIPES, required=True)
+    if needs_model:
+        parser.add_argument("--model", choices=RECIPES, required=True)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder of the shared data")
     parser.add_argument("--work", type=Path, default=WORK, help="checkpoints, curves, measurements")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the exported models")

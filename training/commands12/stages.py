@@ -8,15 +8,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 from kwsd.fallback.bundle import CommandModel, read_bundle
+from kwsd.fallback.settings import FallbackSettings
 from training.commands12 import checkpoint, curves
 from training.commands12 import noise_grid as grids
 from training.commands12.bank import load_bank
+from training.commands12.card import write_card
 from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
 from training.commands12.labels import LABELS
 from training.commands12.measure import Figures, measure, test_clips
 from training.commands12.models.registry import RECIPES, Recipe
+from training.commands12.streams import running_speech
+from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
 
 CONSOLE = Console()
@@ -90,6 +94,25 @@ def noise_grid(args: argparse.Namespace) -> int:
     folder = args.work / args.model
     folder.mkdir(parents=True, exist_ok=True)
     grids.write(folder / "noise_grid.csv", grid)
+    return 0
+
+
+def thresholds(args: argparse.Namespace) -> int:
+    """Choose the threshold of each word on running speech of training speakers, and write them to model.toml."""
+    model, settings = exported(args), FallbackSettings()
+    speech = running_speech(args.shared, "train", args.hours)
+    with Progress(console=CONSOLE) as bar:
+        task = bar.add_task(args.model, total=len(speech.parts))
+        heard = posteriors_of(model, speech, lambda: bar.advance(task))
+    chosen = choose(model, speech, heard, settings, args.false_per_hour)
+    describe(args.bundle, {args.model: chosen})
+    CONSOLE.print(", ".join(f"{word} {value:.2f}" for word, value in chosen.items()))
+    return 0
+
+
+def card(args: argparse.Namespace) -> int:
+    """Write the model card from what has been measured."""
+    CONSOLE.print(write_card(args.work, args.bundle))
     return 0
 
 

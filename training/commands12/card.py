@@ -1,0 +1,187 @@
+"""The model card: README.md and pictures, made of what the other stages measured and of nothing else."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.commands12 import curves, noise_grid
+from training.commands12.labels import LABELS
+from training.commands12.measure import Figures
+from training.commands12.models.registry import RECIPES
+from training.commands12.noise_grid import SNRS_DB, Grid
+
+HEADING = """\
+# The fixed command set: model card
+
+Written by `python -m training.commands12 card`; every number below is measured by a stage of that recipe.
+
+**What they are.** Twelve classes: silence, unknown, and the ten commands yes, no, up, down, left, right, on, off, stop,
+go. `ds-cnn` models look at a window of one second; `nc-ssm` models are recurrent and decide at every 10 ms frame. Both
+take the log-mel pictures of `kwsd/fallback/frontend.py` (40 bands to 4 kHz) and give posteriors.
+
+**What they are for.** Commands said on their own, in English, to a machine too weak for an open vocabulary, or as a
+second opinion beside it. Not for finding these words inside running speech, and not for anything where a false
+alarm or a miss does harm.
+
+**Licence** of the weights: Apache-2.0. **Training data** and checksums: `model.toml`.
+
+**Where the numbers come from.** Half A of the official Speech Commands v0.02 test audio (130 speakers, none of them in
+training; Opus 32 kbit/s), each clip through the live front end and the exported file in onnxruntime, as the daemon
+runs it. Behaviour in a stream: `bench/results/commands12.md`.
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model and what is known of it."""
+
+    name: str
+    figures: Figures
+    grid: Grid | None
+    epochs: int
+
+
+def measured(work: Path, bundle: Path) -> list[Measured]:
+    """Every exported model that has been evaluated, in the order of the recipes."""
+    found = []
+    for name in RECIPES:
+        confusion = work / name / "confusion.json"
+        if confusion.exists() and (bundle / f"{name}.onnx").exists():
+            counts = np.array(json.loads(confusion.read_text(encoding="utf-8")))
+            grid = work / name / "noise_grid.csv"
+            lines = curves.read(work / name / "curves.csv")
+            epochs = lines[-1].epoch if lines else 0
+            found.append(Measured(name, Figures(counts), noise_grid.read(grid) if grid.exists() else None, epochs))
+    return found
+
+
+def write_card(work: Path, bundle: Path) -> Path:
+    """README.md and its pictures, beside the models."""
+    models = measured(work, bundle)
+    confusion_picture(models, bundle / "confusion.png")
+    parts = [HEADING, "## Clips\n", accuracy_table(models, bundle), "\n![Confusion matrices](confusion.png)\n"]
+    parts += ["## F1 by class\n", f1_table(models)]
+    with_grid = [model for model in models if model.grid]
+    if with_grid:
+        grid_picture(with_grid, bundle / "noise_grid.png")
+        parts += ["\n## In noise\n", GRID_NOTE, grid_table(with_grid), "\n![Accuracy in noise](noise_grid.png)"]
+    path = bundle / "README.md"
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+GRID_NOTE = """\
+Accuracy in %, noise and clip mixed at the given ratio over the clip's length. White and pink noise are computed; babble
+is five to nine talkers of the dev split of `../shared/speech`; factory-like is chainsaws over helicopters, kitchen a
+recording, both kept out of training.
+"""
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def accuracy_table(models: list[Measured], bundle: Path) -> str:
+    """Measured, required and published accuracy."""
+    rows = []
+    for model in models:
+        recipe = RECIPES[model.name]
+        size = (bundle / f"{model.name}.onnx").stat().st_size
+        accuracy, macro_f1 = model.figures.accuracy, float(model.figures.f1.mean())
+        row = [percent(accuracy), percent(macro_f1), percent(recipe.required), percent(recipe.published)]
+        rows.append([model.name, f"{parameters(model.name):,}", f"{size:,}", str(model.epochs), *row])
+    heads = ["model", "parameters", "bytes", "epochs", "accuracy", "macro F1", "required", "published"]
+    return table(heads, rows)
+
+
+def parameters(name: str) -> int:
+    """Weights of a network."""
+    return sum(weight.numel() for weight in RECIPES[name].build().parameters())
+
+
+def percent(part: float) -> str:
+    """0.9665 → 96.65."""
+    return f"{100 * part:.2f}"
+
+
+def f1_table(models: list[Measured]) -> str:
+    """One row per class."""
+    rows = [[label, *(percent(float(model.figures.f1[row])) for model in models)] for row, label in enumerate(LABELS)]
+    return table(["class", *(model.name for model in models)], rows)
+
+
+def grid_table(models: list[Measured]) -> str:
+    """One row per noise and ratio, and the means."""
+    rows = []
+    for noise in models[0].grid or {}:
+        for column, snr_db in enumerate(SNRS_DB):
+            cells = [percent(model.grid[noise][column]) for model in models if model.grid]
+            rows.append([noise, f"{snr_db} dB", *cells])
+    for column, snr_db in enumerate(SNRS_DB):
+        means = [mean_at(model.grid, column) for model in models if model.grid]
+        rows.append(["**mean**", f"{snr_db} dB", *map(percent, means)])
+    return table(["noise", "SNR", *(model.name for model in models)], rows)
+
+
+def mean_at(grid: Grid, column: int) -> float:
+    """Mean accuracy over the noises at one ratio."""
+    return float(np.mean([row[column] for row in grid.values()]))
+
+
+def confusion_picture(models: list[Measured], path: Path) -> None:
+    """One matrix per model, each row brought to 1."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to load
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
+
+    columns = min(3, len(models))
+    lines = -(-len(models) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(5.2 * columns, 5 * lines), squeeze=False)
+    for axis in axes.flat:
+        axis.set_visible(False)
+    for model, axis in zip(models, axes.flat, strict=False):
+        draw_confusion(axis, model)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def draw_confusion(axis: Any, model: Measured) -> None:
+    """Said downwards, heard to the right; counts in the cells."""
+    counts = model.figures.confusion
+    axis.set_visible(True)
+    axis.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    axis.set_xticks(range(len(LABELS)), LABELS, rotation=90, fontsize=7)
+    axis.set_yticks(range(len(LABELS)), LABELS, fontsize=7)
+    axis.set(title=f"{model.name}, {100 * model.figures.accuracy:.1f} %", xlabel="heard", ylabel="said")
+    for (said, heard), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if said == heard else "black"
+            axis.text(heard, said, str(count), ha="center", va="center", fontsize=6, color=colour)
+
+
+def grid_picture(models: list[Measured], path: Path) -> None:
+    """Accuracy over SNR, one curve per model, one panel per noise."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to load
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
+
+    names = list(models[0].grid or {})
+    figure, axes = plt.subplots(1, len(names), figsize=(3 * len(names), 3.2), sharey=True)
+    for axis, noise in zip(axes, names, strict=True):
+        for model in models:
+            axis.plot(SNRS_DB, [100 * value for value in (model.grid or {})[noise]], marker="o", label=model.name)
+        axis.set(title=noise, xlabel="SNR, dB")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("accuracy, %")
+    axes[-1].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
