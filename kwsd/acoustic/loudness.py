@@ -6,6 +6,7 @@ NIGHT; a median of 9.3 behind wake words said alone).
 """
 
 import math
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +14,29 @@ from numpy.typing import NDArray
 from kwsd.timebase import SUBSAMPLING
 
 PAUSE_NATS = 5.0  # 22 dB: nine in ten wake words said alone fall further than this
-KNOWN_FRAMES = 1000  # fbank frames: 10 s, as far back as a phrase is aligned
+KNOWN_CHUNKS = 32  # 10 s, as far back as a phrase is aligned
 
 
 class Loudness:
-    """Power of the last fbank frames of one stream."""
+    """The last chunks of fbank of one stream. Powers are computed when they are asked for, which is seldom."""
 
     def __init__(self, shift_frames: int) -> None:
         """`shift_frames` of each chunk are new (32 upstream), what is behind them is look-ahead."""
         self._shift_frames = shift_frames
-        self._powers = np.empty(0, np.float32)
-        self._ahead = 0.0
+        self._chunks: deque[NDArray[np.float32]] = deque(maxlen=KNOWN_CHUNKS)
 
     def append(self, chunk: NDArray[np.float32]) -> None:
         """Take the next chunk of log-mel fbank (T, 80)."""
-        powers = np.exp(chunk).mean(axis=1)
-        self._powers = np.concatenate([self._powers[-KNOWN_FRAMES:], powers[: self._shift_frames]])
-        self._ahead = float(powers[self._shift_frames :].max())
+        self._chunks.append(chunk)
 
     def pause_ahead(self, encoder_frames: int) -> bool:
         """Whether what comes is quieter by PAUSE_NATS than the loudest of the last `encoder_frames`."""
-        loudest = float(self._powers[-encoder_frames * SUBSAMPLING :].max())
-        return self._ahead <= loudest * math.exp(-PAUSE_NATS)
+        frames = encoder_frames * SUBSAMPLING
+        chunks = list(self._chunks)[-math.ceil(frames / self._shift_frames) :]
+        heard = np.concatenate([chunk[: self._shift_frames] for chunk in chunks])[-frames:]
+        return _loudest(self._chunks[-1][self._shift_frames :]) <= _loudest(heard) - PAUSE_NATS
+
+
+def _loudest(fbank: NDArray[np.float32]) -> float:
+    """Log of the mean power of the loudest frame of (n, 80)."""
+    return math.log(float(np.exp(fbank).mean(axis=1).max()))
