@@ -1,12 +1,10 @@
-"""Command line of the recipe: prepare, train, average, export, evaluate."""
+"""Command line of the recipe: prepare, train, average, export, evaluate; and teach, for pseudo-labels."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from training.zipformer.model.settings import ModelSettings
-
-COMMANDS = ("prepare", "train", "average", "export", "evaluate")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_average(commands.add_parser("average", help="average the newest weights of a run"))
     _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
+    _add_teach(commands.add_parser("teach", help="let another model transcribe untranscribed speech"))
     return parser
 
 
@@ -81,6 +80,14 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boost", type=float, help="per-token bonus (default: kwsd's)")
     parser.add_argument("--threshold", type=float, help="score threshold (default: kwsd's)")
     parser.set_defaults(run=_evaluate)
+
+
+def _add_teach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("teacher", type=Path, help="model directory of the teacher")
+    parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--confidence", type=float, default=0.8, help="least mean token probability")
+    parser.set_defaults(run=_teach)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -138,6 +145,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     threshold = usual.threshold if args.threshold is None else args.threshold
     settings = SearchSettings(boost=boost, threshold=threshold)
     evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, settings)
+
+
+def _teach(args: argparse.Namespace) -> None:
+    from training.zipformer.teacher import write_pseudo_labels  # noqa: PLC0415  (as above)
+
+    write_pseudo_labels(args.teacher, args.shared, args.output, args.confidence)
 
 
 if __name__ == "__main__":
