@@ -93,7 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if loaded.settings.is_service:
         from kwsd.cli.service import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
-        return serve(loaded)
+        serve(loaded)
     from kwsd.cli.spot import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)

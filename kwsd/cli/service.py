@@ -1,11 +1,16 @@
 """`kwsd` as a service: a microphone, or anything with a socket, is heard by the daemon."""
 
+import logging
+import os
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from typing import NoReturn
 
 from kwsd.audio.opening import MICROPHONE, open_source
 from kwsd.audio.source import Source
+from kwsd.cli.guard import guarded
 from kwsd.cli.printer import make_report, write_line
 from kwsd.cli.printing import PrintingThread
 from kwsd.cli.spot import device, keyword_reader
@@ -21,12 +26,19 @@ from kwsd.spotter import Spotter
 PRINTS_S = 0.1  # at the end, for what is not printed yet
 
 
-def serve(loaded: LoadedSettings) -> int:
-    """Run until a signal, or until a file or pipe ends; the exit code.
+def serve(loaded: LoadedSettings) -> NoReturn:
+    """Run until a signal, or until a file or pipe ends, and end the process.
 
-    Raises:
-        KwsdError: a setting, the model or the keywords are not usable, or another kwsd is there already.
+    At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
+    exit_code = guarded(partial(_serve, loaded))
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(exit_code)
+
+
+def _serve(loaded: LoadedSettings) -> int:
+    """Raises KwsdError: a setting, the model or the keywords are not usable, or another kwsd is there already."""
     settings = loaded.settings
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")

@@ -231,7 +231,8 @@ class Daemon:
         if self._saver is not None:
             self._saver.close(FLUSH_S)
         self._door.close()
-        self.hangs = capturing.is_alive() or decoding.is_alive()
+        if capturing.is_alive() or decoding.is_alive():
+            logger.warning("a thread hangs, most likely in a driver; leaving it behind")
 
 
 def run_daemon(plan: Plan, door: Door) -> None:
@@ -241,17 +242,11 @@ def run_daemon(plan: Plan, door: Door) -> None:
         KwsdError: a setting is wrong, or the file or pipe cannot be read.
         Exception: whatever ended a thread that must not end.
     """
-    hangs = asyncio.run(_run(plan, door))
-    if hangs:
-        logger.warning("a thread hangs in a driver; leaving it behind")
-        logging.shutdown()
-        os._exit(0)  # the interpreter's own end would wait for PortAudio, which may never answer
+    asyncio.run(_run(plan, door))
 
 
-async def _run(plan: Plan, door: Door) -> bool:
-    daemon = Daemon(plan, door, Notifier())
-    await daemon.run()
-    return daemon.hangs
+async def _run(plan: Plan, door: Door) -> None:
+    await Daemon(plan, door, Notifier()).run()
 
 
 def _has_terminal() -> bool:
