@@ -64,11 +64,9 @@ def curves(by_threshold: Sequence[Point], by_min_score: Sequence[Point]) -> dict
 
 def stands(jobs: int) -> dict[str, tuple[float, float]]:
     """Where each engine stands at its setting, measured and not swept."""
-    corpora = [streams.corpus(name) for name in streams.corpora()]
-    hours = sum(stream.hours for stream in corpora)
     points: dict[str, tuple[float, float]] = {}
     for engine in false_alarms.engines():
-        rate = len(false_alarms.false_alarms(engine, corpora, jobs)) / hours
+        rate = len(false_alarms.false_alarms(engine, jobs)) / false_alarms.hours_for(engine)
         for name, stream in (("quiet", streams.wakewords()), (f"{NOISY_DB:g} dB", streams.wakewords(NOISY_DB))):
             recall = score(stream.labels, hearing.hear(engine, stream.wav)).recall
             points[f"{engine.title}, {name}"] = rate, recall
