@@ -9,7 +9,6 @@ import json
 import os
 import selectors
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -21,7 +20,7 @@ from statistics import median
 import numpy as np
 import psutil
 import soundfile
-from daemons import DaemonProcess, Manager, Plug, eventually, running
+from daemons import KWSD, DaemonProcess, Manager, Plug, eventually, running
 from numpy.typing import NDArray
 from serving import Client
 
@@ -34,7 +33,6 @@ PROCESSOR_S = 40.0
 STARTS = 7
 KEYWORDS = ROOT / "keywords" / "commands_small.txt"
 SAID = "LIGHT UP"  # in the first of the model's test recordings
-KWSD = str(Path(sys.executable).parent / "kwsd")
 
 
 def latency(daemon: DaemonProcess, subscribers: int) -> Row:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from serving import Client
 from tiny_model import speak
 
+KWSD = str(Path(sys.executable).parent / "kwsd")
+KWSCTL = str(Path(sys.executable).parent / "kwsctl")
 PROGRAM = Path(__file__).parent / "kwsd_with_faults.py"
 KEYWORDS = "LIGHT ON\nTURN OFF\nHEY LIGHT\n"
 BLOCK_S = 0.02

@@ -5,7 +5,6 @@ import io
 import json
 import signal
 import subprocess
-import sys
 import time
 import wave
 from collections.abc import Iterator
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daemons import KEYWORDS, DaemonProcess, Plug, eventually, phrase, running
+from daemons import KEYWORDS, KWSCTL, DaemonProcess, Plug, eventually, phrase, running
 from serving import Client
 from tiny_model import speak
 
-KWSCTL = str(Path(sys.executable).parent / "kwsctl")
 UNWRITABLE = "你好"  # no piece of the model writes it
 
 

@@ -15,10 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from daemons import Plug, eventually, phrase, running
+from daemons import KWSD, Plug, eventually, phrase, running
 from tiny_model import speak
-
-KWSD = str(Path(sys.executable).parent / "kwsd")
 
 
 @pytest.fixture

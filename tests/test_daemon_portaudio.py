@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from daemons import Manager, eventually, phrase, running
+from daemons import KWSD, Manager, eventually, phrase, running
 from fake_audio import (
     FAKE_MICROPHONE,
     PULSE_MICROPHONE,
@@ -17,7 +17,6 @@ from fake_audio import (
     needs_pulseaudio,
     pulse_server,
 )
-from test_daemon_life import KWSD
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Manager, Plug, eventually, phrase, running
+from daemons import KWSD, Manager, Plug, eventually, phrase, running
 
 from kwsd.errors import ConfigError
 from kwsd.serve.systemd import Notifier, inherited_socket
@@ -48,11 +48,10 @@ def test_exposure_is_low(kind: str) -> None:
 @pytest.mark.parametrize("kind", [*SERVICES, "examples"])
 def test_units_are_clean(tmp_path: Path, kind: str) -> None:
     """`systemd-analyze verify` finds nothing; the programs, which are not installed here, are ours instead."""
-    kwsd = str(Path(sys.executable).parent / "kwsd")
     for unit in (UNITS / kind).glob("kwsd*"):
         text = unit.read_text()
         for installed in ("/opt/kwsd/bin/kwsd", "%h/.local/bin/kwsd"):
-            text = text.replace(installed, kwsd)
+            text = text.replace(installed, KWSD)
         (tmp_path / unit.name).write_text(text)
     scope = ["--user"] if kind == "user" else []
     (tmp_path / "run").mkdir(mode=0o700)
