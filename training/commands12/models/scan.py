@@ -9,7 +9,7 @@ All exponents are differences of a falling sum, hence at most 0: nothing can ove
 import torch
 from torch import Tensor
 
-STRETCH_FRAMES = 14  # a second is seven of these; the cost of a stretch grows with its square
+STRETCH_FRAMES = 20  # a second is five of these; the cost of a stretch grows with its square
 
 
 def selective_scan(
