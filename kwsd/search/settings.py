@@ -27,5 +27,5 @@ class SearchSettings:
     """Audio time after a hit in which the same keyword stays quiet."""
     beam: int = 8
     """Hypotheses kept per frame."""
-    beam_delta: float = 6.0
+    beam_delta: float = 5.0
     """Hypotheses further than this (nats) behind the best are dropped: in silence only one stays."""
