@@ -17,9 +17,9 @@ class FallbackSettings:
     """Windows of a second, or a recurrent model that decides at every frame."""
     hop_s: float = 0.16
     """Seconds from one window of the DS-CNN to the next, a multiple of 0.01."""
-    window_smoothing_s: float = 0.32
+    window_smoothing_s: float = 0.48
     """Posteriors of the DS-CNN are averaged over this long."""
-    frame_smoothing_s: float = 0.1
+    frame_smoothing_s: float = 0.3
     """Posteriors of the NC-SSM are averaged over this long."""
     hold_s: float = 0.16
     """A word is reported once its posterior has not risen for this long, so that start and end are its best."""

@@ -10,7 +10,7 @@ from training.commands12.models.registry import RECIPES
 
 VERSION = "1"
 LICENCE = "Apache-2.0"
-DEFAULT_THRESHOLD = 0.8
+DEFAULT_THRESHOLD = 0.7
 TRAINING_DATA = (
     "Google Speech Commands v0.02 (CC BY 4.0): training split as log-mel pictures, 361 training clips as audio",
     "negatives and babble: LibriSpeech train-clean-5 (CC BY 4.0), Common Voice English (CC0), speechocean762",
