@@ -106,7 +106,7 @@ class Soak:
             self.come_and_go,
             self.hang,
         ]
-        weights = [2, 2, 2, 4, 2, 3, 4, 3, 3, 0.4]
+        weights = [2, 2, 2, 4, 2, 3, 4, 3, 3, 1]
         sampling = threading.Thread(target=self._sample, args=(duration_s,), daemon=True)
         sampling.start()
         end_s = time.monotonic() + duration_s
@@ -229,12 +229,19 @@ class Soak:
                         "seconds": round(at_s, 1),
                         "pss_mb": memory.pss / 1e6,
                         "uss_mb": memory.uss / 1e6,
+                        "anonymous_mb": anonymous_mb(self.daemon.process.pid),
                         "descriptors": self._process.num_fds(),
                         "threads": self._process.num_threads(),
                         "cpu_s": round(sum(self._process.cpu_times()[:2]), 2),
                     }
                 )
             time.sleep(SAMPLE_EVERY_S)
+
+
+def anonymous_mb(pid: int) -> float:
+    """Memory that no file stands behind: what a leak would grow, whatever other processes share with this one."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Anonymous:")) / 1000
 
 
 def _need(condition: Callable[[], object], complaint: str) -> None:

@@ -69,6 +69,7 @@ def resource_rows(samples: Sequence[Sample]) -> list[tuple[str, str]]:
         ("PSS at start / settled / end", f"{' / '.join(pss)} MB"),
         ("slope of PSS, after settling", f"{slope_mb_per_h(samples, 'pss_mb'):+.2f} MB/h"),
         ("slope of USS, after settling", f"{slope_mb_per_h(samples, 'uss_mb'):+.2f} MB/h"),
+        ("slope of anonymous memory", f"{slope_mb_per_h(samples, 'anonymous_mb'):+.2f} MB/h"),
         ("file descriptors, start / most / end", " / ".join(f"{n:.0f}" for n in descriptors)),
         ("threads, most", f"{max(s['threads'] for s in samples):.0f}"),
         ("processor, all of it", f"{100 * last['cpu_s'] / last['seconds']:.1f} % of one core"),

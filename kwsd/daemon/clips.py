@@ -15,7 +15,7 @@ from kwsd.timebase import samples, seconds
 MARGIN_S = 0.5  # on either side of a detection: its start is an estimate
 WAIT_S = 12.0  # for sound that is yet to come: the ring's length and a little
 POLL_S = 0.05
-REMEMBERED = 256  # detections a clip can be asked for by id
+REMEMBERED = 32  # detections a clip can be asked for by id; the ring holds no more than that
 
 
 class Clips:
