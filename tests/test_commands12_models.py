@@ -122,6 +122,7 @@ def test_a_low_ratio_slows_a_fresh_model() -> None:
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own parts
 @pytest.mark.parametrize("name", ["ds-cnn-s", "nc-ssm-5k"])
 def test_the_exported_file_gives_the_networks_numbers(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="torch's exporter needs onnxscript")
     torch.manual_seed(4)
     model = lively(SMALL) if name == "nc-ssm-5k" else RECIPES[name].build().eval()
     path = tmp_path / f"{name}.onnx"
