@@ -13,6 +13,7 @@ from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.loudness import Loudness
 from kwsd.acoustic.model import Model
+from kwsd.audio.samples import checked_samples
 from kwsd.events import Detection
 from kwsd.search.beam import BeamSearch
 from kwsd.search.keyword import Keyword
@@ -80,7 +81,7 @@ class Spotter:
         Raises:
             ValueError: not one-dimensional floating-point samples.
         """
-        samples = _checked(samples)
+        samples = checked_samples(samples)
         self._accepted_samples += len(samples)
         return [detection for chunk in self._fbank.accept(samples) for detection in self._decode(chunk)]
 
@@ -194,16 +195,3 @@ class Spotter:
         if self.on_near_miss is not None:
             for near_miss in self._decider.near_misses:
                 self.on_near_miss(near_miss)
-
-
-def _checked(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Finite float32 samples (n,).
-
-    Raises:
-        ValueError: another shape, or integers, whose scale would be a guess.
-    """
-    samples = np.asarray(samples)
-    if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
-        raise ValueError(f"samples must be floats of shape (n,) in -1..1, not {samples.dtype} of {samples.shape}")
-    samples = samples.astype(np.float32, copy=False)
-    return samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)

@@ -112,6 +112,12 @@ def test_thresholds_and_blanks_are_each_keywords_own() -> None:
     assert Stream([patient]).phrases("▁UP .*16 ▁DOWN") == ["UP"]
 
 
+def test_a_phrase_longer_than_the_memory_is_let_go() -> None:
+    """Ten seconds of frames are kept; what began before them cannot be aligned any more."""
+    stream = Stream([Keyword(" ".join(["LIGHT", "UP"] * 12), max_gap_s=2.0)])
+    assert stream.phrases(" .*20 ".join(["▁LIGHT", "▁UP"] * 12)) == []
+
+
 def test_a_near_miss_says_why() -> None:
     stream = Stream([Keyword("LIGHT UP", threshold=0.9999)])
     stream.hear(say(f".*3 {SPACED} .*16"))

@@ -108,6 +108,16 @@ def test_an_encoder_that_fails_once_is_started_over(spotter: Spotter) -> None:
     assert spotter.bad_chunks == 1
 
 
+def test_an_encoder_that_fails_in_the_middle_of_a_phrase_harms_nothing_else(model: Model) -> None:
+    """LIGHTS waits for LIGHTS ON when the sound before it becomes unknown; whenever that is, STOP is heard."""
+    sound = scene(0.5, "LIGHTS", 2.0, "STOP", 1.0)
+    for cut in range(6_400, 40_000, 5_120):
+        spotter = Spotter(model, [Keyword("LIGHTS"), Keyword("LIGHTS ON"), Keyword("STOP")])
+        heard = spotter.accept(sound[:cut])
+        spotter._encoder._state[0][...] = np.nan
+        assert names(heard + spotter.accept(sound[cut:]))[-1] == "STOP", f"failed at sample {cut}"
+
+
 def test_keywords_change_between_chunks_and_nothing_is_lost(spotter: Spotter) -> None:
     """1. Half a phrase is said. 2. The keywords change; the phrase stays among them. 3. The rest is said.
 

@@ -107,10 +107,14 @@ class Decider:
         # the longest first: what it takes, its parts cannot have
         self._open.sort(key=lambda candidate: (-len(candidate.best.frames), candidate.best.frames))
         judged = [(candidate, self._judge(candidate, beam, pause_ahead)) for candidate in self._open]
-        self._open = [candidate for candidate, hit in judged if hit is None and (candidate.fresh or candidate.held)]
+        self._open = [candidate for candidate, hit in judged if hit is None and self._goes_on(candidate)]
         for candidate in self._open:
             candidate.fresh = False
         return sorted((hit for _, hit in judged if hit), key=lambda hit: (hit.alignment.frames[-1], hit.keyword))
+
+    def _goes_on(self, candidate: Candidate) -> bool:
+        """Whether there is still something to judge, in sound that is still known."""
+        return (candidate.fresh or candidate.held) and candidate.best.frames[0] >= self._history.start
 
     def _admit(self, arrival: Arrival) -> None:
         if self._rests(arrival.entry.keyword, arrival.frames[0]):
@@ -127,7 +131,7 @@ class Decider:
         return hit is not None and frame <= hit.alignment.frames[-1] + self._set.rules[keyword].refractory_frames
 
     def _judge(self, candidate: Candidate, beam: BeamSearch, pause_ahead: Callable[[int], bool]) -> Hit | None:
-        if not (candidate.fresh or candidate.held):
+        if not self._goes_on(candidate):
             self._miss(candidate)
             return None
         best = candidate.best
