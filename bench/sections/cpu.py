@@ -5,7 +5,7 @@ from bench.paths import SHARED
 from bench.processes import kwsd_command, peer_command
 from bench.report import Section
 
-HOURS = 0.5
+HOURS = 0.25
 ROUNDS = 3
 KEYWORDS = SHARED / "keywords" / "commands_small.txt"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench import hearing, plots, scoring, streams
 from bench.hearing import Engine
-from bench.peer import CARD, EAGER, Peer
+from bench.peer import CARD, Peer
 from bench.product import Product
 from bench.progress import say
 from bench.report import Section
@@ -43,7 +43,7 @@ def measure(jobs: int) -> Section:
 
 def engines() -> list[Engine]:
     """Peer and product."""
-    return [Peer(WAKEWORDS, *CARD), Peer(WAKEWORDS, *EAGER), Product(WAKEWORDS)]
+    return [Peer(WAKEWORDS, *CARD), Product(WAKEWORDS)]
 
 
 def notes() -> list[str]:

@@ -36,7 +36,7 @@ CLIPS = (
     Clip("LOVELY CHILD", "1.wav", 5.00, 6.30),
     Clip("FOREVER", "1.wav", 10.58, 11.25),
 )
-"""Cut around the words by ear of their energy; with these cuts the peer loses as many as issue 2 says."""
+"""Cut in the pauses around the words, to the 20 ms so that the peer finds what its published trials say: 64, 64, 59."""
 
 
 def measure(jobs: int) -> Section:

@@ -12,8 +12,8 @@ from bench.report import Section
 from bench.wav import duration_s
 
 MANY = 10_000
-HOURS = 0.25
-ROUNDS = 3
+HOURS = 0.1
+ROUNDS = 2
 FEW = SHARED / "keywords" / "commands_small.txt"
 LARGE = SHARED / "keywords" / "commands_large.txt"
 
