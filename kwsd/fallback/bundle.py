@@ -5,14 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.fallback.settings import EngineName
 
-PACKAGED = "data/models/commands12"
+PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
 REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"
 DESCRIPTION = "model.toml"
 SILENT_LABELS = frozenset({"_silence_", "_unknown_"})
@@ -39,8 +38,7 @@ class CommandModel:
 
 def bundle_directory() -> Path:
     """Where the models are: in the installed package, else in the source tree."""
-    packaged = Path(str(files("kwsd"))) / PACKAGED
-    return packaged if packaged.is_dir() else REPOSITORY
+    return PACKAGED if PACKAGED.is_dir() else REPOSITORY
 
 
 def read_bundle(directory: Path) -> dict[str, CommandModel]:
