@@ -41,6 +41,8 @@ class Measured:
     name: str
     figures: Figures
     grid: Grid | None
+    grid_clips: str
+    """How many clips a cell of the grid has, in words."""
     epochs: int
 
 
@@ -51,23 +53,40 @@ def measured(work: Path, bundle: Path) -> list[Measured]:
         confusion = work / name / "confusion.json"
         if confusion.exists() and (bundle / f"{name}.onnx").exists():
             counts = np.array(json.loads(confusion.read_text(encoding="utf-8")))
-            grid = work / name / "noise_grid.csv"
-            lines = curves.read(work / name / "curves.csv")
-            epochs = lines[-1].epoch if lines else 0
-            found.append(Measured(name, Figures(counts), noise_grid.read(grid) if grid.exists() else None, epochs))
+            found.append(measurement(work / name, name, Figures(counts)))
     return found
+
+
+def measurement(folder: Path, name: str, figures: Figures) -> Measured:
+    """What the work directory of one model holds."""
+    path = folder / "noise_grid.csv"
+    grid, clips = noise_grid.read(path) if path.exists() else (None, "")
+    lines = curves.read(folder / "curves.csv")
+    return Measured(name, figures, grid, clips, lines[-1].epoch if lines else 0)
 
 
 def write_card(work: Path, bundle: Path) -> Path:
     """README.md and its pictures, beside the models."""
     models = measured(work, bundle)
     confusion_picture(models, bundle / "confusion.png")
-    parts = [HEADING, "## Clips\n", accuracy_table(models, bundle), "\n![Confusion matrices](confusion.png)\n"]
+    parts = [
+        HEADING,
+        "## Clips\n",
+        accuracy_table(models, bundle),
+        shortfall(models),
+        "\n![Confusion matrices](confusion.png)\n",
+    ]
     parts += ["## F1 by class\n", f1_table(models)]
     with_grid = [model for model in models if model.grid]
     if with_grid:
         grid_picture(with_grid, bundle / "noise_grid.png")
-        parts += ["\n## In noise\n", GRID_NOTE, grid_table(with_grid), "\n![Accuracy in noise](noise_grid.png)"]
+        parts += [
+            "\n## In noise\n",
+            GRID_NOTE,
+            f"Each cell: {with_grid[0].grid_clips}.\n",
+            grid_table(with_grid),
+            "\n![Accuracy in noise](noise_grid.png)",
+        ]
     path = bundle / "README.md"
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
     return path
@@ -78,6 +97,15 @@ Accuracy in %, noise and clip mixed at the given ratio over the clip's length. W
 is five to nine talkers of the dev split of `../shared/speech`; factory-like is chainsaws over helicopters, kitchen a
 recording, both kept out of training.
 """
+
+
+def shortfall(models: list[Measured]) -> str:
+    """Says plainly which models are not what they are to be."""
+    short = [model.name for model in models if model.figures.accuracy < RECIPES[model.name].required]
+    if not short:
+        return "Every model reaches what is required of it."
+    names = ", ".join(short)
+    return f"**Below what is required: {names}.** Too few epochs; `train` goes on where it stopped."
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:

@@ -75,16 +75,16 @@ def measure_grid(
     return grid
 
 
-def write(path: Path, grid: Grid) -> None:
-    """One CSV line per noise."""
+def write(path: Path, grid: Grid, clips: int) -> None:
+    """One CSV line per noise; the head of the first column says how many clips a cell has."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["noise", *SNRS_DB])
+        writer.writerow([f"{clips} clips", *SNRS_DB])
         writer.writerows([name, *(f"{value:.4f}" for value in row)] for name, row in grid.items())
 
 
-def read(path: Path) -> Grid:
-    """What `write` wrote."""
+def read(path: Path) -> tuple[Grid, str]:
+    """What `write` wrote, and how many clips a cell has, in words."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    return {row[0]: [float(value) for value in row[1:]] for row in rows}
+        heads, *rows = csv.reader(file)
+    return {row[0]: [float(value) for value in row[1:]] for row in rows}, heads[0]

@@ -93,7 +93,7 @@ def noise_grid(args: argparse.Namespace) -> int:
     grid = grids.measure_grid(exported(args), clips, args.shared, show)
     folder = args.work / args.model
     folder.mkdir(parents=True, exist_ok=True)
-    grids.write(folder / "noise_grid.csv", grid)
+    grids.write(folder / "noise_grid.csv", grid, len(clips))
     return 0
 
 
