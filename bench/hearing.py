@@ -22,14 +22,15 @@ Engine = Peer | Product
 
 def hear_all(engine: Engine, wavs: Sequence[Path], jobs: int = 1) -> dict[Path, list[Hit]]:
     """Hits per WAV, `jobs` WAVs at a time, the longest first; kwsd's encoder is replayed where it can be."""
-    todo = sorted((wav for wav in wavs if not cached(engine, wav, replay=True).exists()), key=duration_s, reverse=True)
+    paths = {wav: cached(engine, wav, replay=True) for wav in wavs}
+    todo = sorted((wav for wav in wavs if not paths[wav].exists()), key=duration_s, reverse=True)
     with progress.hours_bar() as bar, ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
         task = bar.add_task(engine.title, total=round(sum(map(duration_s, todo)) / 60))
-        futures = {pool.submit(hear, engine, wav, replay=True): wav for wav in todo}
+        futures = {pool.submit(keep, engine, wav, paths[wav], replay=True): wav for wav in todo}
         for future in as_completed(futures):
             future.result()
             bar.advance(task, duration_s(futures[future]) / 60)
-    return {wav: hear(engine, wav, replay=True) for wav in wavs}
+    return {wav: recall(path) for wav, path in paths.items()}
 
 
 def hear(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False) -> list[Hit]:
@@ -39,11 +40,21 @@ def hear(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False)
     """
     path = cached(engine, wav, block, replay=replay)
     if not path.exists():
-        hits = listen(engine, wav, block, replay=replay)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps([asdict(hit) for hit in hits]))
-        part.replace(path)
+        keep(engine, wav, path, block, replay=replay)
+    return recall(path)
+
+
+def keep(engine: Engine, wav: Path, path: Path, block: int = BLOCK, *, replay: bool = False) -> None:
+    """Hears one WAV anew and writes the hits to `path`."""
+    hits = listen(engine, wav, block, replay=replay)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps([asdict(hit) for hit in hits]))
+    part.replace(path)
+
+
+def recall(path: Path) -> list[Hit]:
+    """Hits kept before."""
     return [Hit(**record) for record in json.loads(path.read_text())]
 
 
