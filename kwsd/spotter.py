@@ -130,7 +130,7 @@ class Spotter:
         self._beam, self._decider = self._new_search()
         self._decider.carry_over(before)
         recent = self._history.tail(REPLAY_FRAMES)
-        if recent is not None:
+        if len(recent):
             self._beam.step(recent, self._history.end - len(recent))
 
     def _new_search(self) -> tuple[BeamSearch, Decider]:

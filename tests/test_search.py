@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scripted import LOUD, PIECES, Stream, say
 
 from kwsd.search.keyword import Keyword
+from kwsd.search.posteriors import FrameHistory
 from kwsd.search.settings import SearchSettings
 
 SPACED = "▁LIGHT . . ▁UP . ."
@@ -113,9 +114,9 @@ def test_thresholds_and_blanks_are_each_keywords_own() -> None:
 
 
 def test_a_phrase_longer_than_the_memory_is_let_go() -> None:
-    """Ten seconds of frames are kept; what began before them cannot be aligned any more."""
-    stream = Stream([Keyword(" ".join(["LIGHT", "UP"] * 12), max_gap_s=2.0)])
-    assert stream.phrases(" .*20 ".join(["▁LIGHT", "▁UP"] * 12)) == []
+    """Ten to twenty seconds of frames are kept; what began before them cannot be aligned any more."""
+    stream = Stream([Keyword(" ".join(["LIGHT", "UP"] * 15), max_gap_s=2.0)])
+    assert stream.phrases(" .*20 ".join(["▁LIGHT", "▁UP"] * 15)) == []
 
 
 def test_a_near_miss_says_why() -> None:
@@ -156,3 +157,17 @@ def test_random_posteriors_never_break_the_search(seed: int) -> None:
     for hit in Stream(["LIGHT UP", "UP", "LIGHT+S ON"]).hear(frames):
         assert list(hit.alignment.frames) == sorted(set(hit.alignment.frames))
         assert all(0 <= posterior <= 1.000001 for posterior in hit.alignment.posteriors)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=30), st.integers(1, 40))
+def test_the_history_gives_back_what_it_was_given(lengths: list[int], capacity: int) -> None:
+    history = FrameHistory(capacity)
+    everything = np.arange(sum(lengths), dtype=np.float32)[:, None]
+    for start, length in zip(itertools.accumulate(lengths, initial=0), lengths, strict=False):
+        history.append(everything[start : start + length])
+    assert history.end == len(everything)
+    assert history.end - history.start >= min(capacity, len(everything))
+    np.testing.assert_array_equal(history.take(np.arange(history.start, history.end)), everything[history.start :])
+    np.testing.assert_array_equal(history.tail(3), everything[-3:])
+    history.skip(5)
+    assert history.start == history.end == len(everything) + 5

@@ -33,31 +33,40 @@ class FrameHistory:
     def __init__(self, capacity: int) -> None:
         """Keep at least `capacity` frames."""
         self._capacity = capacity
-        self._frames: NDArray[np.float32] | None = None
+        self._frames = np.empty((0, 0), np.float32)  # the known ones lie at its beginning; room for more behind them
+        self._known = 0
         self.end = 0
         """Number of the frame after the last one known."""
 
     @property
     def start(self) -> int:
         """Number of the oldest frame still known."""
-        return self.end - (0 if self._frames is None else len(self._frames))
+        return self.end - self._known
 
     def append(self, frames: NDArray[np.float32]) -> None:
         """Add (n, C) frames."""
-        known = [] if self._frames is None else [self._frames[-self._capacity :]]
-        self._frames = np.concatenate([*known, frames])
+        if self._known + len(frames) > len(self._frames):
+            self._make_room(frames)
+        self._frames[self._known : self._known + len(frames)] = frames
+        self._known += len(frames)
         self.end += len(frames)
+
+    def _make_room(self, frames: NDArray[np.float32]) -> None:
+        """Keep the last `capacity` frames and as much room again: most chunks then move nothing."""
+        kept = self.tail(self._capacity).reshape(-1, frames.shape[1])
+        self._frames = np.empty((2 * self._capacity + len(frames), frames.shape[1]), np.float32)
+        self._frames[: len(kept)] = kept
+        self._known = len(kept)
 
     def skip(self, frames: int) -> None:
         """Time passes without frames: what came before is out of reach."""
-        self._frames = None
+        self._known = 0
         self.end += frames
 
-    def tail(self, count: int) -> NDArray[np.float32] | None:
-        """The last frames (n, C), at most `count`; None when there are none."""
-        return None if self._frames is None else self._frames[-count:]
+    def tail(self, count: int) -> NDArray[np.float32]:
+        """The last frames (n, C), at most `count`."""
+        return self._frames[max(0, self._known - count) : self._known]
 
     def take(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Frames (n, C) by number; all must be known."""
-        assert self._frames is not None  # noqa: S101  # held by the callers, who clip to start..end
+        """Frames (n, C) by number, all of them in `start`..`end`."""
         return self._frames[numbers - self.start]
