@@ -35,7 +35,7 @@ def test_losses_larger_than_what_is_kept_count_as_well() -> None:
 
 
 def test_losses_far_apart_are_hiccups() -> None:
-    assert play(*[turn for _ in range(50) for turn in ((0.1, 1.0), (0.0, 5.0))]) == []
+    assert play(*[turn for _ in range(50) for turn in ((0.1, 1.0), (0.0, 8.0))]) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.02, 1.0]), st.floats(0.01, 3.0)), max_size=60))

@@ -1,7 +1,7 @@
 """When lost sound is a hiccup, and when the machine is too slow. Pure; all times are seconds of sound."""
 
 PERSISTS_S = 5.0  # losses for so long are no hiccup
-PAUSE_S = 2.0  # without a loss for so long, the next one starts a new count
+PAUSE_S = 5.0  # without a loss for so long, the next one starts a new count; longer than any backlog in use
 RECOVERS_S = 10.0  # without a loss for so long, decoding keeps up again
 
 
