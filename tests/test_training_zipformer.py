@@ -192,7 +192,7 @@ def trainer(spoken: Path, run: Path, **changes: Any) -> Trainer:
         band=4,
         batch_seconds=28.0,
         chunks=((16, 64),),
-        report_every=10,
+        report_every=15,
         augment=dataclasses.replace(AugmentSettings.none(), lead_s=(0.1, 0.5), tail_s=(0.6, 0.6)),
     )
     changed = dataclasses.replace(settings, **changes)
@@ -279,12 +279,12 @@ def heard_by_sherpa(model: Path, keywords: Path, samples: NDArray[np.float32]) -
 def test_what_was_learnt_is_found_by_kwsd_and_by_sherpa_onnx(spoken: Path, tmp_path: Path) -> None:
     """The whole recipe on a handful of recordings.
 
-    1. Train until they are known by heart; the loss falls to a tenth of a nat per token.
+    1. Train until they are known by heart; the loss falls below a tenth of a nat per token.
     2. Export. Result: kwsd and sherpa-onnx both hear every word, in order, and no other.
     """
     run, model = tmp_path / "run", tmp_path / "model"
-    trainer(spoken, run, steps=270, listen=140, cool_down=True).run()
-    assert float(loss_column(run)[-1]) < 0.25
+    trainer(spoken, run, steps=330, listen=190, cool_down=True).run()
+    assert float(loss_column(run)[-1]) < 0.1
     export(run / CHECKPOINT, spoken, model, chunk=16)
     units, pieces = Units(model), Units(model).pieces()
     lines = [" ".join([*(pieces[i] for i in units.encode(word)), f"@{word}"]) for word in WORDS]
