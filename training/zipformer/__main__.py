@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from kwsd.errors import KwsdError
+
 from training.zipformer.model.settings import ModelSettings
 
 
@@ -12,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         args.run(args)
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, KwsdError) as error:
         print(f"{args.command}: {error}", file=sys.stderr)
         return 1
     return 0
