@@ -9,7 +9,7 @@ class SearchSettings:
 
     boost: float = 1.5
     """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
-    threshold: float = 0.4
+    threshold: float = 0.47
     """Smallest mean token posterior that fires."""
     min_score: float = 0.001
     """Smallest posterior that any single token may have."""
