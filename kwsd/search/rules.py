@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,6 +85,7 @@ class Decider:
         self._history = history
         self._open: list[Candidate] = []
         self._hits: dict[int, Hit] = {}  # the latest of each keyword
+        self._recent: list[Hit] = []  # those whose sound is still known
         self.near_misses: list[NearMiss] = []
         """Candidates that went without firing in the last chunk."""
 
@@ -94,7 +95,11 @@ class Decider:
         for index, hit in other._hits.items():
             here = labels.get(other._set.keywords[index].label)
             if here is not None:
-                self._hits[here] = hit
+                self._remember(replace(hit, keyword=here))
+
+    def _remember(self, hit: Hit) -> None:
+        self._hits[hit.keyword] = hit
+        self._recent = [*(known for known in self._recent if known.alignment.frames[-1] >= self._history.start), hit]
 
     def decide(self, arrivals: Iterable[Arrival], beam: BeamSearch, pause_ahead: Callable[[int], bool]) -> list[Hit]:
         """The arrivals of one chunk, all of whose frames are in the history → its hits, in the order spoken.
@@ -135,6 +140,8 @@ class Decider:
             self._miss(candidate)
             return None
         best = candidate.best
+        if best.margin < self._set.rules[best.entry.keyword].min_margin:
+            return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
         candidate.held = self._word_end_unseen(candidate.alignment, pause_ahead) or beam.lives_on(
             best.frames[-1], best.entry.tokens
@@ -143,7 +150,7 @@ class Decider:
         if candidate.reason:
             return None
         hit = Hit(best.entry.keyword, best.entry.tokens, best.frames, best.margin, candidate.alignment)
-        self._hits[hit.keyword] = hit
+        self._remember(hit)
         return hit
 
     def _word_end_unseen(self, alignment: Alignment, pause_ahead: Callable[[int], bool]) -> bool:
@@ -163,8 +170,7 @@ class Decider:
         """Why the candidate may not fire now; empty when it may. The cheap questions first."""
         rules = self._set.rules[candidate.best.entry.keyword]
         return (
-            _too_unlikely(candidate.best.margin, rules)
-            or _too_weak(alignment, rules)
+            _too_weak(alignment, rules)
             or _too_loose(alignment, rules)
             or ("it has just fired" if self._rests(candidate.best.entry.keyword, alignment.frames[0]) else "")
             or self._taken(alignment)
@@ -175,10 +181,10 @@ class Decider:
     def _taken(self, alignment: Alignment) -> str:
         """One piece of sound makes one hit, unless a longer keyword contains it."""
         first, last = alignment.frames[0], alignment.frames[-1]
-        for keyword, hit in self._hits.items():
+        for hit in self._recent:
             frames = hit.alignment.frames
             if first <= frames[-1] and frames[0] <= last and last - first <= frames[-1] - frames[0]:
-                return f"the sound is part of {self._set.keywords[keyword].label!r}"
+                return f"the sound is part of {self._set.keywords[hit.keyword].label!r}"
         return ""
 
     def _going_on(self, entry: Entry, last_frame: int) -> str:
@@ -197,10 +203,6 @@ class Decider:
         if token not in self._set.word_starts:
             return "the word goes on"
         return "another word follows at once" if blanks < entry.trailing_blanks - FLUENT_FRAMES else ""
-
-
-def _too_unlikely(margin: float, rules: Rules) -> str:
-    return f"another reading is {-margin:.1f} nats likelier" if margin < rules.min_margin else ""
 
 
 def _too_weak(alignment: Alignment, rules: Rules) -> str:
