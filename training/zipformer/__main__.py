@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from kwsd.errors import KwsdError
-
 from training.zipformer.model.settings import ModelSettings
 
 
