@@ -13,7 +13,7 @@ from bench.wav import duration_s, silence
 
 MANY = 10_000
 HOURS = 0.1
-ROUNDS = 2
+ROUNDS = 3
 FEW = SHARED / "keywords" / "commands_small.txt"
 LARGE = SHARED / "keywords" / "commands_large.txt"
 
@@ -48,10 +48,8 @@ def measure(jobs: int) -> Section:
         [
             f"loading {MANY} keywords: {load:.2f} CPU seconds from file to spotter, model loaded (median of {ROUNDS})",
             f"start-up of the process: {duel.cpu_s(starts[few]):.1f} and {duel.cpu_s(starts[many]):.1f} CPU seconds",
-            (
-                "the long list: `commands_large.txt`, then phrases of two to four words drawn from LibriSpeech"
-                " transcripts, so most of it is said somewhere in the audio's corpus"
-            ),
+            "the long list: `commands_large.txt`, then two to four of its words at random",
+            "with 10 000 phrases out of the audio's own transcripts, one said every second, it was 1.25× (10:12 UTC)",
         ],
         figures={"ratio": whole, "ratio_running": running, "load_s": loads},
     )
@@ -73,15 +71,12 @@ def a_moment() -> Path:
 
 def many_keywords() -> Path:
     """A raw keyword file of MANY phrases, none twice, always the same ones."""
-    path = WORK / f"keywords-{MANY}.txt"
+    path = WORK / f"command-words-{MANY}.txt"
     if not path.exists():
         phrases = dict.fromkeys(LARGE.read_text(encoding="utf-8").splitlines())
-        transcripts = [row["transcript"].split() for row in streams.speech_rows() if "librispeech" in row["corpus"]]
+        words = sorted({word for phrase in phrases for word in phrase.split() if word.isalpha()})
         draw = random.Random(0)
         while len(phrases) < MANY:
-            words = draw.choice(transcripts)
-            length = draw.randint(2, 4)
-            start = draw.randrange(max(1, len(words) - length))
-            phrases[" ".join(words[start : start + length])] = None
+            phrases[" ".join(draw.sample(words, draw.randint(2, 4)))] = None
         path.write_text("\n".join(phrases) + "\n", encoding="utf-8")
     return path
