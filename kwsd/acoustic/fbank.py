@@ -57,8 +57,8 @@ class Fbank:
         ready = self._online.num_frames_ready
         if ready == self._next:
             return
-        # vstack copies, which it must: a frame is a view into memory that pop() frees
-        new = [self._online.get_frame(frame) for frame in range(self._next, ready)]
-        self._frames = np.vstack([self._frames, *new], dtype=np.float32)
+        # np.array copies, which it must: a frame is a view into memory that pop() frees
+        new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
+        self._frames = np.concatenate([self._frames, new])
         self._online.pop(ready - self._next)
         self._next = ready

@@ -76,10 +76,9 @@ class BeamSearch:
     def step(self, frames: NDArray[np.float32], first_frame: int) -> list[Arrival]:
         """Consecutive encoder frames (n, C), the first of which has number `first_frame` → arrivals in order."""
         at_root = self._acoustics.log_probs(frames, [START] * len(frames))
-        quiet = self._quiet(at_root)
         arrivals: list[Arrival] = []
         for offset in range(len(frames)):
-            if quiet[offset] and len(self._hypotheses) == 1:
+            if len(self._hypotheses) == 1 and self._is_quiet(at_root[offset]):
                 continue  # only the root lives, and only a blank can follow: nothing changes
             arrivals += self._step_frame(frames[offset], at_root[offset], first_frame + offset)
         best = max(h.log_prob for h in self._hypotheses)
@@ -90,13 +89,12 @@ class BeamSearch:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
         return any(_may_outgrow(h, frame, tokens) for h in self._hypotheses)
 
-    def _quiet(self, at_root: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """For each row (n, vocabulary): whether at the root every token but the blank falls outside the beam."""
+    def _is_quiet(self, at_root: NDArray[np.float32]) -> bool:
+        """Whether at the root (vocabulary,) every token but the blank falls outside the beam."""
         ranks = at_root + self._bonus(self._graph.root)
-        blank = ranks[:, BLANK].copy()
-        ranks[:, BLANK] = -np.inf
-        quiet: NDArray[np.bool_] = ranks.max(axis=1) < blank - self._beam_delta
-        return quiet
+        blank = float(ranks[BLANK])
+        ranks[BLANK] = -np.inf
+        return float(ranks.max()) < blank - self._beam_delta
 
     def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Arrival]:
         oldest = number - self._max_gap_frames
