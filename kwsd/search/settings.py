@@ -9,11 +9,11 @@ class SearchSettings:
 
     boost: float = 1.5
     """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
-    threshold: float = 0.47
+    threshold: float = 0.49
     """Smallest mean token posterior that fires."""
     min_score: float = 0.001
     """Smallest posterior that any single token may have."""
-    min_margin: float = -6.5
+    min_margin: float = -6.25
     """How much less probable (nats) than the best way to hear the sound, with or without keywords, a phrase may be."""
     trailing_blanks: int = 0
     """Blank frames (40 ms each) that must follow the last token; the next word may begin up to two frames before.
