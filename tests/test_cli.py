@@ -379,11 +379,13 @@ def test_check_without_a_microphone_says_so(home: Path, tiny_model_dir: Path) ->
 
 @pytest.mark.model
 def test_the_golden_recordings(home: Path, shared_model_dir: Path) -> None:
-    """Upstream's own test files: the keywords that it documents, where it documents them."""
+    """Upstream's own test files: the keywords that it documents, beginning where it documents them.
+
+    tests/test_oracle.py holds every token to sherpa-onnx without boost.
+    """
     (home / "golden.txt").write_text("light up\nlovely child\nforever\n")
     wavs = [argument for name in ("0.wav", "1.wav") for argument in ("--input", shared_model_dir / "test_wavs" / name)]
     done = run(KWSD, "--model", shared_model_dir, "--keywords", "golden.txt", "--json", *wavs, home=home)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record["keyword"] for record in records] == ["light up", "lovely child", "forever"]
-    assert [record["timestamps"][0] for record in records] == pytest.approx([3.04, 5.40, 10.88], abs=0.041)
-    assert [record["timestamps"][-1] for record in records] == pytest.approx([3.20, 6.04, 11.08], abs=0.081)
+    assert [record["timestamps"][0] for record in records] == pytest.approx([3.04, 5.44, 10.88], abs=0.04)
