@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.zipformer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_prepare(commands.add_parser("prepare", help="speak texts, learn units, pack audio"))
+    _add_lexicon(commands.add_parser("lexicon", help="learn how words sound, from CMUdict"))
     _add_train(commands.add_parser("train", help="train, or go on training from the last checkpoint"))
     _add_average(commands.add_parser("average", help="average the newest weights of a run"))
     _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
@@ -35,21 +36,27 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="where to write packed data")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
     parser.add_argument("--spoken", type=int, default=4000, help="texts to synthesise (default: %(default)s)")
-    parser.add_argument("--vocabulary", type=int, default=500, help="BPE units (default: %(default)s)")
+    parser.add_argument("--pieces", type=int, default=0, help="so many BPE pieces as units (default: phones)")
     parser.add_argument("--pseudo-labels", type=Path, help="table of file name and text for untranscribed speech")
     parser.add_argument("--workers", type=int, default=2, help="threads (default: %(default)s)")
     parser.set_defaults(run=_prepare)
 
 
+def _add_lexicon(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="where to write lexicon.txt.gz and letter_sounds.gz")
+    parser.add_argument("--held-out", action="store_true", help="also say how well words are read that were not learnt")
+    parser.set_defaults(run=_lexicon)
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="folder made by prepare")
     parser.add_argument("folder", type=Path, help="folder of the run: checkpoint, weights, metrics")
-    parser.add_argument("--front", default="8,16,32", help="channels of the front end (default: %(default)s)")
+    parser.add_argument("--front", default="8,16,24", help="channels of the front end (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
     parser.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes")
     parser.add_argument("--cool-down", action="store_true", help="lower the learning rate towards the end of --steps")
-    parser.add_argument("--batch-seconds", type=float, default=150.0, help="sound per batch (default: %(default)s)")
-    parser.add_argument("--band", type=int, default=5, help="tokens per frame in the joiner, 0 for all")
+    parser.add_argument("--batch-seconds", type=float, default=100.0, help="sound per batch (default: %(default)s)")
+    parser.add_argument("--band", type=int, default=8, help="tokens per frame in the joiner, 0 for all")
     parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")
     parser.add_argument("--decay", type=int, default=4000, help="steps until the rate falls (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
@@ -94,20 +101,28 @@ def _add_teach(parser: argparse.ArgumentParser) -> None:
 def _prepare(args: argparse.Namespace) -> None:
     from training.zipformer.prepare import prepare  # noqa: PLC0415  (each command imports what it needs)
 
-    prepare(args.shared, args.folder, args.spoken, args.vocabulary, args.pseudo_labels, workers=args.workers)
+    prepare(args.shared, args.folder, args.spoken, args.pieces, args.pseudo_labels, workers=args.workers)
+
+
+def _lexicon(args: argparse.Namespace) -> None:
+    from training.zipformer.data.lexicon import held_out_accuracy, write_lexicon  # noqa: PLC0415  (as above)
+
+    write_lexicon(args.folder)
+    if args.held_out:
+        print(f"read rightly without being listed: {held_out_accuracy()}")
 
 
 def _train(args: argparse.Namespace) -> None:
     import torch  # noqa: PLC0415  (as above)
 
     from training.zipformer.data.pack import read_pack  # noqa: PLC0415  (as above)
-    from training.zipformer.data.units import Units  # noqa: PLC0415  (as above)
+    from training.zipformer.data.units import read_units  # noqa: PLC0415  (as above)
     from training.zipformer.train import Trainer, TrainSettings  # noqa: PLC0415  (as above)
 
     if args.threads:
         torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    units = Units(args.data)
+    units = read_units(args.data)
     first, second, third = (int(channels) for channels in args.front.split(","))
     model = ModelSettings(vocabulary=len(units), front_channels=(first, second, third))
     settings = TrainSettings(
