@@ -35,7 +35,7 @@ from training.zipformer.data.fbank import fbank, frame_count  # noqa: E402
 from training.zipformer.data.pack import read_pack, write_pack  # noqa: E402
 from training.zipformer.data.records import Recording  # noqa: E402
 from training.zipformer.data.synthesis import Voice, speak  # noqa: E402
-from training.zipformer.data.units import Units, train_units  # noqa: E402
+from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
 from training.zipformer.export import cache_names, export, segment_frames  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
@@ -95,7 +95,7 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Transducer, dict
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))  # so that no bias and no edge is zero
-    train_units(folder, [*WORDS, "TURN THE HEATING DOWN PLEASE", "WHAT IS THE WEATHER LIKE"], 60)
+    train_pieces(folder, [*WORDS, "TURN THE HEATING DOWN PLEASE", "WHAT IS THE WEATHER LIKE"], 60)
     weights = save_weights(folder, model, step=1, keep=1)
     for chunk in (16, 8):
         export(weights, folder, folder / str(chunk), chunk)
@@ -136,13 +136,13 @@ def test_layout_is_the_public_one(standard: tuple[Transducer, dict[int, Path]]) 
     model, exported = standard
     encoder = onnx.load(exported[16] / "encoder.onnx")
     shapes = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in encoder.graph.input}
-    left, heads, kernels = (64, 32, 16, 8, 16, 32), (4, 4, 4, 8, 4, 4), (31, 31, 15, 15, 15, 31)
+    left, heads, kernels = (64, 32, 16, 8, 16, 32), (4, 4, 4, 4, 4, 4), (31, 31, 15, 15, 15, 31)
     expected = {"x": [1, 45, 80]}
     for i, (frames, head, kernel) in enumerate(zip(left, heads, kernels, strict=True)):
-        expected[f"cached_key_{i}"] = [frames, 1, 32 * head]
-        expected[f"cached_nonlin_attn_{i}"] = [1, 1, frames, 96]
+        expected[f"cached_key_{i}"] = [frames, 1, 16 * head]
+        expected[f"cached_nonlin_attn_{i}"] = [1, 1, frames, 72]
         expected[f"cached_val1_{i}"] = expected[f"cached_val2_{i}"] = [frames, 1, 12 * head]
-        expected[f"cached_conv1_{i}"] = expected[f"cached_conv2_{i}"] = [1, 128, kernel // 2]
+        expected[f"cached_conv1_{i}"] = expected[f"cached_conv2_{i}"] = [1, 96, kernel // 2]
     expected |= {"embed_states": [1, 128, 3, 19], "processed_lens": [1]}
     assert shapes == expected
     assert list(shapes)[1:] == cache_names(model.settings)
@@ -179,7 +179,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / f"{i}.wav", np.concatenate([sound[word] for word in said]), 16000)
         recordings.append(Recording(folder / f"{i}.wav", "train", "synthetic", voice.label, " ".join(said)))
     write_pack(folder, recordings)
-    train_units(folder, WORDS, SMALL.vocabulary)
+    train_pieces(folder, WORDS, SMALL.vocabulary)
     return folder
 
 
@@ -196,7 +196,7 @@ def trainer(spoken: Path, run: Path, **changes: Any) -> Trainer:
         augment=dataclasses.replace(AugmentSettings.none(), lead_s=(0.1, 0.5), tail_s=(0.6, 0.6)),
     )
     changed = dataclasses.replace(settings, **changes)
-    return Trainer(run, read_pack(spoken), Units(spoken), SMALL, settings=changed, device=CPU)
+    return Trainer(run, read_pack(spoken), read_units(spoken), SMALL, settings=changed, device=CPU)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(spoken: Path, tmp_path: Path) -> None:
@@ -286,7 +286,8 @@ def test_what_was_learnt_is_found_by_kwsd_and_by_sherpa_onnx(spoken: Path, tmp_p
     trainer(spoken, run, steps=330, listen=190, cool_down=True).run()
     assert float(loss_column(run)[-1]) < 0.1
     export(run / CHECKPOINT, spoken, model, chunk=16)
-    units, pieces = Units(model), Units(model).pieces()
+    units = read_units(model)
+    pieces = units.pieces()
     lines = [" ".join([*(pieces[i] for i in units.encode(word)), f"@{word}"]) for word in WORDS]
     (tmp_path / "keywords.txt").write_text("\n".join(lines) + "\n")
     spotter = Spotter(Model.load(model), [Keyword(word) for word in WORDS])

@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
+from training.zipformer.data.lexicon import write_lexicon
 from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
 from training.zipformer.data.records import Recording, everything
 from training.zipformer.data.synthesis import synthesise
-from training.zipformer.data.units import train_units
+from training.zipformer.data.units import BLANK, PHONES, train_pieces, write_tokens
 
 TEXT_SEED, VOICE_SEED = 1, 2
 
 
-def prepare(
-    shared: Path, folder: Path, spoken: int, vocabulary: int, pseudo_labels: Path | None, *, workers: int
-) -> None:
-    """Write `synthetic/`, `bpe.model`, `tokens.txt`, `audio.i16` and `index.tsv` into `folder`.
+def prepare(shared: Path, folder: Path, spoken: int, pieces: int, pseudo_labels: Path | None, *, workers: int) -> None:
+    """Write `synthetic/`, the units with `tokens.txt`, `audio.i16` and `index.tsv` into `folder`.
 
     What is there already is kept: files spoken before, and units, so that a second pack fits models of the first.
 
@@ -22,7 +21,7 @@ def prepare(
         shared: the folder that holds speech/, noise/, rir/ and speech_commands/.
         folder: where to write.
         spoken: texts to synthesise.
-        vocabulary: number of BPE units.
+        pieces: number of BPE pieces to learn as units; 0 takes phones.
         pseudo_labels: table (path, text) that a teacher wrote for untranscribed speech; None trains without a teacher.
         workers: threads that decode and synthesise.
     """
@@ -31,9 +30,17 @@ def prepare(
         words = known_words([r.text for r in real if r.split == "train"])
         synthesise(folder / "synthetic", phrases(spoken, words, TEXT_SEED), VOICE_SEED, workers)
     recordings = labelled(everything(shared, folder / "synthetic"), pseudo_labels)
-    if not (folder / "bpe.model").exists():
-        train_units(folder, (r.text for r in recordings if r.split == "train"), vocabulary)
+    if not (folder / "tokens.txt").exists():
+        _make_units(folder, [r.text for r in recordings if r.split == "train"], pieces)
     write_pack(folder, recordings, workers)
+
+
+def _make_units(folder: Path, texts: list[str], pieces: int) -> None:
+    if pieces:
+        train_pieces(folder, texts, pieces)
+    else:
+        write_lexicon(folder)
+        write_tokens(folder, (BLANK, *PHONES))
 
 
 def labelled(recordings: list[Recording], pseudo_labels: Path | None) -> list[Recording]:

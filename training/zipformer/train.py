@@ -16,7 +16,7 @@ import torch
 from training.zipformer import metrics
 from training.zipformer.checkpoint import CHECKPOINT, save_atomically, save_weights
 from training.zipformer.data.augment import AugmentSettings
-from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch
+from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
 from training.zipformer.data.pack import Clip, Pack
 from training.zipformer.data.units import Units
 from training.zipformer.loss.pruned import Losses, losses
@@ -29,6 +29,8 @@ from training.zipformer.progress import bar
 CHUNKS = ((8, 64), (16, 64), (16, 64), (16, 128), (32, 64), (32, -1), (0, -1))
 """(chunk, left context) in inner frames of 20 ms, one drawn per batch; 0 is all in one, -1 all heard so far."""
 FRAME_S = 0.01
+NOISE_S = 8.0
+"""Recorded noise is trained on in stretches of this length, with nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class TrainSettings:
     """stop after so many steps; 0 goes on for ever"""
     minutes: float = 0.0
     """stop after so many minutes of this process; 0 goes on for ever"""
-    batch_seconds: float = 150.0
+    batch_seconds: float = 100.0
     longest_s: float = 17.0
-    band: int = 5
+    band: int = 8
     """tokens per frame that the joiner is run on; 0 for the full lattice"""
     acoustic: float = 0.4
     """weight of the loss without decoder"""
@@ -95,12 +97,14 @@ class Trainer:
         self.folder, self.settings, self.device = folder, settings, device
         torch.manual_seed(settings.seed)
         self.model = Transducer(model_settings).to(device)
+        self.model.encoder.encoder_embed.to(memory_format=torch.channels_last)
         self.optimizer = ScaledAdam(self.model.parameters(), lr=settings.rate)
         self.progress = Progress()
         self._saved_at = time.monotonic()
         self._loud = Batcher(pack, units, settings.augment, device, model_settings.mel_bins)
         self._plain = self._loud.without_augmentation()
-        self._train = [clip for clip in pack.of("train") if self._usable(clip)]
+        said = [clip for clip in pack.of("train") if self._usable(clip)]
+        self._train = [*said, *stretches(pack.of("noise"), NOISE_S)]
         self._dev = [clip for clip in pack.of("dev") if self._usable(clip)]
         self._resume()
 
@@ -147,7 +151,8 @@ class Trainer:
         return total / tokens if tokens else None
 
     def _usable(self, clip: Clip) -> bool:
-        return feasible(clip, len(self._loud.targets(clip)), self.settings.longest_s)
+        tokens = len(self._loud.targets(clip))
+        return tokens > 0 and feasible(clip, tokens, self.settings.longest_s)
 
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:

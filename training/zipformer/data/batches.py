@@ -3,7 +3,7 @@
 import copy
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,6 +68,16 @@ def feasible(clip: Clip, tokens: int, longest_s: float) -> bool:
     return clip.seconds <= longest_s and tokens < 25 * clip.seconds / 1.2
 
 
+def stretches(clips: Sequence[Clip], seconds: float) -> list[Clip]:
+    """Cut long clips into pieces of at most `seconds`."""
+    size = int(seconds * RATE)
+    return [
+        replace(clip, offset=clip.offset + start, samples=min(size, clip.samples - start))
+        for clip in clips
+        for start in range(0, clip.samples, size)
+    ]
+
+
 class Batcher:
     """Turns clips into batches on a device; all audio is held there when it fits."""
 
@@ -75,7 +85,7 @@ class Batcher:
         self.units, self.settings, self.device, self.bins = units, settings, device, bins
         self._audio = torch.from_numpy(np.asarray(pack.audio) if device.type == "cpu" else np.array(pack.audio))
         self._audio = self._audio.to(device)
-        self._targets = {clip: units.encode(clip.text) for clip in pack.clips}
+        self._targets = {clip: units.encode(clip.text) for clip in pack.clips if clip.text}
         self._surroundings = Surroundings(self._join(pack.of("noise")), self._rooms(pack.of("room")))
 
     def without_augmentation(self) -> "Batcher":
@@ -85,8 +95,8 @@ class Batcher:
         return plain
 
     def targets(self, clip: Clip) -> list[int]:
-        """Give the unit ids of a clip."""
-        return self._targets[clip]
+        """Give the unit ids of a clip; none where nothing is said."""
+        return self._targets.get(clip, [])
 
     def batch(self, clips: Sequence[Clip], seed: int) -> Batch:
         """Load, augment and convert; the same clips and seed give the same batch."""
@@ -96,7 +106,7 @@ class Batcher:
         features = fbank(samples, self.bins)
         lengths = (ends / factor / SHIFT).long().clamp(max=features.shape[1])
         features = spec_augment(features, self.settings, chance)
-        targets, tokens = self._pad([self._targets[clip] for clip in clips])
+        targets, tokens = self._pad([self.targets(clip) for clip in clips])
         return Batch(features, lengths, targets, tokens)
 
     def _load(self, clips: Sequence[Clip], chance: Chance) -> tuple[Tensor, Tensor]:

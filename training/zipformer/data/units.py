@@ -1,45 +1,98 @@
-"""Output units: BPE pieces by sentencepiece, in the layout that keyword spotters of the public kind read.
+"""Output units: phones by a lexicon, or BPE pieces by sentencepiece, in the layout of a model directory.
 
-`tokens.txt` has one "piece id" per line, with `<blk>` 0, `<sos/eos>` 1 and `<unk>` 2; `bpe.model` turns text into
-pieces.
+`tokens.txt` has one "unit id" per line with `<blk>` 0. Phones are those of CMUdict without stress, and AX for an
+unstressed AH: a schwa sounds like itself, and UP must not be heard in every "a p…". Pieces come from `bpe.model`.
 """
 
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
-import sentencepiece
+from kwsd.acoustic.lexicon import Lexicon
 
-SPECIAL = ("<blk>", "<sos/eos>", "<unk>")
+BLANK = "<blk>"
+SPECIAL = (BLANK, "<sos/eos>", "<unk>")
+PHONES = (
+    *("AA", "AE", "AH", "AO", "AW", "AX", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY"),
+    *("JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+)
 
 
-class Units:
-    """Text to unit ids, as `bpe.model` in a model directory does it."""
+class Units(Protocol):
+    """Text to unit ids, as kwsd's tokenizer does it for the model that is trained."""
+
+    def __len__(self) -> int:
+        """Count the units, blank included."""
+
+    def encode(self, text: str) -> list[int]:
+        """Give the unit ids of an upper-case text; an empty text has none."""
+
+    def pieces(self) -> list[str]:
+        """Give the spelling of every unit, by id."""
+
+
+class Phones:
+    """Words to phones, each in its usual pronunciation."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "bpe.model"
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is missing; run `python -m training.zipformer prepare` first")
-        self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        self._lexicon = Lexicon.load(folder)
+        self._ids = {phone: number for number, phone in enumerate(self.pieces())}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def encode(self, text: str) -> list[int]:
+        """Give the phones of an upper-case text."""
+        words = (self._lexicon.pronunciations(word)[0] for word in text.split())
+        return [self._ids[phone] for word in words for phone in word]
+
+    def pieces(self) -> list[str]:
+        """Give the blank and the phones."""
+        return [BLANK, *PHONES]
+
+
+class Pieces:
+    """Text to BPE pieces."""
+
+    def __init__(self, folder: Path) -> None:
+        import sentencepiece  # noqa: PLC0415 - phones do without it
+
+        self._processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "bpe.model"))
 
     def __len__(self) -> int:
         return int(self._processor.vocab_size())
 
     def encode(self, text: str) -> list[int]:
-        """Give the unit ids of an upper-case text; an empty text has none."""
+        """Give the pieces of an upper-case text."""
         return list(self._processor.encode(text)) if text else []
 
-    def decode(self, ids: list[int]) -> str:
-        """Give the text of unit ids."""
-        return str(self._processor.decode(ids))
-
     def pieces(self) -> list[str]:
-        """Give the spelling of every unit, by id."""
+        """Give the spelling of every piece."""
         return [self._processor.id_to_piece(i) for i in range(len(self))]
 
 
-def train_units(folder: Path, texts: Iterable[str], vocabulary: int) -> Units:
+def read_units(folder: Path) -> Units:
+    """Open the units that a folder was prepared with.
+
+    Raises:
+        FileNotFoundError: `folder` was not prepared.
+    """
+    if not (folder / "tokens.txt").exists():
+        raise FileNotFoundError(f"{folder / 'tokens.txt'} is missing; run `python -m training.zipformer prepare` first")
+    return Pieces(folder) if (folder / "bpe.model").exists() else Phones(folder)
+
+
+def write_tokens(folder: Path, pieces: Iterable[str]) -> None:
+    """Write `tokens.txt`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokens.txt").write_text("".join(f"{piece} {i}\n" for i, piece in enumerate(pieces)))
+
+
+def train_pieces(folder: Path, texts: Iterable[str], vocabulary: int) -> Units:
     """Learn BPE pieces and write `bpe.model` and `tokens.txt` into `folder`."""
+    import sentencepiece  # noqa: PLC0415 - phones do without it
+
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
@@ -58,7 +111,6 @@ def train_units(folder: Path, texts: Iterable[str], vocabulary: int) -> Units:
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bpe.model").write_bytes(model.getvalue())
-    units = Units(folder)
-    lines = [f"{piece} {i}\n" for i, piece in enumerate(units.pieces())]
-    (folder / "tokens.txt").write_text("".join(lines))
-    return units
+    pieces = Pieces(folder)
+    write_tokens(folder, pieces.pieces())
+    return pieces

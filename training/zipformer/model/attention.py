@@ -87,7 +87,8 @@ class AttentionWeights(nn.Module):
             -1, -2
         )
         scores = scores + align_positions(by_distance, key.shape[1])
-        weights = scores.float().masked_fill(~visible, -1000.0).softmax(dim=-1).to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):  # else copies in float32 and back: a tenth of a step
+            weights = scores.masked_fill(~visible, -1000.0).softmax(dim=-1)
         weights = nn.functional.dropout(weights, self.dropout, self.training)
         return weights, key[:, key.shape[1] - cached_key.shape[1] :]
 

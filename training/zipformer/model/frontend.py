@@ -70,7 +70,8 @@ class FrontEnd(nn.Module):
             (N, T, C) and the next cache.
         """
         centred = (features - TYPICAL_LEVEL) * (1.0 / TYPICAL_SPREAD)
-        x, cached = self.convnext(self.conv(centred.unsqueeze(1)), cached)
+        picture = centred.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        x, cached = self.convnext(self.conv(picture), cached)
         x = self.out(x.transpose(1, 2).flatten(2))
         return self.dropout(self.out_norm(x)), cached
 
