@@ -15,7 +15,7 @@ from kwsd.cli.printer import make_report, write_line
 from kwsd.cli.printing import PrintingThread
 from kwsd.cli.spot import device, keyword_reader
 from kwsd.config import FlagError, LoadedSettings
-from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon
+from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon, steady_heap
 from kwsd.listener.ears import Ears, open_ears
 from kwsd.listener.listener import Listener
 from kwsd.search.keyword_file import KeywordList, read_keyword_file
@@ -31,6 +31,7 @@ def serve(loaded: LoadedSettings) -> NoReturn:
 
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
+    steady_heap()
     exit_code = guarded(partial(_serve, loaded))
     logging.shutdown()
     sys.stdout.flush()

@@ -1,0 +1,24 @@
+"""Keeps the C library's heap from growing for months although nothing leaks.
+
+With every large block that is freed, glibc raises the size from which blocks get memory of their own. From then on
+the search's frame history (650 kB, made anew every 10 s) and the blocks of a pipe lie among small ones; what they
+leave is nibbled at, the next one no longer fits, and the heap grows: by 5 MB per hour of sound from a pipe, with no
+more in use than before (mallinfo2). A limit that stays put ends that. One heap is enough besides: threads that live
+for one command would spread over eight per core (0.8 instead of 0.2 MB in 600 reloads). Neither costs measurable time.
+"""
+
+import ctypes
+
+OWN_MEMORY_BYTES = 64 * 1024  # from here on a block is mapped by itself; the largest made for every chunk is 36 kB
+HEAPS = 1
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_M_ARENA_MAX = -8
+
+
+def steady_heap() -> None:
+    """Set both for this process, before anything large is loaded. Without glibc there is nothing to set."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, OWN_MEMORY_BYTES)
+        mallopt(_M_ARENA_MAX, HEAPS)
