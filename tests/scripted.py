@@ -4,7 +4,7 @@ The vocabulary is BLANK, UNKNOWN and the pieces of PIECES. A frame is one row of
 a real transducer, a token that has just been emitted is not emitted again while its frames go on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class ScriptedTokenizer:
         """Ids of a phrase."""
         pieces = [piece for word in text.split() for piece in ("▁" + word).split("+")]
         return tuple(PIECES.index(piece) for piece in pieces)
+
+    def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
+        """The only way to write it."""
+        yield self.encode(text)
 
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Text of each id."""

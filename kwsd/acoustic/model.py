@@ -9,7 +9,9 @@ import numpy as np
 
 from kwsd.acoustic.directory import find_model_directory
 from kwsd.acoustic.encoder import Encoder
-from kwsd.acoustic.tokenizer import Tokenizer
+from kwsd.acoustic.lexicon import LEXICON
+from kwsd.acoustic.phone_tokenizer import PhoneTokenizer
+from kwsd.acoustic.tokenizer import BPE, Tokenizer
 from kwsd.acoustic.tokens import BLANK_ID, read_tokens
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
@@ -37,7 +39,7 @@ class Model:
         self.directory = directory
         self.name = directory.name
         self.tokens = read_tokens(directory / "tokens.txt")
-        self.tokenizer = Tokenizer.load(directory)
+        self.tokenizer = load_tokenizer(directory)
         self.encoder = Encoder(_find(directory, "encoder"))
         silent = (BLANK_ID, *(token for token, piece in enumerate(self.tokens) if piece == UNKNOWN))
         self.transducer = Transducer(_find(directory, "decoder"), _find(directory, "joiner"), silent)
@@ -65,6 +67,17 @@ class Model:
             raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
         if not np.isfinite(log_probs).all():
             raise ModelError(f"{self.directory}: the joiner's output is not finite")
+
+
+def load_tokenizer(directory: Path) -> Tokenizer | PhoneTokenizer:
+    """The tokenizer for a model's units: pieces where there is a bpe.model, phones where there is a lexicon instead.
+
+    Raises:
+        ModelError: the directory has neither, or what it has is broken.
+    """
+    if (directory / BPE).exists() or not (directory / LEXICON).exists():
+        return Tokenizer.load(directory)
+    return PhoneTokenizer.load(directory)
 
 
 def _find(directory: Path, part: str) -> Path:

@@ -1,16 +1,17 @@
 """Phrases to token ids with the model's own sentencepiece units. The only importer of sentencepiece."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from kwsd.acoustic.tokens import read_tokens
+from kwsd.acoustic.tokens import is_control, read_tokens
 from kwsd.errors import ModelError
 
 WORD_START = "▁"
 """U+2581, which sentencepiece writes where a word begins."""
 
+BPE = "bpe.model"
 CACHED_WORDS = 4096  # keyword lists repeat their words; 10 000 lines load four times faster
 
 
@@ -21,7 +22,7 @@ class Tokenizer:
         """Make one from a function that cuts text into pieces, and the piece text of every id."""
         self._segment = lru_cache(maxsize=CACHED_WORDS)(segment)
         self._tokens = tokens
-        self._ids = {piece: token for token, piece in enumerate(tokens) if not _is_control(piece)}
+        self._ids = {piece: token for token, piece in enumerate(tokens) if not is_control(piece)}
 
     @classmethod
     def load(cls, model_directory: Path) -> Self:
@@ -33,7 +34,7 @@ class Tokenizer:
             ModelError: a file is missing or broken; the message names it.
         """
         tokens = read_tokens(model_directory / "tokens.txt")
-        return cls(_load_segmenter(model_directory / "bpe.model"), tokens)
+        return cls(_load_segmenter(model_directory / BPE), tokens)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of a phrase in the case that the vocabulary knows, or of ready-made pieces after a leading `▁`.
@@ -51,6 +52,10 @@ class Tokenizer:
             others = [self._segment_words(text), self._segment_words(text.lower())]
             pieces = min([pieces, *others], key=lambda pieces: len(self._unknown(pieces)))
         return self._ids_of(pieces, text)
+
+    def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
+        """The one way in which the model writes a phrase; raises like `encode`."""
+        yield self.encode(text)
 
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Text of each id."""
@@ -73,10 +78,6 @@ class Tokenizer:
 
     def _unknown(self, pieces: list[str]) -> list[str]:
         return [piece for piece in pieces if piece not in self._ids]
-
-
-def _is_control(piece: str) -> bool:
-    return piece.startswith("<") and piece.endswith(">")  # <blk>, <unk>, <sos/eos>: nobody says these
 
 
 def _load_segmenter(path: Path) -> Callable[[str], list[str]]:

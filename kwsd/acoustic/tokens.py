@@ -27,6 +27,11 @@ def read_tokens(path: Path) -> tuple[str, ...]:
     return _in_order(by_id, path)
 
 
+def is_control(piece: str) -> bool:
+    """Whether nobody says it: `<blk>`, `<unk>`, `<sos/eos>`."""
+    return piece.startswith("<") and piece.endswith(">")
+
+
 def _entry(line: str, where: str) -> tuple[str, int]:
     piece, _, number = line.rstrip().rpartition(" ")
     if not piece or not number.isdecimal():

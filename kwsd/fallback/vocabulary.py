@@ -1,6 +1,6 @@
 """Phrases of a keyword file seen by the fixed set: a phrase is one of its words, or cannot be heard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def normal(phrase: str) -> str:
@@ -24,6 +24,10 @@ class CommandTokenizer:
         if word not in self._words:
             raise ValueError(f'"{text}" is none of the fixed commands: {", ".join(self._words)}')
         return (self._words.index(word),)
+
+    def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
+        """`encode`, the only way; raises like it."""
+        yield self.encode(text)
 
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Words by number."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kwsd.errors import ConfigError
@@ -72,6 +74,13 @@ def compile_keywords(
     Raises:
         ConfigError: a keyword cannot be written in the model's pieces; the message names it.
     """
+    with _collector_off():
+        return _compiled(keywords, tokenizer, vocabulary_size, settings)
+
+
+def _compiled(
+    keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
+) -> KeywordSet:
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
     rules = tuple(Rules.of(keyword, settings) for keyword in enabled)
     try:
@@ -85,3 +94,15 @@ def compile_keywords(
     ]
     word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
     return KeywordSet(enabled, rules, ContextGraph(entries), word_starts)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """A large graph grows and nothing of it is garbage: looking for some took half the time of 10 000 keywords."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -4,13 +4,15 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from kwsd.search.keyword import Keyword
 from kwsd.search.numerals import readings
-from kwsd.search.tokens import PIECE_START, PhraseTokenizer
+from kwsd.search.tokens import PhraseTokenizer, is_ready_made
 from kwsd.search.written_forms import Words, one_change
 
 MOST_SPELLINGS = 8  # each costs search time; what comes later is ever less likely
+MOST_SEQUENCES = 8  # of one keyword; the usual pronunciation of each of its texts always counts
 _TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-", "—": "-"})
 _SYMBOLS = {"&": " AND ", "+": " PLUS ", "@": " AT "}
 _STOPS = re.compile(r"[;!?…\"“”]|[.,](?![0-9])|(?<![0-9]):|:(?![0-9])")  # not the point of 3.5, not the colon of 5:30
@@ -41,33 +43,46 @@ def spellings(phrase: str) -> tuple[str, ...]:
 def token_sequences(keyword: Keyword, tokenizer: PhraseTokenizer) -> tuple[TokenSequence, ...]:
     """What to listen for: the phrase first, then the given spellings, then written forms of each; none twice.
 
-    A text that the vocabulary cannot write is left out as long as another one is left.
+    Where words may be said in several ways, the usual ways of all texts come before the others. A text that the
+    vocabulary cannot write is left out as long as another one is left.
 
     Raises:
         ValueError: no text of the keyword can be written; the message is about the phrase.
     """
     by_tokens: dict[tuple[int, ...], TokenSequence] = {}
-    for sequence in _encoded(keyword, tokenizer):
+    others = []
+    for usual, rest in _encoded(keyword, tokenizer):
+        by_tokens.setdefault(usual.tokens, usual)
+        others.append(rest)
+    for sequence in chain.from_iterable(others):
+        if len(by_tokens) >= MOST_SEQUENCES:
+            break
         by_tokens.setdefault(sequence.tokens, sequence)
     return tuple(by_tokens.values())
 
 
 def first_sequence(keyword: Keyword, tokenizer: PhraseTokenizer) -> TokenSequence:
     """The first of `token_sequences`, without the cost of the others; raises like it."""
-    return next(_encoded(keyword, tokenizer))
+    return next(_encoded(keyword, tokenizer))[0]
 
 
-def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[TokenSequence]:
+def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[TokenSequence, Iterator[TokenSequence]]]:
+    """The usual sequence and the others of each text that can be written; raises ValueError where none can."""
     first_error: ValueError | None = None
     some = False
     for text in _texts(keyword):
         try:
-            yield TokenSequence(text, tokenizer.encode(text))
+            sequences = _sequences(text, tokenizer)
+            yield next(sequences), sequences
             some = True
         except ValueError as error:
             first_error = first_error or error
     if not some:
         raise first_error or ValueError("there is no text")
+
+
+def _sequences(text: str, tokenizer: PhraseTokenizer) -> Iterator[TokenSequence]:
+    return (TokenSequence(text, tokens) for tokens in tokenizer.encodings(text))
 
 
 def all_token_sequences(
@@ -99,7 +114,7 @@ def _texts(keyword: Keyword) -> Iterator[str]:
     typed = (keyword.phrase, *keyword.spellings)
     yield from typed
     for text in typed:
-        if not text.startswith(PIECE_START):
+        if not is_ready_made(text):
             yield from spellings(text)
 
 
