@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SETTLES_S = 300.0  # memory is judged from here on
+SETTLES_S = 300.0  # memory is judged from here on: by then every keyword was heard and every cache is warm
 
 Sample = Mapping[str, float]
 
@@ -67,12 +67,22 @@ def resource_rows(samples: Sequence[Sample]) -> list[tuple[str, str]]:
     descriptors = (first["descriptors"], max(s["descriptors"] for s in samples), last["descriptors"])
     return [
         ("PSS at start / settled / end", f"{' / '.join(pss)} MB"),
-        ("slope of PSS, after settling", f"{slope_mb_per_h(samples, 'pss_mb'):+.2f} MB/h"),
-        ("slope of USS, after settling", f"{slope_mb_per_h(samples, 'uss_mb'):+.2f} MB/h"),
-        ("slope of anonymous memory", f"{slope_mb_per_h(samples, 'anonymous_mb'):+.2f} MB/h"),
+        *slope_rows(samples),
         ("file descriptors, start / most / end", " / ".join(f"{n:.0f}" for n in descriptors)),
         ("threads, most", f"{max(s['threads'] for s in samples):.0f}"),
         ("processor, all of it", f"{100 * last['cpu_s'] / last['seconds']:.1f} % of one core"),
+    ]
+
+
+def slope_rows(samples: Sequence[Sample]) -> list[tuple[str, str]]:
+    """Of each kind of memory: after settling, and of the second half alone."""
+    late = samples[len(samples) // 2 :]
+    return [
+        (
+            f"**slope of {name}**, of the second half alone",
+            f"**{slope_mb_per_h(settled(samples), key):+.2f} MB/h**, {slope_mb_per_h(late, key):+.2f} MB/h",
+        )
+        for name, key in (("USS", "uss_mb"), ("PSS", "pss_mb"), ("anonymous memory", "anonymous_mb"))
     ]
 
 
@@ -87,10 +97,9 @@ def settled(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def slope_mb_per_h(samples: Sequence[Sample], key: str) -> float:
-    """Least squares over what was used after the first minutes."""
-    late = settled(samples)
-    hours = np.array([sample["seconds"] / 3600 for sample in late])
-    return float(np.polyfit(hours, [sample[key] for sample in late], 1)[0])
+    """Least squares through all of them."""
+    hours = [sample["seconds"] / 3600 for sample in samples]
+    return float(np.polyfit(hours, [sample[key] for sample in samples], 1)[0])
 
 
 def longest_gap_s(outcome: Outcome) -> float:

@@ -49,7 +49,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> subp
     directory = tmp_path_factory.mktemp("heap")
     (directory / "keywords.txt").write_text("LIGHT ON\n")
     soundfile.write(directory / "sound.wav", speak("LIGHT ON"), 16_000)
-    arguments = ["--keywords", "keywords.txt", "--model", tiny_model_dir, "--input", "sound.wav", "--socket", "s"]
+    arguments = ["--keywords", "keywords.txt", "--model", str(tiny_model_dir), "--input", "sound.wav", "--socket", "s"]
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments], cwd=directory, capture_output=True, text=True, check=True
     )
