@@ -79,8 +79,8 @@ def slope_rows(samples: Sequence[Sample]) -> list[tuple[str, str]]:
     late = samples[len(samples) // 2 :]
     return [
         (
-            f"**slope of {name}**, of the second half alone",
-            f"**{slope_mb_per_h(settled(samples), key):+.2f} MB/h**, {slope_mb_per_h(late, key):+.2f} MB/h",
+            f"slope of {name}, least squares: **after {SETTLES_S / 60:.0f} min** / of the second half",
+            f"**{slope_mb_per_h(settled(samples), key):+.2f}** / {slope_mb_per_h(late, key):+.2f} MB/h",
         )
         for name, key in (("USS", "uss_mb"), ("PSS", "pss_mb"), ("anonymous memory", "anonymous_mb"))
     ]
