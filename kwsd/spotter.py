@@ -52,11 +52,13 @@ class Spotter:
     ) -> None:
         """Listen for `keywords` with `model`; `on_near_miss` is told of phrases that came close.
 
+        Without `settings` the defaults of the model's model.toml hold.
+
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
         """
         self._model = model
-        self._settings = settings or SearchSettings()
+        self._settings = settings or SearchSettings(**model.description.search.given())
         self._fbank = Fbank(model.encoder.chunk_frames, model.encoder.shift_frames)
         self._encoder = EncoderStream(model.encoder)
         self.on_near_miss = on_near_miss

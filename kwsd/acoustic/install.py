@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kwsd.acoustic.description import read_description
 from kwsd.acoustic.download import Advance, DownloadError, checksum, download
 from kwsd.acoustic.registry import RegistryEntry, RegistryFile
 from kwsd.errors import ModelError
@@ -36,13 +37,24 @@ def pull(entry: RegistryEntry, home: Path, advance: Advance) -> Path:
 def verify(directory: Path, entry: RegistryEntry | None = None) -> list[str]:
     """What is wrong with the files of a model directory, one line each; none is well.
 
-    Compared with the checksums recorded in its SHA256SUMS and, if given, those of the registry.
+    Compared with the checksums in its model.toml and its SHA256SUMS and, if given, those of the registry.
     """
-    recorded = _recorded(directory / CHECKSUMS)
+    recorded = read_description(directory).sha256 | _recorded(directory / CHECKSUMS)
     expected = [(name, sha256) for name, sha256 in recorded.items()]
     if entry:
         expected += [(file.name, file.sha256) for file in entry.files if file.sha256]
     return list(dict.fromkeys(_complaints(directory, expected)))
+
+
+def require_intact(directory: Path, entry: RegistryEntry | None = None) -> None:
+    """Like `verify`.
+
+    Raises:
+        ModelError: a file is not what it should be; the message lists all of them.
+    """
+    problems = verify(directory, entry)
+    if problems:
+        raise ModelError("\n".join([*problems, "install kwsd again, or fetch the model: kwsctl models pull NAME"]))
 
 
 def record_checksums(directory: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from kwsd.acoustic.description import read_description
 from kwsd.acoustic.directory import find_model_directory
 from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.lexicon import LEXICON
@@ -37,7 +38,8 @@ class Model:
             ModelError: a file is missing, is not what its name says, or the parts do not fit each other.
         """
         self.directory = directory
-        self.name = directory.name
+        self.description = read_description(directory)
+        self.name = self.description.name
         self.tokens = read_tokens(directory / "tokens.txt")
         self.tokenizer = load_tokenizer(directory)
         self.encoder = Encoder(_find(directory, "encoder"))

@@ -47,11 +47,22 @@ def run(arguments: argparse.Namespace) -> int:
 
     flags = {name: getattr(arguments, name) for name in ("keywords", "model", "device", "channel")}
     loaded = load_settings(flags, file=arguments.config)
-    model = Model.load(loaded.settings.model)
+    model = Model(_intact_directory(loaded.settings.model))
+    print(f"model       {model.name} {model.description.version} in {model.directory}")
     keywords = _check_keywords(loaded, model)
     _check_speed(model, keywords, loaded)
     _check_microphone(loaded)
     return 0
+
+
+def _intact_directory(name: str) -> Path:
+    """Of a model whose files are what model.toml and SHA256SUMS say; ModelError otherwise."""
+    from kwsd.acoustic.directory import find_model_directory  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.install import require_intact  # noqa: PLC0415 - likewise
+
+    directory = find_model_directory(name)
+    require_intact(directory)
+    return directory
 
 
 def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keyword]":
@@ -96,8 +107,7 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     began_s = time.process_time()
     spotter.accept(noise)
     rtf = (time.process_time() - began_s) / TIMED_S
-    print(f"model       {model.name} in {model.directory}")
-    print(f"            RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {_verdict(rtf)}")
+    print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {_verdict(rtf)}")
 
 
 def _verdict(rtf: float) -> str:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from kwsd.acoustic.directory import find_model_directory, model_homes
+from kwsd.acoustic.directory import find_model_directory, model_homes, packaged_models, pulled_models
 from kwsd.acoustic.registry import PACKAGED, RegistryEntry, find_entry, read_registry
 from kwsd.errors import ModelError
 
@@ -44,16 +44,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> None:
     registry = read_registry(arguments.registry)
+    for directory in packaged_models():
+        _describe(directory)
     for entry in registry:
         print(f"{entry.name}: {entry.about}, {_megabytes(entry.size)}")
         for line in (f"licence: {entry.licence}", entry.note and f"note: {entry.note}", _whereabouts(entry.name)):
             if line:
                 print(f"    {line}")
     known = {entry.name.casefold() for entry in registry}
-    for home in model_homes():
-        for directory in sorted(home.iterdir()) if home.is_dir() else ():
-            if directory.is_dir() and directory.name.casefold() not in known and not directory.name.startswith("."):
-                print(f"{directory.name}: installed in {directory}")
+    for directory in pulled_models():
+        if directory.name.casefold() not in known:
+            print(f"{directory.name}: installed in {directory}")
+
+
+def _describe(directory: Path) -> None:
+    """A model that came with kwsd."""
+    from kwsd.acoustic.description import read_description  # noqa: PLC0415 - pydantic, for this alone
+
+    model = read_description(directory)
+    print(f"{model.name} {model.version}: {model.about}" if model.about else model.name)
+    if model.licence:
+        print(f"    licence: {model.licence}")
+    for source in model.training_data:
+        print(f"    trained on {source}")
+    print(f"    came with kwsd, in {directory}")
 
 
 def _whereabouts(name: str) -> str:
@@ -81,15 +95,13 @@ def _pull(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from kwsd.acoustic.install import verify  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.install import require_intact  # noqa: PLC0415 - likewise
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
 
     directory = find_model_directory(arguments.model)
-    problems = verify(directory, _entry_of(directory, read_registry(arguments.registry)))
-    if problems:
-        raise ModelError("\n".join([*problems, "fetch the model again: kwsctl models pull NAME"]))
+    require_intact(directory, _entry_of(directory, read_registry(arguments.registry)))
     model = Model(directory)
-    print(f"{directory}: well, {len(model.tokens)} tokens")
+    print(f"{directory}: {model.name} is well, {len(model.tokens)} tokens")
 
 
 def _entry_of(directory: Path, registry: tuple[RegistryEntry, ...]) -> RegistryEntry | None:

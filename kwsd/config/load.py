@@ -12,6 +12,7 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from kwsd.config.model_defaults import with_model_defaults
 from kwsd.config.settings import Settings
 from kwsd.errors import ConfigError
 
@@ -34,7 +35,7 @@ class LoadedSettings:
     file: Path | None
     """The TOML file that was read."""
     origins: Mapping[str, str]
-    """Dotted key → flag, environment variable or file."""
+    """Dotted key → flag, environment variable, file, or the model that brings it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class _Value:
 def load_settings(
     flags: Mapping[str, Any], *, file: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> LoadedSettings:
-    """Merge flags (dotted key → value, None where not given), environment and the TOML file.
+    """Merge flags (dotted key → value, None where not given), environment, the TOML file and what the model brings.
 
     Without `file` (and KWSD_CONFIG) the user's file is read, else the system's, else none.
 
@@ -61,8 +62,8 @@ def load_settings(
         values.update(_from_toml(path))
     values.update(_from_environment(environ))
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
-    settings = _validate(values)
-    return LoadedSettings(settings, path, {key: value.origin for key, value in values.items()})
+    settings, origins = with_model_defaults(_validate(values), {key: value.origin for key, value in values.items()})
+    return LoadedSettings(settings, path, origins)
 
 
 def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -28,11 +28,15 @@ Seconds = Annotated[float, Field(ge=0, le=60)]
 
 
 class Search(Section):
-    """[search]: how hard to search and what to believe. Defaults and meaning are those of SearchSettings."""
+    """[search]: how hard to search and what to believe. Meaning and defaults are those of SearchSettings.
+
+    A model may bring other defaults (`kwsd.config.model_defaults`).
+    """
 
     boost: Annotated[float, Field(ge=0, le=20)] = DEFAULTS.boost
     threshold: Probability = DEFAULTS.threshold
     min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
+    min_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.min_margin
     trailing_blanks: Annotated[int, Field(ge=0, le=50)] = DEFAULTS.trailing_blanks
     max_gap_s: Annotated[float, Field(gt=0, le=60)] = DEFAULTS.max_gap_s
     min_duration_s: Seconds = DEFAULTS.min_duration_s
@@ -51,7 +55,7 @@ class Settings(Section):
     keywords: Path | None = None
     """Keyword file."""
     model: str = DEFAULT_MODEL
-    """Name of an installed model, or its directory."""
+    """Name of a model that came with kwsd or was pulled, or a model's directory."""
     input: Annotated[Several, Field(min_length=1)] = ("mic",)
     """Where sound comes from: `mic`, audio files, `-` for stdin."""
     device: str | None = None
