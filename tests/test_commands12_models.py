@@ -11,10 +11,11 @@ from torch import Tensor  # noqa: E402
 
 from kwsd.acoustic.session import make_session  # noqa: E402 - torch decides whether any of this is run
 from training.commands12.export import BLOCK_FRAMES, export  # noqa: E402
+from training.commands12.models import scan_kernel  # noqa: E402
 from training.commands12.models.nc_ssm import NcSsm, NcSsmSize  # noqa: E402
 from training.commands12.models.noise_floor import START_FRAMES, follow, snr  # noqa: E402
 from training.commands12.models.registry import RECIPES  # noqa: E402
-from training.commands12.models.scan import STRETCH_FRAMES, selective_scan  # noqa: E402
+from training.commands12.models.scan import STRETCH_FRAMES, scan_stretch, selective_scan  # noqa: E402
 
 pytestmark = pytest.mark.training
 torch.set_num_threads(1)  # the layers are small: a second thread only waits
@@ -90,6 +91,23 @@ def test_the_scan_is_the_plain_recurrence() -> None:
         state = fade * state + added
         torch.testing.assert_close(y[:, t], torch.einsum("bn,bhnw->bhw", c[:, t], state), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(last, state, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(scan_kernel.library() is None, reason="no C compiler")
+def test_the_compiled_scan_gives_the_same_numbers_and_gradients() -> None:
+    draw = torch.Generator().manual_seed(5)
+    shapes = ((16, 13, 3, 5), (16, 13, 4), (16, 13, 4), (16, 3, 4, 5))
+    x, b, c, state = (torch.randn(*shape, generator=draw, requires_grad=True) for shape in shapes)
+    dt = torch.rand(16, 13, 3, generator=draw, requires_grad=True)
+    decay = (-torch.rand(3, generator=draw)).requires_grad_()
+    weigh = torch.randn(16, 13, 3, 5, generator=draw)
+    results = []
+    for scan in (scan_stretch, scan_kernel.compiled_scan):
+        y, last = scan(x, dt, decay, b=b, c=c, state=state)
+        loss = (y * weigh).sum() + last.square().sum()
+        results.append((y, last, *torch.autograd.grad(loss, (x, dt, decay, b, c, state))))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_the_scan_survives_long_steps() -> None:

@@ -7,7 +7,7 @@ from kwsd.fallback.decider import Decider, DeciderSettings, Decision, class_thre
 from kwsd.fallback.span import sounding_span
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
-YES, NO = 2, 3
+OTHER, YES, NO = 1, 2, 3
 HOP = 16
 
 
@@ -17,8 +17,15 @@ def row(**scores: float) -> np.ndarray:
     return values
 
 
-def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
-    settings = DeciderSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
+def decide(rows: list[np.ndarray], smoothing_steps: int = 2, other_limit: float = 0.35) -> list[Decision]:
+    settings = DeciderSettings(
+        smoothing_steps=smoothing_steps,
+        hold_frames=2 * HOP,
+        refractory_frames=50,
+        other=OTHER,
+        other_limit=other_limit,
+        before_steps=4,
+    )
     thresholds = class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {})
     decider = Decider(thresholds, settings)
     frames = [(index + 1) * HOP for index in range(len(rows))]
@@ -29,6 +36,8 @@ def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
 
 
 QUIET = [row()] * 8
+SPEECH = [row(unknown=0.9)] * 4
+WORD = [row(yes=0.9)] * 3
 
 
 def test_one_utterance_is_one_decision_at_its_best() -> None:
@@ -54,6 +63,34 @@ def test_the_same_word_again_after_a_pause_is_heard_again() -> None:
 
 def test_a_word_that_stays_is_told_once() -> None:
     assert len(decide([*QUIET, *[row(yes=0.9)] * 60])) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "limit", "heard"),
+    [
+        ([*QUIET, *WORD, *QUIET], 0.35, 1),
+        ([*QUIET, *SPEECH, *WORD, *QUIET], 0.35, 0),
+        ([*QUIET, *WORD, *SPEECH, *QUIET], 0.35, 0),
+        ([*SPEECH, *QUIET, *WORD, *QUIET, *SPEECH], 0.35, 1),
+        ([*QUIET, *SPEECH, *WORD, *SPEECH, *QUIET], 1.0, 1),
+    ],
+    ids=["alone", "after speech", "before speech", "far from speech", "no limit"],
+)
+def test_a_word_in_a_sentence_is_not_told(rows: list[np.ndarray], limit: float, heard: int) -> None:
+    assert len(decide(rows, other_limit=limit)) == heard
+
+
+def test_the_blocks_that_posteriors_come_in_change_nothing() -> None:
+    generator = np.random.default_rng(3)
+    rows = [row(yes=float(x), unknown=float(0.3 * y)) for x, y in generator.random((300, 2)) * (1.0, 0.9)]
+    found = decide(rows)
+    assert found
+    settings = DeciderSettings(
+        smoothing_steps=2, hold_frames=2 * HOP, refractory_frames=50, other=OTHER, other_limit=0.35, before_steps=4
+    )
+    decider = Decider(class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {}), settings)
+    single = [each for index, one in enumerate(rows) for each in decider.accept([(index + 1) * HOP], one[None])]
+    assert [(each.frame, each.label) for each in single] == [(each.frame, each.label) for each in found]
 
 
 def test_silence_and_unknown_are_never_told() -> None:

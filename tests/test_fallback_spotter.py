@@ -152,9 +152,20 @@ def test_keywords_give_names_and_thresholds_by_word() -> None:
     assert [(hit.keyword, hit.phrase, hit.threshold) for hit in hits] == [("agree", "YES", 0.3)]
 
 
-def test_only_the_words_asked_for_are_told() -> None:
-    spotter = make("ds-cnn", words=("off",))
-    assert [hit.keyword for hit in hear(spotter, with_gaps("yes", "off"))] == ["off"]
+@pytest.mark.parametrize(
+    ("setting", "phrases", "told"),
+    [
+        (("off",), (), ["off"]),
+        ((), ("OFF", "lamp"), ["off"]),
+        ((), ("lamp",), ["yes", "off"]),
+        (("yes", "off"), ("off",), ["yes", "off"]),
+    ],
+    ids=["by the setting", "by the keywords", "keywords that are none of the words", "the setting rules"],
+)
+def test_only_the_words_asked_for_are_told(setting: tuple[str, ...], phrases: tuple[str, ...], told: list[str]) -> None:
+    spotter = make("ds-cnn", words=setting)
+    spotter.set_keywords([Keyword(phrase) for phrase in phrases])
+    assert [hit.phrase.lower() for hit in hear(spotter, with_gaps("yes", "off"))] == told
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(10, np.int16), np.zeros((2, 10), np.float32)])

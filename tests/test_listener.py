@@ -74,9 +74,9 @@ class Script:
         self.keywords = keywords.keywords
 
 
-def commands() -> CommandSpotter:
+def commands(words: tuple[str, ...] = ()) -> CommandSpotter:
     model = find_model("ds-cnn")
-    return CommandSpotter(model, FallbackSettings(thresholds=dict.fromkeys(model.words, 0.35)))
+    return CommandSpotter(model, FallbackSettings(thresholds=dict.fromkeys(model.words, 0.35), words=words))
 
 
 def hear(listener: Listener, sound: np.ndarray) -> list[Detection]:
@@ -109,7 +109,7 @@ def test_alongside_joins_what_both_hear_and_passes_what_one_hears() -> None:
     sound = with_gaps("yes", "off")
     hits = [open_hit("YES", 1.0, 1.4), open_hit("LIGHTS ON", 2.5, 2.9)]
     keywords = [Keyword("YES"), Keyword("LIGHTS ON")]
-    told = hear(Listener(commands(), Script(Clock(), hits), keywords, alongside=True), sound)
+    told = hear(Listener(commands(words=("yes", "off")), Script(Clock(), hits), keywords, alongside=True), sound)
     assert sorted((hit.phrase, hit.engine, hit.second_engine) for hit in told) == [
         ("LIGHTS ON", "zipformer", None),
         ("YES", "zipformer", "ds-cnn"),
@@ -133,7 +133,7 @@ def test_a_slow_engine_is_stood_in_for_and_gets_the_stream_back() -> None:
     clock = Clock()
     engine = Script(clock)
     engine.load = 1.5
-    listener = Listener(commands(), engine, [Keyword("yes")], clock=clock)
+    listener = Listener(commands(), engine, [Keyword("yes"), Keyword("off")], clock=clock)
     told: list[tuple[bool, str]] = []
     listener.on_degraded = lambda active, reason: told.append((active, reason))
     hear(listener, quiet(WATCHED_S + 0.5))
@@ -182,9 +182,11 @@ def test_an_engine_that_cannot_be_loaded_is_stood_in_for_until_it_can(tiny_model
             raise ModelError("still missing")
         return Spotter(models[0], keywords)
 
-    listener = Listener(commands(), None, [Keyword("yes")], revival=Revival(load, retry_s=1.0))
+    listener = Listener(commands(), None, [Keyword("lamp")], revival=Revival(load, retry_s=1.0))
     told: list[bool] = []
+    loaded: list[object] = []
     listener.on_degraded = lambda active, _: told.append(active)
+    listener.on_loaded = loaded.append
     assert [hit.keyword for hit in hear(listener, with_gaps("yes", "off"))] == ["yes", "off"]
     assert told == [True]
     models.append(Model.load(tiny_model_dir))
@@ -193,6 +195,7 @@ def test_an_engine_that_cannot_be_loaded_is_stood_in_for_until_it_can(tiny_model
         listener.accept(quiet(0.5))
         time.sleep(0.01)
     assert told == [True, False]
+    assert loaded == [listener.spotter]
     began = listener.position_samples / SAMPLE_RATE
     (hit,) = hear(listener, np.concatenate((quiet(1.0), speak("MAKE IT WARMER"), quiet(1.0))))
     assert (hit.phrase, hit.engine) == ("MAKE IT WARMER", "zipformer")

@@ -79,11 +79,14 @@ def make_plan(loaded: LoadedSettings, on_event: Callable[[Event], None]) -> Plan
 def _connect(ears: Ears, bus: Bus, reporter: Reporter) -> None:
     """Near misses and a fixed set that stands in are told of as events."""
     engine = ears.engine
+
+    def trace(spotter: object) -> None:
+        if isinstance(spotter, Spotter):
+            spotter.on_near_miss = NearMissTeller(spotter, bus)
+
     if isinstance(engine, Listener):
-        engine.on_degraded = reporter.degraded
-    spotter = engine.spotter if isinstance(engine, Listener) else engine
-    if isinstance(spotter, Spotter):
-        spotter.on_near_miss = NearMissTeller(spotter, bus)
+        engine.on_degraded, engine.on_loaded = reporter.degraded, trace
+    trace(engine.spotter if isinstance(engine, Listener) else engine)
 
 
 def _opener(loaded: LoadedSettings) -> Callable[[], Source]:

@@ -21,11 +21,13 @@ class FallbackSettings:
     """Posteriors of the DS-CNN are averaged over this long."""
     frame_smoothing_s: float = 0.3
     """Posteriors of the NC-SSM are averaged over this long."""
-    hold_s: float = 0.16
-    """A word is reported once its posterior has not risen for this long, so that start and end are its best."""
+    hold_s: float = 0.48
+    """A word is reported once its posterior has not risen for this long: by then it is heard whether more follows."""
+    alone: bool = True
+    """Report a word only when no other speech is heard right before and after it."""
     refractory_s: float = 0.5
     """Audio time after the end of a word in which nothing else is reported: one detection per utterance."""
     thresholds: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     """Smallest smoothed posterior that fires, by word; the model's own where a word is missing."""
     words: tuple[str, ...] = ()
-    """Words to report; empty means all ten."""
+    """Words to report; empty means those among the keywords, or all ten where none is."""

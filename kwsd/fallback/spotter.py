@@ -40,9 +40,9 @@ class CommandSpotter:
         self._stream = FrameStream(self._engine.block_frames)
         self.bad_chunks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
-        timing = decider_settings(self._settings, model.engine, self._engine.step_frames)
-        self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
+        timing = decider_settings(self._settings, model, self._engine.step_frames)
         self._names: dict[str, Keyword] = {}
+        self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
         self.reset()
 
     def accept(self, sound: NDArray[np.float32]) -> list[Detection]:
@@ -74,8 +74,12 @@ class CommandSpotter:
         self._start(at_sample=0, waiting=0)
 
     def set_keywords(self, keywords: Sequence[Keyword]) -> None:
-        """Take names and thresholds of keywords whose phrase is one of the words; others are not for this spotter."""
-        self._names = {normal(each.phrase): each for each in keywords}
+        """Take names and thresholds of keywords whose phrase is one of the words; if there are any, report only those.
+
+        `FallbackSettings.words`, where given, says instead which are reported.
+        """
+        known = {normal(each.phrase): each for each in keywords}
+        self._names = {word: each for word, each in known.items() if word in self._model.words}
         given = {word: each.threshold for word, each in self._names.items() if each.threshold is not None}
         self._decider.thresholds = self._thresholds({**self._settings.thresholds, **given})
 
@@ -87,7 +91,7 @@ class CommandSpotter:
     @property
     def words(self) -> tuple[str, ...]:
         """Those that can be reported."""
-        wanted = self._settings.words
+        wanted = self._settings.words or tuple(self._names)
         return tuple(word for word in self._model.words if not wanted or word in wanted)
 
     def _thresholds(self, overrides: Mapping[str, float]) -> FloatArray:

@@ -81,6 +81,7 @@ def fallback_settings(settings: Settings, model: CommandModel) -> FallbackSettin
         engine=section.engine,
         hop_s=section.hop_s,
         hold_s=section.hold_s,
+        alone=section.alone,
         refractory_s=section.refractory_s,
         thresholds=given,
         words=section.words,

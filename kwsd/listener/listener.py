@@ -53,6 +53,8 @@ class Listener:
         self._alongside, self._revival, self._clock = alongside, revival, clock
         self.on_degraded: Callable[[bool, str], None] = log_degraded
         """Told when the fixed set takes over (True) and when it hands back (False), and why."""
+        self.on_loaded: Callable[[OpenSpotter], None] = lambda _: None
+        """Told of an open-vocabulary engine that could be loaded after all."""
         self._is_degraded = False
         self._keywords = tuple(keywords)
         self._commands.set_keywords(keywords)
@@ -184,6 +186,7 @@ class Listener:
         self._open_seat.sit_out(self._position)
         self._keywords = spotter.keywords
         self._share()
+        self.on_loaded(spotter)
         self._tell(False, BACK)
 
     def _tell(self, active: bool, reason: str) -> None:

@@ -14,6 +14,7 @@ from training.commands12.labels import commands_in
 Pictures = NDArray[np.uint8]
 
 WINDOW_HOP_FRAMES = 49
+EDGE_SAMPLES = SAMPLE_RATE // 2  # of silence around an utterance: a window may see its beginning or end
 NOISE_LEVEL = 1e9  # mean band power that every noise window is brought to, so that 8 bits code it well
 HELD_OUT_FOLD = "5-"  # ESC-10 files of this fold, and the kitchen, are kept for the noise grid
 HELD_OUT_FILES = ("picovoice/kitchen.opus",)
@@ -60,13 +61,11 @@ def clip_pictures(folder: Path, split: str) -> tuple[Pictures, tuple[str, ...]]:
     return as_uint8(np.stack([clip_picture(unpadded(folder, row)) for row in rows])), tuple(row["word"] for row in rows)
 
 
-def negatives(folder: Path, hours: float, seed: int) -> Pictures:
-    """Pictures of training speech whose transcript has none of the commands, up to this much sound."""
+def negatives(folder: Path) -> Pictures:
+    """Windows of all training speech whose transcript has none of the commands, with its beginnings and ends."""
     rows = [row for row in manifest(folder) if row["split"] == "train" and row["transcript"]]
-    rows = [row for row in rows if not commands_in(row["transcript"])]
-    order = np.random.default_rng(seed).permutation(len(rows))
-    chosen = up_to((rows[i] for i in order), hours * 3600)
-    return as_uint8(np.concatenate([pixels(windows(mel_power(read(folder / row["path"])))) for row in chosen]))
+    spoken = (read(folder / row["path"]) for row in rows if not commands_in(row["transcript"]))
+    return np.concatenate([as_uint8(pixels(windows(mel_power(np.pad(sound, EDGE_SAMPLES))))) for sound in spoken])
 
 
 def up_to(rows: Iterable[dict[str, str]], duration_s: float) -> Iterator[dict[str, str]]:

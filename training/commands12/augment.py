@@ -14,7 +14,7 @@ from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE
 from training.commands12.bank import Bank
 from training.commands12.labels import LABELS, SILENCE
 
-HISTORY_PROBABILITY = 0.4  # per batch
+HISTORY_PROBABILITY = 0.3  # per batch
 HISTORY_FRAMES = (30, 120)
 
 
@@ -22,7 +22,7 @@ HISTORY_FRAMES = (30, 120)
 class AugmentSettings:
     """How often and how much. Probabilities are per picture."""
 
-    shift_frames: int = 10  # ±100 ms
+    shift_frames: int = 14  # ±140 ms: the issue's ±100, and the hop between two windows
     gain_db: float = 6.0  # standard deviation
     silence_gain_db: tuple[float, float] = (-55.0, 10.0)
     noise_probability: float = 0.6

@@ -11,7 +11,6 @@ from training.commands12 import audio
 from training.commands12.labels import LABELS, SILENCE, UNKNOWN, class_of
 from training.commands12.sheets import Sheets, read_sheets
 
-NEGATIVE_HOURS = 2.0
 BABBLE_STRETCHES, BABBLE_SECONDS = 12, 40.0
 COLOURED_SECONDS = 60.0
 SEED = 12
@@ -63,7 +62,7 @@ def make_bank(shared: Path) -> Bank:
         (sheets.pictures[rows_of(sheets, "training")], sheet_labels(sheets, "training"), True),
         (sheets.pictures[rows_of(sheets, "background")], sheet_labels(sheets, "background"), True),
         live_clips(shared / "speech_commands" / "train_audio"),
-        everything_is(UNKNOWN, audio.negatives(shared / "speech", NEGATIVE_HOURS, SEED)),
+        everything_is(UNKNOWN, audio.negatives(shared / "speech")),
         everything_is(SILENCE, noise),
     ]
     return Bank(

@@ -14,9 +14,9 @@ class EpochMix:
     """Every keyword picture once, live clips several times, and a draw of unknown words and silence."""
 
     live_repeats: int = 3
-    other_words: int = 2800
-    speech: int = 2800  # windows of running speech without a command
-    silence: int = 1300
+    other_words: int = 4000
+    speech: int = 6000  # windows of running speech without a command
+    silence: int = 3000
 
 
 def epoch_rows(bank: Bank, mix: EpochMix, seed: int, epoch: int) -> NDArray[np.int64]:

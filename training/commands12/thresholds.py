@@ -54,7 +54,7 @@ def hits_of(
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
     limits = class_thresholds(model.labels, model.words, thresholds, {})
-    decider = Decider(limits, decider_settings(settings, model.engine, step_frames))
+    decider = Decider(limits, decider_settings(settings, model, step_frames))
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decider.accept(heard.frames[block], heard.rows[block]):

@@ -34,9 +34,14 @@ class NcSsmSize:
 
 
 def causal_conv(conv: nn.Conv1d, signal: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-    """Depthwise convolution that looks back into `tail` (b, frames - 1, c): (b, t, c) and the next tail."""
+    """Depthwise convolution that looks back into `tail` (b, frames - 1, c): (b, t, c) and the next tail.
+
+    As an image one pixel high the signal is in "channels last" order as it is, and nothing has to be copied.
+    """
     known = torch.cat([tail, signal], dim=1)
-    return conv(known.transpose(1, 2)).transpose(1, 2), known[:, signal.shape[1] :]
+    image = known.transpose(1, 2).unsqueeze(2)
+    found = functional.conv2d(image, conv.weight.unsqueeze(2), conv.bias, groups=conv.groups)
+    return found.squeeze(2).transpose(1, 2), known[:, signal.shape[1] :]
 
 
 class SnrLayer(nn.Module):

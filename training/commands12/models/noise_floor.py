@@ -18,15 +18,15 @@ def follow(grey: Tensor, floor: Tensor, age: Tensor) -> tuple[Tensor, Tensor]:
     """
     times = age + torch.arange(grey.shape[1], device=grey.device)
     start = 1.0 / (times + 1.0)
-    rise = torch.where(times < START_FRAMES, start, RISE)
-    fall = torch.where(times < START_FRAMES, start, FALL)
+    rates = torch.stack([torch.where(times < START_FRAMES, start, rate) for rate in (RISE, FALL)], dim=1)
+    rates = rates.view(-1, 2, 1, 1)
+    moved = rates * grey.transpose(0, 1).unsqueeze(1)  # (t, 2, b, 40)
+    floor = floor.view(1, 1, -1, grey.shape[2])
     floors = []
-    frames = zip(grey.unbind(1), rise.split(1), fall.split(1), strict=True)
-    for frame, up, down in frames:
-        step = frame - floor
-        floor = floor + torch.minimum(up * step, down * step)
+    for stay, towards in zip((1.0 - rates).split(1), moved.split(1), strict=True):
+        floor = (stay * floor + towards).amin(dim=1, keepdim=True)  # the slower way up, the faster way down
         floors.append(floor)
-    return torch.stack(floors, dim=1), floor
+    return torch.cat(floors).squeeze(1).transpose(0, 1), floor[0, 0]
 
 
 def snr(grey: Tensor, floors: Tensor) -> Tensor:

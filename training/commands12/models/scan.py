@@ -9,13 +9,17 @@ All exponents are differences of a falling sum, hence at most 0: nothing can ove
 import torch
 from torch import Tensor
 
-STRETCH_FRAMES = 20  # a second is five of these; the cost of a stretch grows with its square
+from training.commands12.models import scan_kernel
+
+STRETCH_FRAMES = 32  # an exported block is one of these; the cost of a stretch grows with its square
 
 
 def selective_scan(
     x: Tensor, dt: Tensor, decay: Tensor, *, b: Tensor, c: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Run any number of frames, stretch by stretch; arguments and result as of `scan_stretch`."""
+    if scan_kernel.fits(x):
+        return scan_kernel.compiled_scan(x, dt, decay, b=b, c=c, state=state)
     found = []
     cut = (part.split(STRETCH_FRAMES, dim=1) for part in (x, dt, b, c))
     for x_part, dt_part, b_part, c_part in zip(*cut, strict=True):
