@@ -28,6 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_average(commands.add_parser("average", help="average the newest weights of a run"))
     _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
+    _add_tune(commands.add_parser("tune", help="choose a model's search settings on dev material"))
+    _add_describe(commands.add_parser("describe", help="write model.toml: sources, checksums"))
     _add_teach(commands.add_parser("teach", help="let another model transcribe untranscribed speech"))
     return parser
 
@@ -85,9 +87,34 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="utterances per row, 0 for all")
     parser.add_argument("--rows", default="", help="rows to run, separated by commas (default: all)")
-    parser.add_argument("--boost", type=float, help="per-token bonus (default: kwsd's)")
-    parser.add_argument("--threshold", type=float, help="score threshold (default: kwsd's)")
+    parser.add_argument("--boost", type=float, help="per-token bonus (default: the model's)")
+    parser.add_argument("--threshold", type=float, help="score threshold (default: the model's)")
+    parser.add_argument("--min-margin", type=float, help="distance to the best reading, nats (default: the model's)")
     parser.set_defaults(run=_evaluate)
+
+
+def _add_tune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="model directory")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="utterances per row, 0 for all")
+    parser.add_argument("--boosts", type=_numbers, help="per-token bonuses to try, separated by commas")
+    parser.add_argument("--margins", type=_numbers, help="least margins to try, likewise; --margins=-6,-12")
+    parser.set_defaults(run=_tune)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(","))
+
+
+def _add_describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="model directory")
+    parser.add_argument("data", type=Path, help="folder made by prepare, which the model was trained on")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--name", default="kwsd-en")
+    parser.add_argument("--version", default="1")
+    parser.add_argument("--about", default="English, 40 phones, streaming Zipformer transducer")
+    parser.add_argument("--licence", default="Apache-2.0; lexicon from CMUdict, see LICENSE-cmudict")
+    parser.set_defaults(run=_describe)
 
 
 def _add_teach(parser: argparse.ArgumentParser) -> None:
@@ -153,14 +180,27 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from kwsd.search.settings import SearchSettings  # noqa: PLC0415  (as above)
     from training.zipformer.evaluate import evaluate  # noqa: PLC0415  (as above)
 
-    usual = SearchSettings()
-    boost = usual.boost if args.boost is None else args.boost
-    threshold = usual.threshold if args.threshold is None else args.threshold
-    settings = SearchSettings(boost=boost, threshold=threshold)
-    evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, settings)
+    given = {name: getattr(args, name) for name in ("boost", "threshold", "min_margin")}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, overrides)
+
+
+def _tune(args: argparse.Namespace) -> None:
+    from training.zipformer.tune import BOOSTS, MARGINS, tune  # noqa: PLC0415  (as above)
+
+    tune(args.model, args.shared, args.limit, args.boosts or BOOSTS, args.margins or MARGINS)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    from training.zipformer.description import describe  # noqa: PLC0415  (as above)
+    from training.zipformer.sources import by_licence, sources  # noqa: PLC0415  (as above)
+
+    found = sources(args.data, args.shared)
+    lines = tuple(map(str, found))
+    describe(args.model, name=args.name, version=args.version, about=args.about, licence=args.licence, sources=lines)
+    print(by_licence(found))
 
 
 def _teach(args: argparse.Namespace) -> None:

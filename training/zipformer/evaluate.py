@@ -1,58 +1,67 @@
 """Measure model directories with kwsd's own spotter, row by row as in the issue that asked for the model.
 
-Dev material only: speakers, voices and recordings that the recipe never trains on. One line per row and model: recall,
-false hits with the hours of sound in which they could happen, and the operating point.
+One line per row and model: recall, false hits with the hours of sound in which they could happen, and the operating
+point. What is right and what is false is decided as in the engine's benchmark.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bench import scoring
 from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.model import Model
-from kwsd.search.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.spotter import Spotter
-from training.zipformer.data.trials import RATE, Trial, commands, spoken_phrases, wake_words, words
-from training.zipformer.progress import progress
+from training.zipformer.data.trials import ROWS, Row
+from training.zipformer.hearing import Heard, hear, tape_path
 
 TIMED_CHUNKS = 100
+WORK = Path(__file__).parents[1] / ".work" / "evaluate"
+"""Spoken phrases and encoder frames are kept here; git ignores it."""
 
 
 @dataclass(frozen=True)
 class Score:
     """What one model did on one row."""
 
-    wanted: int = 0
-    found: int = 0
-    false: int = 0
-    """hits of phrases that were not said"""
-    trials: int = 0
-    seconds: float = 0.0
-    """sound listened to"""
-    mean: float = 0.0
-    """recall averaged over phrases"""
+    found: Mapping[str, int]
+    """By phrase."""
+    wanted: Mapping[str, int]
+    false: int
+    """Hits of phrases that were not said, or more of them than were."""
+    trials: int
+    hours: float
+    """Sound listened to."""
 
+    @property
+    def recall(self) -> float:
+        """Share of all that was said."""
+        return sum(self.found.values()) / max(1, sum(self.wanted.values()))
 
-ROWS: dict[str, Callable[[Path, int], tuple[list[str], list[Trial]]]] = {
-    "words": words,
-    "wakewords": wake_words,
-    "commands": commands,
-    "phrases": spoken_phrases,
-}
+    @property
+    def mean(self) -> float:
+        """Recall averaged over phrases."""
+        return sum(self.found.get(phrase, 0) / count for phrase, count in self.wanted.items()) / len(self.wanted)
+
+    @property
+    def false_per_hour(self) -> float:
+        """False hits per hour of sound."""
+        return self.false / self.hours
+
+    @property
+    def false_per_trial(self) -> float:
+        """False hits per recording."""
+        return self.false / self.trials
 
 
 def evaluate(
-    models: Sequence[Path],
-    shared: Path,
-    rows: Sequence[str],
-    limit: int,
-    settings: SearchSettings,
+    models: Sequence[Path], shared: Path, rows: Sequence[str], limit: int, overrides: Mapping[str, float]
 ) -> None:
-    """Print one line per row and model.
+    """Print one line per row and model; `overrides` are search settings that count more than a model's own.
 
     Raises:
         ValueError: a row is not known.
@@ -61,57 +70,69 @@ def evaluate(
     unknown = set(rows) - {*ROWS, "cost"}
     if unknown:
         raise ValueError(f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}, cost")
-    print(f"operating point: boost {settings.boost:g}, threshold {settings.threshold:g}")
     loaded = [Model.load(path) for path in models]
-    for row in [row for row in ROWS if not rows or row in rows]:
-        phrases, trials = ROWS[row](shared, limit)
+    for model in loaded:
+        print(f"{model.name}: {_operating_point(settings_of(model, overrides))}")
+    for name in (row for row in ROWS if not rows or row in rows):
+        row = ROWS[name](shared, limit, WORK)
         for model in loaded:
-            print(_line(row, model.name, run(model, phrases, trials, settings)), flush=True)
+            heard = hear(model, row, settings_of(model, overrides), tape_path(WORK, model, name, limit))
+            print(line(name, model.name, score(row, heard)), flush=True)
     if not rows or "cost" in rows:
         _print_cost(loaded)
 
 
-def run(model: Model, phrases: Sequence[str], trials: Sequence[Trial], settings: SearchSettings) -> Score:
-    """Let a fresh stream hear each trial; a phrase counts as found once per trial."""
-    spotter = Spotter(model, [Keyword(phrase) for phrase in phrases], settings)
-    wanted, found = dict.fromkeys(phrases, 0), dict.fromkeys(phrases, 0)
-    false, seconds = 0, 0.0
-    for trial in progress(trials, len(trials), model.name):
-        spotter.reset()
-        heard = [hit.phrase for hit in [*spotter.accept(trial.samples), *spotter.finish()]]
-        seconds += len(trial.samples) / RATE
-        for phrase in trial.phrases:
-            wanted[phrase] += 1
-            found[phrase] += phrase in heard
-        false += sum(phrase not in trial.phrases for phrase in heard)
-    recalls = [found[phrase] / count for phrase, count in wanted.items() if count]
-    mean = sum(recalls) / len(recalls) if recalls else 0.0
-    return Score(sum(wanted.values()), sum(found.values()), false, len(trials), seconds, mean)
+def settings_of(model: Model, overrides: Mapping[str, float]) -> SearchSettings:
+    """What the model brings, but for the overrides."""
+    return SearchSettings(**{**model.description.search.given(), **overrides})
 
 
-def encoder_ms(model: Model) -> float:
-    """Median CPU time of one encoder call, milliseconds."""
+def score(row: Row, heard: Sequence[Heard]) -> Score:
+    """Compare what was heard in each trial with what was said."""
+    found: Counter[str] = Counter()
+    wanted: Counter[str] = Counter()
+    for trial, own in zip(row.trials, heard, strict=True):
+        result = scoring.score(trial.labels, own.hits, hours=1.0)
+        found.update(result.found)
+        wanted.update(result.total)
+    hits = sum(len(own.hits) for own in heard)
+    return Score(found, wanted, hits - found.total(), len(heard), sum(own.seconds for own in heard) / 3600)
+
+
+def line(row: str, model: str, score: Score) -> str:
+    """One row for people."""
+    return (
+        f"{row:10s} {model:32s} recall {sum(score.found.values())}/{sum(score.wanted.values())} = {score.recall:.3f}, "
+        f"mean {score.mean:.3f}; false {score.false} = {score.false_per_trial:.3f} per recording, "
+        f"{score.false_per_hour:.2f} per hour of {score.hours:.2f} h"
+    )
+
+
+def encoder_ms(model: Model) -> tuple[float, float]:
+    """Median and least CPU time of one encoder call, milliseconds."""
     stream = EncoderStream(model.encoder)
     noise = np.random.default_rng(0).normal(-8.0, 4.0, (model.encoder.chunk_frames, 80)).astype(np.float32)
     times = []
     for _ in range(TIMED_CHUNKS):
         before = time.process_time()
         stream.step(noise)
-        times.append(time.process_time() - before)
-    return 1000.0 * float(np.median(times))
+        times.append(1000 * (time.process_time() - before))
+    return float(np.median(times)), min(times)
 
 
-def _line(row: str, model: str, score: Score) -> str:
-    hours = score.seconds / 3600
+def _operating_point(settings: SearchSettings) -> str:
     return (
-        f"{row:10s} {model:32s} recall {score.found}/{score.wanted} = {score.found / max(1, score.wanted):.3f}, "
-        f"mean {score.mean:.3f}; false {score.false} = {score.false / max(1, score.trials):.3f} per utterance, "
-        f"{score.false / max(hours, 1e-9):.2f} per hour of {hours:.2f} h"
+        f"boost {settings.boost:g}, threshold {settings.threshold:g}, min_score {settings.min_score:g}, "
+        f"min_margin {settings.min_margin:g}"
     )
 
 
 def _print_cost(models: Sequence[Model]) -> None:
     for model in models:
         size = model.encoder.path.stat().st_size
-        per_second = encoder_ms(model) / (model.encoder.shift_frames / 100)
-        print(f"{'cost':10s} {model.name:32s} encoder {per_second:.1f} ms CPU per second of sound, {size / 1e6:.2f} MB")
+        seconds = model.encoder.shift_frames / 100
+        median, least = (milliseconds / seconds for milliseconds in encoder_ms(model))
+        print(
+            f"{'cost':10s} {model.name:32s} encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), "
+            f"{size / 1e6:.2f} MB"
+        )

@@ -1,8 +1,14 @@
-"""What a model is measured on: short recordings with the phrases that are said in them."""
+"""What a model is measured on: recordings with the phrases that are said in them. Dev material only.
 
+Nothing here is trained on: dev speakers, speakers of Speech Commands' test list, wake words, held-out voices; and, as
+further negatives, untranscribed speech, which only a model with pseudo-labels has heard.
+"""
+
+import math
 import random
-import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,25 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from bench import streams
+from bench.scoring import Label
 from training.zipformer.data.records import read_table
-from training.zipformer.data.synthesis import HELD_OUT, Voice, speak
+from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
 Item = TypeVar("Item")
+Samples = npt.NDArray[np.float32]
 
-RATE = 16000
 WORDS = (
-    "WHICH",
-    "LITTLE",
-    "BEFORE",
-    "GREAT",
-    "LIGHT",
-    "YOUNG",
-    "THROUGH",
-    "WORLD",
-    "ALWAYS",
-    "PEOPLE",
-    "THOUGHT",
-    "MISTER",
+    *("WHICH", "LITTLE", "BEFORE", "GREAT", "LIGHT", "YOUNG"),
+    *("THROUGH", "WORLD", "ALWAYS", "PEOPLE", "THOUGHT", "MISTER"),
 )
 """The twelve keywords of upstream's model card."""
 WAKE_WORDS = ("ALEXA", "JARVIS", "SNOWBOY")
@@ -36,8 +34,6 @@ COMMANDS = ("YES", "NO", "UP", "DOWN", "LEFT", "RIGHT", "ON", "OFF", "STOP", "GO
 SMALL_COMMANDS = Path("keywords") / "commands_small.txt"
 MARGIN_S = 0.5
 """Near-silence around isolated phrases."""
-FLOOR = 2e-4
-"""Standard deviation of the noise floor under everything, full scale 1."""
 NOISE_DB = 10.0
 
 
@@ -45,76 +41,121 @@ NOISE_DB = 10.0
 class Trial:
     """One recording and what is said in it."""
 
-    samples: npt.NDArray[np.float32]
-    """16 kHz"""
-    phrases: frozenset[str]
-    """the phrases looked for that are said; empty for a negative"""
+    read: Callable[[], Samples]
+    """Gives the sound, 16 kHz."""
+    labels: tuple[Label, ...]
+    """The phrases looked for that are said, each as often as it is; none for a negative."""
 
 
-def words(shared: Path, limit: int) -> tuple[list[str], list[Trial]]:
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what is listened for, and in what."""
+
+    phrases: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+
+def words(shared: Path, limit: int, folder: Path) -> Row:
     """Give the twelve keywords in LibriSpeech utterances of dev speakers, and utterances without any."""
-    rows = [
-        row
-        for row in read_table(shared / "speech" / "manifest.tsv")
-        if row["split"] == "dev" and row["corpus"].startswith("librispeech")
-    ]
-    trials = []
-    for row in rows[: limit or None]:
-        said = frozenset(row["transcript"].split()) & frozenset(WORDS)
-        trials.append(Trial(_read(shared / "speech" / row["path"]), said))
-    return list(WORDS), trials
+    del folder
+    rows = [row for row in _speech(shared, "dev") if row["corpus"].startswith("librispeech")]
+    trials = (
+        Trial(
+            partial(_read, shared / "speech" / row["path"]),
+            _somewhere(word for word in row["transcript"].split() if word in WORDS),
+        )
+        for row in rows[: limit or None]
+    )
+    return Row(WORDS, tuple(trials))
 
 
-def wake_words(shared: Path, limit: int) -> tuple[list[str], list[Trial]]:
-    """Give recordings of three wake words, and dev speech of every corpus as negatives."""
-    rows = _sample(read_table(shared / "wakewords" / "manifest.tsv"), limit)
-    trials = [Trial(_between_silence(_read(shared / "wakewords" / r["path"])), frozenset({r["phrase"]})) for r in rows]
-    speech = [row for row in read_table(shared / "speech" / "manifest.tsv") if row["split"] == "dev"]
-    quiet = [Trial(_read(shared / "speech" / row["path"]), frozenset()) for row in _sample(speech, limit)]
-    return list(WAKE_WORDS), trials + quiet
+def wake_words(shared: Path, limit: int, folder: Path) -> Row:
+    """Give the engine benchmark's stream of wake words, then speech without any."""
+    del folder
+    draw = random.Random(0)  # recipe and seed are those of bench.streams.build_wakewords
+    rows = read_table(shared / "wakewords" / "manifest.tsv")
+    draw.shuffle(rows)
+    clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
+    parts, labels = streams.lay(clips, draw)
+    stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
+    speech = [*_speech(shared, "dev"), *(row for row in _speech(shared, "train") if not row["transcript"])]
+    quiet = (Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, limit))
+    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *quiet))
 
 
-def commands(shared: Path, limit: int) -> tuple[list[str], list[Trial]]:
+def commands(shared: Path, limit: int, folder: Path) -> Row:
     """Give ten command words of Speech Commands, and its other words and noises as negatives."""
-    folder = shared / "speech_commands" / "test_a"
-    trials = []
-    for row in _sample(read_table(folder / "manifest.tsv"), limit):
-        word = row["class"].upper()
-        said = frozenset({word}) & frozenset(COMMANDS)
-        trials.append(Trial(_between_silence(_read(folder / row["path"])), said))
-    return list(COMMANDS), trials
+    del folder
+    clips = shared / "speech_commands" / "test_a"
+    trials = (
+        Trial(partial(_read_alone, clips / row["path"]), _somewhere({row["class"].upper()} & set(COMMANDS)))
+        for row in _sample(read_table(clips / "manifest.tsv"), limit)
+    )
+    return Row(COMMANDS, tuple(trials))
 
 
-def spoken_phrases(shared: Path, limit: int) -> tuple[list[str], list[Trial]]:
+def spoken_phrases(shared: Path, limit: int, folder: Path) -> Row:
     """Give the small command list, spoken by voices that are never trained on, in noise at 10 dB."""
     phrases = [line.strip() for line in (shared / SMALL_COMMANDS).read_text().splitlines() if line.strip()]
-    noises = [row for row in read_table(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
-    choose, trials = random.Random(0), []
-    pairs = [(phrase, label) for label in HELD_OUT for phrase in phrases]
-    with tempfile.TemporaryDirectory() as folder:
-        for phrase, label in _sample(pairs, limit):
-            clean = _between_silence(speak(phrase, Voice.from_label(label), Path(folder) / "spoken.wav"))
-            noise = _read(shared / "noise" / choose.choice(noises)["path"])
-            trials.append(Trial(_mix(clean, noise), frozenset({phrase})))
-    return phrases, trials
+    noises = [row["path"] for row in read_table(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
+    choose = random.Random(0)
+    trials = []
+    for phrase, voice in _sample([(phrase, label) for label in HELD_OUT for phrase in phrases], limit):
+        noise = shared / "noise" / choose.choice(noises)
+        clean = folder / "spoken" / voice.replace("/", "-") / f"{phrase}.wav"
+        trials.append(Trial(partial(_spoken_in_noise, phrase, voice, clean, noise), _somewhere([phrase])))
+    return Row(tuple(phrases), tuple(trials))
 
 
-def _read(path: Path) -> npt.NDArray[np.float32]:
+ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
+    "words": words,
+    "wakewords": wake_words,
+    "commands": commands,
+    "phrases": spoken_phrases,
+}
+"""Name → a function of the shared folder, the most trials of a kind (0 for all) and a folder to keep files in."""
+
+
+def _speech(shared: Path, split: str) -> list[dict[str, str]]:
+    return [row for row in read_table(shared / "speech" / "manifest.tsv") if row["split"] == split]
+
+
+def _somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
+    """Said, nobody knows where in the recording."""
+    return tuple(Label(0.0, math.inf, phrase) for phrase in phrases)
+
+
+def _read(path: Path) -> Samples:
     samples, _ = soundfile.read(path, dtype="float32")
-    clipped: npt.NDArray[np.float32] = np.clip(samples, -1.0, 1.0)
+    clipped: Samples = np.clip(samples, -1.0, 1.0)
     return clipped
 
 
-def _between_silence(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _read_alone(path: Path) -> Samples:
+    return _between_silence(_read(path))
+
+
+def _between_silence(samples: Samples) -> Samples:
     margin = np.zeros(int(MARGIN_S * RATE), np.float32)
-    joined = np.concatenate([margin, samples, margin])
-    return joined + np.random.default_rng(0).normal(0.0, FLOOR, len(joined)).astype(np.float32)
+    return _on_floor(np.concatenate([margin, samples, margin]))
 
 
-def _mix(speech: npt.NDArray[np.float32], noise: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _on_floor(samples: Samples) -> Samples:
+    return samples + streams.floor(len(samples), seed=0)
+
+
+def _spoken_in_noise(phrase: str, voice: str, kept: Path, noise: Path) -> Samples:
+    """Speak a phrase, once for all models, and mix it with noise."""
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(kept, speak(phrase, Voice.from_label(voice), kept.with_suffix(".part.wav")), RATE)
+    return _mix(_between_silence(_read(kept)), _read(noise))
+
+
+def _mix(speech: Samples, noise: Samples) -> Samples:
     repeated = np.resize(noise, len(speech))
     ratio = np.sqrt(np.mean(speech**2)) / max(1e-6, float(np.sqrt(np.mean(repeated**2))))
-    mixed: npt.NDArray[np.float32] = (speech + repeated * ratio * 10 ** (-NOISE_DB / 20)).astype(np.float32)
+    mixed: Samples = (speech + repeated * ratio * 10 ** (-NOISE_DB / 20)).astype(np.float32)
     return mixed.clip(-1.0, 1.0)
 
 

@@ -1,0 +1,65 @@
+"""Write a model directory's model.toml: sources and checksums by `describe`, search settings by `tune`."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kwsd.acoustic.description import DESCRIPTION, ModelDescription
+from kwsd.acoustic.download import checksum
+
+HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
+NOT_SUMMED = frozenset({DESCRIPTION, "README.md"})
+"""Files that may change without the model being another."""
+
+
+def describe(directory: Path, *, name: str, version: str, about: str, licence: str, sources: tuple[str, ...]) -> None:
+    """Write model.toml with the checksums of the files that are there; search settings that stand in it stay."""
+    path = directory / DESCRIPTION
+    search = _read(path).get("search", {})
+    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in {".png", ".part"})
+    _write(
+        path,
+        {
+            "name": name,
+            "version": version,
+            "about": about,
+            "licence": licence,
+            "training_data": list(sources),
+            "search": search,
+            "sha256": {file.name: checksum(file) for file in files if file.name not in NOT_SUMMED},
+        },
+    )
+
+
+def write_search(path: Path, values: Mapping[str, float]) -> None:
+    """Change search settings in a model.toml, which is made where there is none."""
+    tree = _read(path)
+    _write(path, {**tree, "search": {**tree.get("search", {}), **values}})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _write(path: Path, tree: Mapping[str, Any]) -> None:
+    ModelDescription.model_validate(tree)
+    path.write_text(HEAD + "\n".join(_lines(tree)) + "\n", encoding="utf-8")
+
+
+def _lines(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Plain keys, then tables; JSON is TOML for texts, numbers and lists of them."""
+    tables = {key: value for key, value in tree.items() if isinstance(value, dict)}
+    for key, value in tree.items():
+        if isinstance(value, list):
+            yield f"{key} = [\n" + "".join(f"    {json.dumps(item, ensure_ascii=False)},\n" for item in value) + "]"
+        elif key not in tables:
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    for key, table in tables.items():
+        yield f"\n[{key}]"
+        yield from (f"{_key(name)} = {json.dumps(value)}" for name, value in table.items())
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else json.dumps(name)

@@ -1,0 +1,83 @@
+"""What a model has heard: hours and speakers per source, counted in the packed data it was trained on."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.zipformer.data.pack import Clip, read_pack
+from training.zipformer.data.records import Recording, everything
+
+UNKNOWN_SPEAKERS = frozenset({"", "unknown"})
+VERBS = {"train": "speech", "noise": "noise", "room": "room responses"}
+SYNTHETIC = "output of espeak-ng, flite and festival voices that are free for any use"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus, as far as it was trained on. `str()` is its line in model.toml."""
+
+    corpus: str
+    kind: str
+    licence: str
+    files: int
+    hours: float
+    speakers: frozenset[str]
+    """Empty where they are unknown or nobody speaks."""
+
+    def __str__(self) -> str:
+        people = f", {len(self.speakers)} {'voices' if self.is_synthetic else 'speakers'}" if self.speakers else ""
+        return f"{self.kind}: {self.corpus} ({self.licence}), {self.hours:.2f} h{people}, {self.files} files"
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether machines speak."""
+        return self.corpus == "synthetic"
+
+
+def sources(data: Path, shared: Path) -> list[Source]:
+    """Count what a packed folder holds for training, the most hours first; licences are those of the manifests."""
+    licences: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for recording in everything(shared, None):
+        licences[_name(recording), recording.split].add(_plain(recording.licence))
+    clips: dict[tuple[str, str], list[Clip]] = defaultdict(list)
+    for clip in read_pack(data).clips:
+        if clip.split in VERBS:
+            clips[_name(clip), clip.split].append(clip)
+    found = [_source(*key, own, licences.get(key, {SYNTHETIC})) for key, own in clips.items()]
+    return sorted(found, key=lambda source: (list(VERBS.values()).index(source.kind), -source.hours))
+
+
+def _name(recording: Recording | Clip) -> str:
+    """Its corpus; noise is collected from several places, which stand where its speaker would."""
+    return recording.speaker if recording.split == "noise" else recording.corpus
+
+
+def _plain(licence: str) -> str:
+    return licence.replace("CC-BY-", "CC BY ").replace("CC0-", "CC0 ").replace("Public-Domain", "public domain")
+
+
+def _source(corpus: str, split: str, clips: list[Clip], licences: Iterable[str]) -> Source:
+    speakers = frozenset(clip.speaker for clip in clips)
+    known = split == "train" and not speakers & UNKNOWN_SPEAKERS
+    return Source(
+        corpus,
+        VERBS[split],
+        ", ".join(sorted(licences)),
+        len(clips),
+        sum(clip.seconds for clip in clips) / 3600,
+        speakers if known else frozenset(),
+    )
+
+
+def by_licence(found: Iterable[Source]) -> str:
+    """A Markdown table of hours and speakers per kind and licence."""
+    rows: dict[tuple[str, str], list[Source]] = defaultdict(list)
+    for source in found:
+        rows[source.kind, source.licence].append(source)
+    lines = ["| what | licence | hours | speakers | from |", "|---|---|---|---|---|"]
+    for (kind, licence), own in rows.items():
+        speakers = len(frozenset().union(*(source.speakers for source in own)))
+        corpora = ", ".join(source.corpus for source in own)
+        lines.append(f"| {kind} | {licence} | {sum(s.hours for s in own):.2f} | {speakers or '–'} | {corpora} |")
+    return "\n".join(lines)

@@ -1,0 +1,124 @@
+"""Choose a model's search settings on dev material, write them into its model.toml, and draw the curve.
+
+A lenient run per boost and margin keeps every hit with its score; thresholds are then tried after the fact.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import scoring
+from bench.plots import canvas
+from kwsd.acoustic.description import DESCRIPTION
+from kwsd.acoustic.model import Model
+from kwsd.search.settings import SearchSettings
+from training.zipformer.data.trials import ROWS, Row
+from training.zipformer.description import write_search
+from training.zipformer.evaluate import WORK, Score, line, score, settings_of
+from training.zipformer.hearing import Heard, hear, tape_path
+
+BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0)
+MARGINS = (-6.25, -12.5)
+THRESHOLDS = tuple(round(0.1 + 0.02 * step, 2) for step in range(41))
+LENIENT = {"threshold": THRESHOLDS[0], "refractory_s": 0.0}
+MOST_FALSE_PER_HOUR = 1.0  # of the wake words
+MOST_FALSE_PER_TRIAL = 0.1  # of the words
+CURVE = "curve.png"
+
+
+@dataclass(frozen=True)
+class Point:
+    """An operating point and what it gives, row by row."""
+
+    boost: float
+    min_margin: float
+    threshold: float
+    scores: Mapping[str, Score]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether false alarms stay within what is accepted."""
+        words, wake_words = self.scores["words"], self.scores["wakewords"]
+        return words.false_per_trial <= MOST_FALSE_PER_TRIAL and wake_words.false_per_hour <= MOST_FALSE_PER_HOUR
+
+    @property
+    def worth(self) -> float:
+        """Mean recall over the rows, less what is heard wrongly in the rows of short recordings."""
+        losses = sum(self.scores[name].false_per_trial for name in ("commands", "phrases") if name in self.scores)
+        return (sum(score.mean for score in self.scores.values()) - losses) / len(self.scores)
+
+
+def tune(directory: Path, shared: Path, limit: int, boosts: Sequence[float], margins: Sequence[float]) -> None:
+    """Try every combination, write the best into model.toml and the curves into curve.png.
+
+    Raises:
+        ValueError: no point keeps false alarms within bounds; nothing is written.
+    """
+    model = Model.load(directory)
+    rows = {name: make(shared, limit, WORK) for name, make in ROWS.items()}
+    points = [point for boost in boosts for margin in margins for point in _points(model, rows, limit, boost, margin)]
+    allowed = [point for point in points if point.allowed]
+    if not allowed:
+        least = min(points, key=lambda point: point.scores["wakewords"].false_per_hour)
+        raise ValueError(f"every point has too many false alarms; the least: {_named(least)}")
+    best = max(allowed, key=lambda point: point.worth)
+    print(f"chosen: {_named(best)}")
+    for name, own in best.scores.items():
+        print(line(name, model.name, own))
+    write_search(directory / DESCRIPTION, _values(best))
+    draw(directory / CURVE, points, best)
+
+
+def _points(model: Model, rows: Mapping[str, Row], limit: int, boost: float, margin: float) -> Iterator[Point]:
+    """All thresholds at one boost and margin."""
+    settings = settings_of(model, {**LENIENT, "boost": boost, "min_margin": margin})
+    heard = {name: hear(model, row, settings, tape_path(WORK, model, name, limit)) for name, row in rows.items()}
+    found = [Point(boost, margin, threshold, _scores(rows, heard, threshold)) for threshold in THRESHOLDS]
+    kept = [point for point in found if point.allowed] or found[-1:]
+    print(f"best of boost {boost:g}, margin {margin:g}: {_named(max(kept, key=lambda point: point.worth))}", flush=True)
+    yield from found
+
+
+def _scores(rows: Mapping[str, Row], heard: Mapping[str, Sequence[Heard]], threshold: float) -> dict[str, Score]:
+    refractory_s = SearchSettings().refractory_s
+    return {
+        name: score(
+            row,
+            [replace(own, hits=tuple(scoring.stricter(own.hits, threshold, 0.0, refractory_s))) for own in heard[name]],
+        )
+        for name, row in rows.items()
+    }
+
+
+def _values(point: Point) -> dict[str, float]:
+    return {"boost": point.boost, "threshold": point.threshold, "min_margin": point.min_margin}
+
+
+def _named(point: Point) -> str:
+    recalls = ", ".join(f"{name} {score.mean:.3f}" for name, score in point.scores.items())
+    return (
+        f"boost {point.boost:g}, threshold {point.threshold:g}, min_margin {point.min_margin:g}: {recalls}; "
+        f"{point.scores['wakewords'].false_per_hour:.2f} false wake words per hour, "
+        f"{point.scores['words'].false_per_trial:.3f} false words per utterance"
+    )
+
+
+def draw(path: Path, points: Sequence[Point], best: Point) -> None:
+    """Recall of the wake words against their false alarms per hour: a line per boost, a star for what was chosen."""
+    figure, axes = canvas()
+    least = 0.5 / best.scores["wakewords"].hours  # where none was heard
+
+    def place(point: Point) -> tuple[float, float]:
+        wake_words = point.scores["wakewords"]
+        return max(wake_words.false_per_hour, least), wake_words.mean
+
+    for boost in sorted({point.boost for point in points}):
+        line_of = [place(p) for p in points if p.boost == boost and p.min_margin == best.min_margin]
+        axes.plot(*zip(*line_of, strict=True), marker=".", label=f"boost {boost:g}")
+    axes.plot(*place(best), "k*", ms=12, label=f"chosen, threshold {best.threshold:g}")
+    axes.set_xscale("log")
+    axes.set_xlabel(f"false wake words per hour (left end: none in {best.scores['wakewords'].hours:.1f} h)")
+    axes.set_ylabel("mean recall of ALEXA, JARVIS and SNOWBOY")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=120)
