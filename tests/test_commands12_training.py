@@ -18,7 +18,7 @@ from training.commands12.labels import LABELS, WORDS, class_of, commands_in  # n
 from training.commands12.measure import Figures, figures  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
-from training.commands12.train import Job, Report, Trainer, rate  # noqa: E402
+from training.commands12.train import PRIOR_PART, Job, Report, Trainer, priors, rate  # noqa: E402
 
 pytestmark = pytest.mark.training
 torch.set_num_threads(1)  # the layers are small: a second thread only waits
@@ -140,6 +140,14 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert int(np.argmax(rates)) == 199
     assert rates[-1] < 1e-4
     assert np.all(np.diff(rates[200:]) <= 0)
+
+
+def test_a_class_that_is_shown_more_often_has_to_be_surer() -> None:
+    labels = np.repeat(np.arange(12), [5, 40, *[10] * 10])
+    found = priors(labels)
+    assert found[2:].tolist() == [0.0] * 10
+    assert found[1] == pytest.approx(PRIOR_PART * np.log(4.0))
+    assert found[0] < 0.0
 
 
 def test_sound_alikes_count_as_the_command() -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kwsd.fallback.decider import Decider, DeciderSettings, Decision, class_thresholds
-from kwsd.fallback.span import sounding_span
+from kwsd.fallback.span import Span, sounding_span, stands_alone
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
-OTHER, YES, NO = 1, 2, 3
+YES, NO = 2, 3
 HOP = 16
 
 
@@ -17,15 +17,8 @@ def row(**scores: float) -> np.ndarray:
     return values
 
 
-def decide(rows: list[np.ndarray], smoothing_steps: int = 2, other_limit: float = 0.35) -> list[Decision]:
-    settings = DeciderSettings(
-        smoothing_steps=smoothing_steps,
-        hold_frames=2 * HOP,
-        refractory_frames=50,
-        other=OTHER,
-        other_limit=other_limit,
-        before_steps=4,
-    )
+def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
+    settings = DeciderSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
     thresholds = class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {})
     decider = Decider(thresholds, settings)
     frames = [(index + 1) * HOP for index in range(len(rows))]
@@ -36,8 +29,6 @@ def decide(rows: list[np.ndarray], smoothing_steps: int = 2, other_limit: float 
 
 
 QUIET = [row()] * 8
-SPEECH = [row(unknown=0.9)] * 4
-WORD = [row(yes=0.9)] * 3
 
 
 def test_one_utterance_is_one_decision_at_its_best() -> None:
@@ -65,29 +56,12 @@ def test_a_word_that_stays_is_told_once() -> None:
     assert len(decide([*QUIET, *[row(yes=0.9)] * 60])) == 1
 
 
-@pytest.mark.parametrize(
-    ("rows", "limit", "heard"),
-    [
-        ([*QUIET, *WORD, *QUIET], 0.35, 1),
-        ([*QUIET, *SPEECH, *WORD, *QUIET], 0.35, 0),
-        ([*QUIET, *WORD, *SPEECH, *QUIET], 0.35, 0),
-        ([*SPEECH, *QUIET, *WORD, *QUIET, *SPEECH], 0.35, 1),
-        ([*QUIET, *SPEECH, *WORD, *SPEECH, *QUIET], 1.0, 1),
-    ],
-    ids=["alone", "after speech", "before speech", "far from speech", "no limit"],
-)
-def test_a_word_in_a_sentence_is_not_told(rows: list[np.ndarray], limit: float, heard: int) -> None:
-    assert len(decide(rows, other_limit=limit)) == heard
-
-
 def test_the_blocks_that_posteriors_come_in_change_nothing() -> None:
     generator = np.random.default_rng(3)
     rows = [row(yes=float(x), unknown=float(0.3 * y)) for x, y in generator.random((300, 2)) * (1.0, 0.9)]
     found = decide(rows)
     assert found
-    settings = DeciderSettings(
-        smoothing_steps=2, hold_frames=2 * HOP, refractory_frames=50, other=OTHER, other_limit=0.35, before_steps=4
-    )
+    settings = DeciderSettings(smoothing_steps=2, hold_frames=16, refractory_frames=50)
     decider = Decider(class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {}), settings)
     single = [each for index, one in enumerate(rows) for each in decider.accept([(index + 1) * HOP], one[None])]
     assert [(each.frame, each.label) for each in single] == [(each.frame, each.label) for each in found]
@@ -118,3 +92,31 @@ def test_the_span_bridges_a_closure_and_leaves_the_rest() -> None:
 def test_the_span_of_nothing_is_still_one() -> None:
     span = sounding_span(np.zeros(10, np.float32))
     assert 0 <= span.start < span.end <= 10
+
+
+def around(before: float, after: float, floor: float = 20.0) -> np.ndarray:
+    """Two seconds with a word of 160 in frames 100 to 140, and something before and after it."""
+    loudness = np.full(180, floor, np.float32)
+    loudness[60:90] = before
+    loudness[100:140] = 160.0
+    loudness[150:180] = after
+    return loudness
+
+
+@pytest.mark.parametrize(
+    ("loudness", "alone"),
+    [
+        (around(20, 20), True),
+        (around(150, 20), False),
+        (around(20, 150), False),
+        (around(90, 90), True),
+        (around(130, 130, floor=128), True),
+    ],
+    ids=["silence", "speech before", "speech after", "something quieter", "steady noise"],
+)
+def test_a_word_is_alone_when_nothing_as_loud_is_near(loudness: np.ndarray, alone: bool) -> None:
+    assert stands_alone(loudness, Span(100, 140)) == alone
+
+
+def test_a_word_at_the_edges_is_alone() -> None:
+    assert stands_alone(np.full(30, 160.0, np.float32), Span(0, 30))

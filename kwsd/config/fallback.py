@@ -21,10 +21,10 @@ class Fallback(Section):
     """`ds-cnn` looks at windows of a second and is more exact; `nc-ssm` decides at every frame and costs less."""
     hop_s: Annotated[float, Field(ge=0.02, le=0.98)] = 0.16
     """Seconds from one window of the DS-CNN to the next."""
-    hold_s: Annotated[float, Field(ge=0, le=2)] = 0.48
+    hold_s: Annotated[float, Field(ge=0, le=2)] = 0.32
     """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows."""
     alone: bool = True
-    """Report a word only when no other speech is heard right before and after it."""
+    """Report a word only when nothing nearly as loud sounds right before and after it."""
     refractory_s: Annotated[float, Field(ge=0, le=60)] = 0.5
     """Seconds after a word in which nothing else is reported."""
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None

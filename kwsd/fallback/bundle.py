@@ -14,9 +14,7 @@ from kwsd.fallback.settings import EngineName
 PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
 REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"
 DESCRIPTION = "model.toml"
-UNKNOWN_LABEL = "_unknown_"
-"""The class of all speech that is none of the words."""
-SILENT_LABELS = frozenset({"_silence_", UNKNOWN_LABEL})
+SILENT_LABELS = frozenset({"_silence_", "_unknown_"})
 """Classes that are never reported."""
 
 

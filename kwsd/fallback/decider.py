@@ -1,6 +1,5 @@
-"""Posteriors over time → one decision per utterance, of words that are said on their own."""
+"""Posteriors over time → one decision per utterance."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,12 +33,6 @@ class DeciderSettings:
     """Posteriors that are averaged, at least 1."""
     hold_frames: int
     refractory_frames: int
-    other: int
-    """The class of other speech, by number."""
-    other_limit: float = 1.0
-    """Largest posterior of other speech before a word and when it is decided; 1 allows any."""
-    before_steps: int = 1
-    """How many posteriors before the best one is before the word."""
 
 
 class Decider:
@@ -48,9 +41,6 @@ class Decider:
     The first word to pass its threshold is a candidate. A better word in its place replaces it; once its posterior
     has not risen for `hold_frames`, it is decided. Then everything is quiet for `refractory_frames`, and the same word
     until its posterior has gone.
-
-    A command is said on its own: where the model hears other speech before the word, or still hears some when it is to
-    be decided, the word was part of a sentence and is dropped.
     """
 
     def __init__(self, thresholds: FloatArray, settings: DeciderSettings) -> None:
@@ -63,7 +53,6 @@ class Decider:
         """Start over, as after a gap."""
         steps, classes = self._settings.smoothing_steps, len(self.thresholds)
         self._tail: FloatArray = np.zeros((steps - 1, classes), np.float32)
-        self._others = deque([0.0], maxlen=self._settings.before_steps + 1)
         self._candidate: Decision | None = None
         self._spent: set[int] = set()
         self._quiet_until = 0
@@ -74,11 +63,9 @@ class Decider:
         self._tail = known[len(rows) :]
         smoothed = moving_means(known, self._settings.smoothing_steps)
         if self._candidate is None and not self._spent and not (smoothed >= self.thresholds).any():
-            self._others.extend(rows[:, self._settings.other].tolist())
             return  # almost always; the loop below would come to the same
         windows = np.lib.stride_tricks.sliding_window_view(known, self._settings.smoothing_steps, axis=0)
-        for frame, row, means, window in zip(frames, rows, smoothed, windows, strict=True):
-            self._others.append(float(row[self._settings.other]))
+        for frame, means, window in zip(frames, smoothed, windows, strict=True):
             self._release(means)
             self._consider(frame, means, window)
             yield from self._settle(frame)
@@ -92,9 +79,9 @@ class Decider:
         self._spent = {label for label in self._spent if means[label] >= RELEASE_PART * self.thresholds[label]}
 
     def _consider(self, frame: int, means: FloatArray, window: FloatArray) -> None:
-        """Take up the best word over its threshold, if it beats the candidate and nothing was said before it."""
+        """Take up the best word over its threshold, if it beats the candidate."""
         passing = [int(label) for label in np.flatnonzero(means >= self.thresholds) if label not in self._spent]
-        if not passing or frame < self._quiet_until or self._others[0] > self._settings.other_limit:
+        if not passing or frame < self._quiet_until:
             return
         label = max(passing, key=lambda each: float(means[each]))
         if self._candidate is None or means[label] > self._candidate.score + RISE:
@@ -106,8 +93,6 @@ class Decider:
             return
         self._candidate = None
         self._spent.add(found.label)
-        if self._others[-1] > self._settings.other_limit:
-            return
         self._quiet_until = frame + self._settings.refractory_frames
         yield found
 

@@ -17,14 +17,14 @@ class FallbackSettings:
     """Windows of a second, or a recurrent model that decides at every frame."""
     hop_s: float = 0.16
     """Seconds from one window of the DS-CNN to the next, a multiple of 0.01."""
-    window_smoothing_s: float = 0.48
+    window_smoothing_s: float = 0.32
     """Posteriors of the DS-CNN are averaged over this long."""
     frame_smoothing_s: float = 0.3
     """Posteriors of the NC-SSM are averaged over this long."""
-    hold_s: float = 0.48
+    hold_s: float = 0.32
     """A word is reported once its posterior has not risen for this long: by then it is heard whether more follows."""
     alone: bool = True
-    """Report a word only when no other speech is heard right before and after it."""
+    """Report a word only when nothing nearly as loud sounds right before and after it."""
     refractory_s: float = 0.5
     """Audio time after the end of a word in which nothing else is reported: one detection per utterance."""
     thresholds: Mapping[str, float] = field(default_factory=lambda: NOTHING)

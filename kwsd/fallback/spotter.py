@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,15 @@ from kwsd.fallback.decider import Decider, Decision, class_thresholds
 from kwsd.fallback.engines import make_engine
 from kwsd.fallback.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
 from kwsd.fallback.settings import FallbackSettings
-from kwsd.fallback.span import sounding_span
+from kwsd.fallback.span import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.fallback.stream import FrameStream
-from kwsd.fallback.timing import decider_settings
+from kwsd.fallback.timing import decider_settings, frames
 from kwsd.fallback.vocabulary import normal
 from kwsd.search.keyword import Keyword
 from kwsd.timebase import samples, seconds
 
 FINISH_S = 0.5  # silence that brings the last word to where the model likes it best
-LOUDNESS_FRAMES = 200
+LOUDNESS_FRAMES = 400  # the context of a word, and what came while it was being decided
 
 
 class CommandSpotter:
@@ -40,7 +40,7 @@ class CommandSpotter:
         self._stream = FrameStream(self._engine.block_frames)
         self.bad_chunks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
-        timing = decider_settings(self._settings, model, self._engine.step_frames)
+        timing = decider_settings(self._settings, model.engine, self._engine.step_frames)
         self._names: dict[str, Keyword] = {}
         self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
         self.reset()
@@ -118,7 +118,7 @@ class CommandSpotter:
         steps = range(first + self._engine.step_frames, self._frame + 1, self._engine.step_frames)
         waiting = sum(step < self._waiting_frames for step in steps)
         if waiting < len(steps):
-            yield from map(self._detection, self._decider.accept(steps[waiting:], posteriors[waiting:]))
+            yield from self._detections(self._decider.accept(steps[waiting:], posteriors[waiting:]))
 
     def _pass_over(self) -> None:
         self.bad_chunks += 1
@@ -127,12 +127,19 @@ class CommandSpotter:
 
     def _last(self) -> list[Detection]:
         decision = self._decider.finish()
-        return [self._detection(decision)] if decision else []
+        return list(self._detections([decision] if decision else []))
 
-    def _detection(self, decision: Decision) -> Detection:
+    def _detections(self, decisions: Iterable[Decision]) -> Iterator[Detection]:
+        """Those of words that are said on their own, where that is asked for."""
+        for decision in decisions:
+            span = self._span(decision.frame)
+            if not self._settings.alone or self._is_alone(span, decision.frame + frames(self._settings.hold_s)):
+                yield self._detection(decision, span)
+
+    def _detection(self, decision: Decision, span: Span) -> Detection:
         word = self._model.labels[decision.label]
         keyword = self._names.get(word, Keyword(word))
-        start, end = self._times(decision.frame)
+        start, end = self._times(span)
         heard = seconds(min(self._position, self._origin + _reach_samples(self._frame)))
         return Detection(
             keyword=keyword.label,
@@ -149,13 +156,21 @@ class CommandSpotter:
             latency_ms=round((heard - end) * 1000, 1),
         )
 
-    def _times(self, frame: int) -> tuple[float, float]:
-        """Seconds: where the word begins and ends in the second before `frame`."""
+    def _span(self, frame: int) -> Span:
+        """Where the word is in the second before `frame`, in frames of the stream."""
         kept_from = self._frame - len(self._loudness)
         first = max(frame - CLIP_FRAMES, kept_from)
-        span = sounding_span(self._loudness[first - kept_from : frame - kept_from])
-        start = self._origin + (first + span.start) * SHIFT_SAMPLES
-        end = min(self._origin + _reach_samples(first + span.end), self._position)
+        return sounding_span(self._loudness[first - kept_from : frame - kept_from]).moved(first)
+
+    def _is_alone(self, span: Span, until: int) -> bool:
+        kept_from = self._frame - len(self._loudness)
+        first = max(span.start - CONTEXT_FRAMES, kept_from)
+        return stands_alone(self._loudness[first - kept_from : until - kept_from], span.moved(-first))
+
+    def _times(self, span: Span) -> tuple[float, float]:
+        """Seconds."""
+        start = self._origin + span.start * SHIFT_SAMPLES
+        end = min(self._origin + _reach_samples(span.end), self._position)
         return seconds(min(start, end)), seconds(end)
 
 

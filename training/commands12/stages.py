@@ -98,9 +98,12 @@ def noise_grid(args: argparse.Namespace) -> int:
 
 
 def thresholds(args: argparse.Namespace) -> int:
-    """Choose the threshold of each word on running speech of training speakers, and write them to model.toml."""
+    """Choose the threshold of each word on running speech of the dev speakers, and write them to model.toml.
+
+    Training has heard the other speakers' speech as negatives, so there a model fires less than it does elsewhere.
+    """
     model, settings = exported(args), FallbackSettings()
-    speech = running_speech(args.shared, "train", args.hours)
+    speech = running_speech(args.shared, "dev", args.hours)
     with Progress(console=CONSOLE) as bar:
         task = bar.add_task(args.model, total=len(speech.parts))
         heard = posteriors_of(model, speech, lambda: bar.advance(task))

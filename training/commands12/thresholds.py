@@ -1,4 +1,4 @@
-"""Chooses the threshold of each word: the lowest that running speech of training speakers rarely passes."""
+"""Chooses the threshold of each word: the lowest that running speech of speakers unheard in training rarely passes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from kwsd.fallback.decider import Decider, class_thresholds
 from kwsd.fallback.engines import make_engine
 from kwsd.fallback.frontend import CLIP_FRAMES, FloatArray
 from kwsd.fallback.settings import FallbackSettings
-from kwsd.fallback.span import sounding_span
+from kwsd.fallback.span import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.fallback.stream import FrameStream
-from kwsd.fallback.timing import decider_settings
+from kwsd.fallback.timing import decider_settings, frames
 from training.commands12.labels import WORDS
 from training.commands12.streams import Hit, Stream, score
 
@@ -54,14 +54,20 @@ def hits_of(
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
     limits = class_thresholds(model.labels, model.words, thresholds, {})
-    decider = Decider(limits, decider_settings(settings, model, step_frames))
+    decider = Decider(limits, decider_settings(settings, model.engine, step_frames))
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decider.accept(heard.frames[block], heard.rows[block]):
             first = max(0, decision.frame - CLIP_FRAMES)
-            span = sounding_span(heard.loudness[first : decision.frame])
-            start, end = ((first + edge) * FRAME_S for edge in (span.start, span.end))
-            yield Hit(model.labels[decision.label], start, end)
+            span = sounding_span(heard.loudness[first : decision.frame]).moved(first)
+            if not settings.alone or is_alone(heard.loudness, span, decision.frame + frames(settings.hold_s)):
+                yield Hit(model.labels[decision.label], span.start * FRAME_S, span.end * FRAME_S)
+
+
+def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
+    """As the spotter sees it, which keeps only the last frames."""
+    first = max(0, span.start - CONTEXT_FRAMES)
+    return stands_alone(loudness[first:until], span.moved(-first))
 
 
 def choose(

