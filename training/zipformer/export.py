@@ -14,7 +14,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from kwsd.acoustic.lexicon import LETTER_SOUNDS, LEXICON
 from training.zipformer.checkpoint import load_model
+from training.zipformer.data.lexicon import NOTICE
 from training.zipformer.model.encoder import EncoderState
 from training.zipformer.model.layer import LayerCache
 from training.zipformer.model.settings import (
@@ -28,6 +30,8 @@ from training.zipformer.model.transducer import Decoder, Transducer
 LEFT_CONTEXT = 64
 """Inner frames (20 ms) of left context in the exported model."""
 OPSET = 13
+PIECES = ("bpe.model",)
+PHONES = (LEXICON, LETTER_SOUNDS, NOTICE)
 CACHE_NAMES = ("cached_key", "cached_nonlin_attn", "cached_val1", "cached_val2", "cached_conv1", "cached_conv2")
 
 
@@ -122,11 +126,11 @@ def encoder_metadata(settings: ModelSettings, chunk: int) -> dict[str, str]:
 
 
 def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
-    """Write encoder, int8 encoder, decoder, joiner, tokens and BPE model into `output`.
+    """Write encoder, int8 encoder, decoder, joiner, and tokens with lexicon or BPE model into `output`.
 
     Args:
         weights: of `train` or `average`.
-        units: folder with tokens.txt and bpe.model.
+        units: folder with tokens.txt, and bpe.model or the files of a lexicon.
         output: model directory.
         chunk: inner frames per call: 16 (320 ms) or 8 (160 ms).
     """
@@ -136,8 +140,14 @@ def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
     _export_decoder(model, output / "decoder.onnx")
     _export_joiner(model, output / "joiner.onnx")
     _quantise(output / "encoder.onnx", output / "encoder.int8.onnx")
-    for name in ("tokens.txt", "bpe.model"):
+    for path in output.glob("*.onnx"):
+        _shorten_names(path)
+    for name in ("tokens.txt", *_files_of_units(units)):
         shutil.copyfile(units / name, output / name)
+
+
+def _files_of_units(units: Path) -> tuple[str, ...]:
+    return PIECES if (units / PIECES[0]).exists() else PHONES
 
 
 def _export_encoder(model: Transducer, path: Path, chunk: int) -> None:
@@ -198,3 +208,24 @@ def _quantise(source: Path, target: Path) -> None:
 
     quantize_dynamic(source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
     _describe(target, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
+
+
+def _shorten_names(path: Path) -> None:
+    """Number what happens between inputs and outputs: the exporter's names fill a third of the int8 encoder."""
+    model = onnx.load(path)
+    graph = model.graph
+    kept = {value.name for value in (*graph.input, *graph.output)}
+    numbers: dict[str, str] = {}
+
+    def short(name: str) -> str:
+        return name if not name or name in kept else numbers.setdefault(name, format(len(numbers), "x"))
+
+    for tensor in graph.initializer:
+        tensor.name = short(tensor.name)
+    for node in graph.node:
+        node.name = ""
+        node.input[:] = map(short, node.input)
+        node.output[:] = map(short, node.output)
+    del graph.value_info[:]
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
