@@ -67,6 +67,17 @@ def test_killed_and_started_again(tmp_path: Path, tiny_model_dir: Path, plug: Pl
         client.close()
 
 
+def test_it_tells_nobody_outside(tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 1.29 on onnxruntime keeps a file of what it reports to Microsoft, unless it is told not to report."""
+    monkeypatch.delenv("CI", raising=False)  # where it reports nothing anyway
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache")}
+    (tmp_path / "home").mkdir()
+    with running(tmp_path, tiny_model_dir, environment=home) as daemon:
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    assert list((tmp_path / "home").rglob("*")) == []
+
+
 def test_a_second_instance_is_refused_and_the_first_not_disturbed(tmp_path: Path, tiny_model_dir: Path) -> None:
     with running(tmp_path, tiny_model_dir) as first:
         client, _ = first.client()
