@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
     _add_tune(commands.add_parser("tune", help="choose a model's search settings on dev material"))
     _add_describe(commands.add_parser("describe", help="write model.toml: sources, checksums"))
+    _add_demo(commands.add_parser("demo", help="speak a keyword file into one recording"))
     _add_teach(commands.add_parser("teach", help="let another model transcribe untranscribed speech"))
     return parser
 
@@ -117,6 +118,12 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_describe)
 
 
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keywords", type=Path, nargs="?", default=Path("keywords/demo.txt"))
+    parser.add_argument("output", type=Path, nargs="?", default=Path("models/demo.wav"))
+    parser.set_defaults(run=_demo)
+
+
 def _add_teach(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("teacher", type=Path, help="model directory of the teacher")
     parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
@@ -201,6 +208,12 @@ def _describe(args: argparse.Namespace) -> None:
     lines = tuple(map(str, found))
     describe(args.model, name=args.name, version=args.version, about=args.about, licence=args.licence, sources=lines)
     print(by_licence(found))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from training.zipformer.demo import make_demo  # noqa: PLC0415  (as above)
+
+    print("\n".join(make_demo(args.keywords, args.output)))
 
 
 def _teach(args: argparse.Namespace) -> None:
