@@ -24,7 +24,7 @@ class AugmentSettings:
 
     shift_frames: int = 14  # ±140 ms: the issue's ±100, and the hop between two windows
     gain_db: float = 6.0  # standard deviation
-    silence_gain_db: tuple[float, float] = (-55.0, 10.0)
+    silence_gain_db: tuple[float, float] = (-40.0, 20.0)
     noise_probability: float = 0.6
     snr_db: tuple[float, float] = (-6.0, 24.0)
     room_probability: float = 0.15
@@ -143,8 +143,11 @@ def speech_level(power: Tensor) -> Tensor:
 
 
 def shifted(power: Tensor, frames: Tensor) -> Tensor:
-    """Each picture moved along time by its own number of frames; what comes in is silence."""
-    source = torch.arange(power.shape[1], device=power.device).unsqueeze(0) - frames.unsqueeze(1)
-    inside = (source >= 0) & (source < power.shape[1])
-    index = source.clamp(0, power.shape[1] - 1).unsqueeze(2).expand_as(power)
-    return torch.gather(power, 1, index) * inside.unsqueeze(2)
+    """Each picture moved along time by its own number of frames; what comes in is a mirror of what is at the edge.
+
+    Silence would be a mark of the moved pictures: noise that fills the whole second, as in use, would not be known.
+    """
+    last = power.shape[1] - 1
+    source = (torch.arange(power.shape[1], device=power.device).unsqueeze(0) - frames.unsqueeze(1)).abs()
+    index = torch.where(source > last, 2 * last - source, source).unsqueeze(2).expand_as(power)
+    return torch.gather(power, 1, index)
