@@ -41,7 +41,8 @@ class Script:
     @property
     def keywords(self) -> str:
         """The keyword file."""
-        return "".join(f"{word}\n" for line in self.lines for word in (*line.words, NOBODY_SAYS))
+        words = [word for line in self.lines for word in line.words]
+        return "".join(f"{word}\n" for word in (*words, NOBODY_SAYS))
 
 
 def script_for(model: Path | None, directory: Path) -> Script:

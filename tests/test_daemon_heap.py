@@ -42,6 +42,27 @@ service.run_daemon = look
 kwsd_command.main(sys.argv[1:])
 """
 
+GARBAGE = """
+import gc, sys, weakref
+from kwsd.cli import kwsd_command
+from kwsd.daemon import heap
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+heap.COLLECT_EVERY_S = 0.1
+gc.disable()
+freeze = gc.freeze
+
+def freeze_and_leave_garbage():
+    freeze()
+    weakref.finalize(Cycle(), print, "collected", flush=True)
+
+gc.freeze = freeze_and_leave_garbage
+kwsd_command.main(sys.argv[1:])
+"""
+
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> subprocess.CompletedProcess[str]:
@@ -53,6 +74,24 @@ def seen(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> subp
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments], cwd=directory, capture_output=True, text=True, check=True
     )
+
+
+def test_garbage_is_collected_without_waiting_for_much_of_it(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """A cycle made after the start goes soon, although Python's own collector never runs here."""
+    (tmp_path / "keywords.txt").write_text("LIGHT ON\n")
+    arguments = ["--keywords", "keywords.txt", "--model", str(tiny_model_dir), "--input", "-", "--socket", "s"]
+    with subprocess.Popen(
+        [sys.executable, "-c", GARBAGE, *arguments],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as daemon:
+        assert daemon.stdin is not None
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == "collected\n"
+        daemon.stdin.close()
 
 
 def test_a_large_block_has_memory_of_its_own(seen: subprocess.CompletedProcess[str]) -> None:

@@ -22,6 +22,7 @@ from kwsd.daemon.desk import Desk
 from kwsd.daemon.door import Door
 from kwsd.daemon.engine import Engine
 from kwsd.daemon.health import Health
+from kwsd.daemon.heap import collect_garbage
 from kwsd.daemon.keyword_desk import KeywordDesk
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.standing import Standing
@@ -185,6 +186,7 @@ class Daemon:
             desk.reload_when_asked(self._say_reloading, self._say_ready),
             self.health.watch_silence(self.capture),
             self.health.send_heartbeats(self.bus, settings.heartbeat_s),
+            collect_garbage(),
         ]
         if settings.watch_keywords and self._plan.keyword_file:
             works.append(watch(self._plan.keyword_file, desk.ask_reload, self._ended))
