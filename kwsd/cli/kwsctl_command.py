@@ -39,8 +39,8 @@ COMMANDS = (
 EPILOG = """\
 examples:
   kwsctl check --keywords commands.txt      are microphone, model and keywords fit to work with?
-  kwsctl models list                        what can be fetched, what is installed
-  kwsctl models pull gigaspeech-3.3M
+  kwsctl models list                        what came with kwsd, what can be fetched, what is installed
+  kwsctl models pull gigaspeech-3.3M        another model than kwsd-en
   kwsctl listen                             what a running daemon hears; --json for programs
   kwsctl reload                             after editing the keyword file
   kwsctl clip 17 -o heard.wav               the sound of a detection

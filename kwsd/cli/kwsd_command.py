@@ -23,11 +23,12 @@ examples:
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | kwsd --keywords commands.txt --input -
   kwsd --keywords commands.txt --json | jq .keyword
 
-keyword file: one phrase per line; `:1.5` boosts it, `#0.4` sets its threshold, `@NAME` names it.
+keyword file: one phrase per line; `:1.5` boosts it, `#0.4` sets its threshold, `@NAME` names it,
+`/Z OW L AX/` says in phones how a name sounds.
 settings: flags, then environment (KWSD_MODEL, KWSD_SEARCH_THRESHOLD, …), then config.toml, see --print-config.
 exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model.
 
-`kwsctl check` tries out microphone, model and keywords; `kwsctl models pull` fetches a model."""
+`kwsctl check` tries out microphone, model and keywords, and shows how phrases are pronounced."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to hear")
     what.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
-    what.add_argument("--model", metavar="NAME|DIR", help="an installed model (kwsctl models list) or its directory")
+    what.add_argument(
+        "--model", metavar="NAME|DIR", help="a model (kwsctl models list) or its directory; kwsd-en comes with kwsd"
+    )
     what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
     what.add_argument("--boost", type=float, metavar="X", help="how much the search leans towards the phrases, 0 to 20")
     what.add_argument(
