@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
     _add_tune(commands.add_parser("tune", help="choose a model's search settings on dev material"))
     _add_describe(commands.add_parser("describe", help="write model.toml: sources, checksums"))
+    _add_adapt(commands.add_parser("adapt", help="train a finished model further on recordings of your own"))
     _add_demo(commands.add_parser("demo", help="speak a keyword file into one recording"))
     _add_teach(commands.add_parser("teach", help="let another model transcribe untranscribed speech"))
     return parser
@@ -116,6 +117,18 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--about", default="English, 40 phones, streaming Zipformer transducer")
     parser.add_argument("--licence", default="Apache-2.0; lexicon from CMUdict, see LICENSE-cmudict")
     parser.set_defaults(run=_describe)
+
+
+def _add_adapt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("weights", type=Path, help="average.pt, weights-*.pt or checkpoint.pt")
+    parser.add_argument("own", type=Path, help="folder with recordings and manifest.tsv (path, text)")
+    parser.add_argument("folder", type=Path, help="folder of the run")
+    parser.add_argument("--units", type=Path, default=Path("models/kwsd-en"), help="(default: %(default)s)")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="noise and rooms, where there are any")
+    parser.add_argument("--steps", type=int, default=200, help="(default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=0.004, help="learning rate (default: %(default)s)")
+    parser.add_argument("--batch-seconds", type=float, default=60.0, help="sound per batch (default: %(default)s)")
+    parser.set_defaults(run=_adapt)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +221,13 @@ def _describe(args: argparse.Namespace) -> None:
     lines = tuple(map(str, found))
     describe(args.model, name=args.name, version=args.version, about=args.about, licence=args.licence, sources=lines)
     print(by_licence(found))
+
+
+def _adapt(args: argparse.Namespace) -> None:
+    from training.zipformer.adapt import Adaptation, adapt  # noqa: PLC0415  (as above)
+
+    how = Adaptation(steps=args.steps, rate=args.rate, batch_seconds=args.batch_seconds)
+    adapt(args.weights, args.units, args.own, args.folder, shared=args.shared, how=how)
 
 
 def _demo(args: argparse.Namespace) -> None:

@@ -44,8 +44,9 @@ class Score:
 
     @property
     def mean(self) -> float:
-        """Recall averaged over phrases."""
-        return sum(self.found.get(phrase, 0) / count for phrase, count in self.wanted.items()) / len(self.wanted)
+        """Recall averaged over the phrases that were said."""
+        recalls = [self.found.get(phrase, 0) / count for phrase, count in self.wanted.items()]
+        return sum(recalls) / max(1, len(recalls))
 
     @property
     def false_per_hour(self) -> float:
