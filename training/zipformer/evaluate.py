@@ -1,7 +1,7 @@
 """Measure model directories with kwsd's own spotter, row by row as in the issue that asked for the model.
 
-One line per row and model: recall, false hits with the hours of sound in which they could happen, and the operating
-point. What is right and what is false is decided as in the engine's benchmark.
+A line per row and model: recall, and false hits with the hours of sound in which they could happen. What is right and
+what is false is decided as in the engine's benchmark.
 """
 
 import time
@@ -20,6 +20,10 @@ from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.hearing import Heard, hear, tape_path
 
 TIMED_CHUNKS = 100
+HEADER = (
+    "| row | model | mean recall | found | false | false per recording | false per hour | hours |",
+    "|---|---|---|---|---|---|---|---|",
+)
 WORK = Path(__file__).parents[1] / ".work" / "evaluate"
 """Spoken phrases and encoder frames are kept here; git ignores it."""
 
@@ -62,7 +66,7 @@ class Score:
 def evaluate(
     models: Sequence[Path], shared: Path, rows: Sequence[str], limit: int, overrides: Mapping[str, float]
 ) -> None:
-    """Print one line per row and model; `overrides` are search settings that count more than a model's own.
+    """Print a Markdown table, one line per row and model; `overrides` count more than a model's own search settings.
 
     Raises:
         ValueError: a row is not known.
@@ -74,6 +78,7 @@ def evaluate(
     loaded = [Model.load(path) for path in models]
     for model in loaded:
         print(f"{model.name}: {_operating_point(settings_of(model, overrides))}")
+    print("\n".join(HEADER))
     for name in (row for row in ROWS if not rows or row in rows):
         row = ROWS[name](shared, limit, WORK)
         for model in loaded:
@@ -101,11 +106,10 @@ def score(row: Row, heard: Sequence[Heard]) -> Score:
 
 
 def line(row: str, model: str, score: Score) -> str:
-    """One row for people."""
+    """A line of the table, under HEADER."""
     return (
-        f"{row:10s} {model:32s} recall {sum(score.found.values())}/{sum(score.wanted.values())} = {score.recall:.3f}, "
-        f"mean {score.mean:.3f}; false {score.false} = {score.false_per_trial:.3f} per recording, "
-        f"{score.false_per_hour:.2f} per hour of {score.hours:.2f} h"
+        f"| {row} | {model} | {score.mean:.3f} | {sum(score.found.values())} of {sum(score.wanted.values())} | "
+        f"{score.false} | {score.false_per_trial:.3f} | {score.false_per_hour:.2f} | {score.hours:.2f} |"
     )
 
 
@@ -133,7 +137,4 @@ def _print_cost(models: Sequence[Model]) -> None:
         size = model.encoder.path.stat().st_size
         seconds = model.encoder.shift_frames / 100
         median, least = (milliseconds / seconds for milliseconds in encoder_ms(model))
-        print(
-            f"{'cost':10s} {model.name:32s} encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), "
-            f"{size / 1e6:.2f} MB"
-        )
+        print(f"{model.name}: encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), {size / 1e6:.2f} MB")

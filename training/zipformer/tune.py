@@ -5,6 +5,7 @@ A lenient run per boost and margin keeps every hit with its score; thresholds ar
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from bench import scoring
@@ -14,13 +15,14 @@ from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search
-from training.zipformer.evaluate import WORK, Score, line, score, settings_of
+from training.zipformer.evaluate import HEADER, WORK, Score, line, score, settings_of
 from training.zipformer.hearing import Heard, hear, tape_path
 
 BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0)
 MARGINS = (-6.25, -12.5)
-THRESHOLDS = tuple(round(0.1 + 0.02 * step, 2) for step in range(41))
-LENIENT = {"threshold": THRESHOLDS[0], "refractory_s": 0.0}
+THRESHOLDS = tuple(round(0.1 + 0.04 * step, 2) for step in range(21))
+MIN_SCORES = (0.0, 0.001, 0.005, 0.02)
+LENIENT = {"threshold": THRESHOLDS[0], "min_score": 0.0, "refractory_s": 0.0}
 MOST_FALSE_PER_HOUR = 1.0  # of the wake words
 MOST_FALSE_PER_TRIAL = 0.1  # of the words
 CURVE = "curve.png"
@@ -33,6 +35,7 @@ class Point:
     boost: float
     min_margin: float
     threshold: float
+    min_score: float
     scores: Mapping[str, Score]
 
     @property
@@ -63,6 +66,7 @@ def tune(directory: Path, shared: Path, limit: int, boosts: Sequence[float], mar
         raise ValueError(f"every point has too many false alarms; the least: {_named(least)}")
     best = max(allowed, key=lambda point: point.worth)
     print(f"chosen: {_named(best)}")
+    print("\n".join(HEADER))
     for name, own in best.scores.items():
         print(line(name, model.name, own))
     write_search(directory / DESCRIPTION, _values(best))
@@ -73,34 +77,47 @@ def _points(model: Model, rows: Mapping[str, Row], limit: int, boost: float, mar
     """All thresholds at one boost and margin."""
     settings = settings_of(model, {**LENIENT, "boost": boost, "min_margin": margin})
     heard = {name: hear(model, row, settings, tape_path(WORK, model, name, limit)) for name, row in rows.items()}
-    found = [Point(boost, margin, threshold, _scores(rows, heard, threshold)) for threshold in THRESHOLDS]
+    found = [
+        Point(boost, margin, threshold, min_score, _scores(rows, heard, threshold, min_score))
+        for threshold, min_score in product(THRESHOLDS, MIN_SCORES)
+    ]
     kept = [point for point in found if point.allowed] or found[-1:]
     print(f"best of boost {boost:g}, margin {margin:g}: {_named(max(kept, key=lambda point: point.worth))}", flush=True)
     yield from found
 
 
-def _scores(rows: Mapping[str, Row], heard: Mapping[str, Sequence[Heard]], threshold: float) -> dict[str, Score]:
+def _scores(
+    rows: Mapping[str, Row], heard: Mapping[str, Sequence[Heard]], threshold: float, min_score: float
+) -> dict[str, Score]:
     refractory_s = SearchSettings().refractory_s
     return {
         name: score(
             row,
-            [replace(own, hits=tuple(scoring.stricter(own.hits, threshold, 0.0, refractory_s))) for own in heard[name]],
+            [
+                replace(own, hits=tuple(scoring.stricter(own.hits, threshold, min_score, refractory_s)))
+                for own in heard[name]
+            ],
         )
         for name, row in rows.items()
     }
 
 
 def _values(point: Point) -> dict[str, float]:
-    return {"boost": point.boost, "threshold": point.threshold, "min_margin": point.min_margin}
+    return {name: getattr(point, name) for name in ("boost", "threshold", "min_score", "min_margin")}
 
 
 def _named(point: Point) -> str:
     recalls = ", ".join(f"{name} {score.mean:.3f}" for name, score in point.scores.items())
     return (
-        f"boost {point.boost:g}, threshold {point.threshold:g}, min_margin {point.min_margin:g}: {recalls}; "
+        f"boost {point.boost:g}, threshold {point.threshold:g}, min_score {point.min_score:g}, "
+        f"min_margin {point.min_margin:g}: {recalls}; "
         f"{point.scores['wakewords'].false_per_hour:.2f} false wake words per hour, "
         f"{point.scores['words'].false_per_trial:.3f} false words per utterance"
     )
+
+
+def _limits(point: Point) -> tuple[float, float]:
+    return point.min_margin, point.min_score
 
 
 def draw(path: Path, points: Sequence[Point], best: Point) -> None:
@@ -113,7 +130,7 @@ def draw(path: Path, points: Sequence[Point], best: Point) -> None:
         return max(wake_words.false_per_hour, least), wake_words.mean
 
     for boost in sorted({point.boost for point in points}):
-        line_of = [place(p) for p in points if p.boost == boost and p.min_margin == best.min_margin]
+        line_of = [place(p) for p in points if (p.boost, *_limits(p)) == (boost, *_limits(best))]
         axes.plot(*zip(*line_of, strict=True), marker=".", label=f"boost {boost:g}")
     axes.plot(*place(best), "k*", ms=12, label=f"chosen, threshold {best.threshold:g}")
     axes.set_xscale("log")

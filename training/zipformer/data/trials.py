@@ -35,6 +35,7 @@ SMALL_COMMANDS = Path("keywords") / "commands_small.txt"
 MARGIN_S = 0.5
 """Near-silence around isolated phrases."""
 NOISE_DB = 10.0
+QUIET_SHARE = 4  # negatives per clip where a limit is set: rare false alarms need hours
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     parts, labels = streams.lay(clips, draw)
     stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
     speech = [*_speech(shared, "dev"), *(row for row in _speech(shared, "train") if not row["transcript"])]
-    quiet = (Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, limit))
+    quiet = (Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, QUIET_SHARE * limit))
     return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *quiet))
 
 
