@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,6 +28,7 @@ from kwsd.cli import kwsd_command, service
 from kwsd.daemon import Plan, overload
 from kwsd.errors import AudioError
 from kwsd.events import Detection
+from kwsd.listener import fixed, revival
 
 BLOCK_BYTES = 640  # 20 ms
 NAME = "Fake USB microphone"
@@ -113,8 +115,10 @@ def main() -> int:
             engine=FaultyEngine(plan.engine, directory),
         )
 
+    retry_s = float(os.environ.get("TEST_RETRY_S", revival.RETRY_S))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
-    with patch.object(service, "make_plan", plan_with_faults):
+    impatient = partial(revival.Revival, retry_s=retry_s)
+    with patch.object(service, "make_plan", plan_with_faults), patch.object(fixed, "Revival", impatient):
         return kwsd_command.main(sys.argv[2:])
 
 

@@ -1,10 +1,11 @@
 """The fixed commands in the real daemon: a microphone, a socket, a model that is not there."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Plug, eventually, running
+from daemons import Plug, eventually, phrase, running
 from spoken import with_gaps
 
 
@@ -37,6 +38,34 @@ def test_auto_says_that_it_stands_in_and_hears(tmp_path: Path, plug: Plug) -> No
         later, standing = daemon.client()
         with later:
             assert standing["degraded"]
+
+
+def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The open-vocabulary model is missing at the start. 2. It is put in its place.
+
+    Result: `degraded` ends and `reloaded` tells all keywords; so does `hello`, with the name of the model; a command
+    that changes the keywords finds them all, and a phrase is heard that the fixed set does not know.
+    """
+    retry = {"TEST_RETRY_S": "1"}
+    words = "light on\nyes\n"
+    with running(tmp_path, tmp_path / "m", "--fallback", "auto", keywords=words, environment=retry) as daemon:
+        client, hello = daemon.client()
+        with client:
+            assert (hello["model"], hello["keywords"]) == ("ds-cnn", ["yes"])
+            shutil.copytree(tiny_model_dir, tmp_path / "coming")
+            (tmp_path / "coming").rename(tmp_path / "m")
+            assert client.read_until("reloaded")["keywords"] == ["light on", "yes"]
+            assert not client.read_until("degraded")["active"]
+            assert client.ask(command="set_threshold", threshold=0.2)["data"]["keywords"] == ["light on", "yes"]
+            plug.say_all(phrase("LIGHT ON"))
+            assert client.read_until("detection")["keyword"] == "light on"
+        later, standing = daemon.client()
+        with later:
+            assert standing["model"] == "m + ds-cnn"
+            assert standing["keywords"] == ["light on", "yes"]
+            assert not standing["degraded"]
 
 
 def test_alongside_hears_after_a_reload_too(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:

@@ -150,6 +150,14 @@ def test_an_oversized_line_ends_its_own_connection_only(harness: Harness) -> Non
         assert other.ask(command="mute")["ok"]
 
 
+def test_a_command_that_is_refused_is_no_rubbish(harness: Harness) -> None:
+    """Who asks again and again for what cannot be done is told so each time, and stays connected."""
+    with harness.client() as client:
+        harness.refusal = "the file is broken"
+        for _ in range(2 * connection.PATIENCE):
+            assert client.ask(command="reload")["error"] == "the file is broken"
+
+
 def test_who_sends_rubbish_is_answered_then_shown_out(harness: Harness) -> None:
     with harness.client() as client:
         client.send_bytes(b"\xff\xfe rubbish\n" * connection.PATIENCE)

@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(status: Record) -> Iterator[str]:
     microphone = status["microphone"]["name"]
-    yield f'{status["state"]}: "{microphone}"' + (", degraded" if status["degraded"] else "")
+    yield f'{status["state"]}: "{microphone}"'
+    if status["degraded"]:
+        yield f"degraded    {status['degraded_because']}"
     yield f"keywords    {len(status['keywords'])}: {', '.join(status['keywords'][:8])}"
     yield f"model       {status['model']}"
     yield f"up          {status['uptime_s']:.0f} s, {status['stream_time']:.0f} s of sound, process {status['pid']}"

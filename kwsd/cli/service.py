@@ -18,6 +18,7 @@ from kwsd.config import FlagError, LoadedSettings
 from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon, steady_heap
 from kwsd.listener.ears import Ears, open_ears
 from kwsd.listener.listener import Listener
+from kwsd.listener.parts import OpenSpotter
 from kwsd.search.keyword_file import KeywordList, read_keyword_file
 from kwsd.serve.bus import Bus
 from kwsd.serve.records import Event
@@ -65,9 +66,8 @@ def make_plan(loaded: LoadedSettings, on_event: Callable[[Event], None]) -> Plan
 
     return Plan(
         settings=settings.daemon,
-        model=ears.name,
+        model=ears.name(),
         engine=ears.engine,
-        keywords=ears.keywords,
         keyword_file=keyword_file,
         read_keywords=read_keywords,
         open_source=_opener(loaded),
@@ -86,8 +86,12 @@ def _connect(ears: Ears, bus: Bus, reporter: Reporter) -> None:
         if isinstance(spotter, Spotter):
             spotter.on_near_miss = NearMissTeller(spotter, bus)
 
+    def loaded(spotter: OpenSpotter) -> None:
+        trace(spotter)
+        reporter.loaded(ears.name(), spotter.keywords)
+
     if isinstance(engine, Listener):
-        engine.on_degraded, engine.on_loaded = reporter.degraded, trace
+        engine.on_degraded, engine.on_loaded = reporter.degraded, loaded
     trace(engine.spotter if isinstance(engine, Listener) else engine)
 
 

@@ -89,6 +89,7 @@ class Desk:
             "model": standing.model,
             "state": standing.state,
             "degraded": standing.degraded,
+            "degraded_because": standing.degraded_because,
             "microphone": self._microphone().model_dump(),
             "keywords": standing.keywords,
             "stream_time": standing.position_s,

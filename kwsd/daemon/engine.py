@@ -18,6 +18,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        """Those being listened for. Read from any thread."""
+        ...
+
+    @property
     def position_samples(self) -> int:
         """Samples of the stream so far, lost ones included."""
         ...

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kwsd.daemon.background import in_background
 from kwsd.daemon.engine import Engine
 from kwsd.daemon.reporter import Reporter
+from kwsd.daemon.standing import labels
 from kwsd.errors import ConfigError
 from kwsd.search.keyword import Keyword
 from kwsd.search.keyword_file import KeywordList
@@ -31,21 +32,19 @@ class KeywordDesk:
     def __init__(
         self,
         engine: Engine,
-        keywords: Sequence[Keyword],
         read: Callable[[], KeywordList],
         wake: Callable[[], None],
         reporter: Reporter,
     ) -> None:
         """`read` reads the keyword file again; `wake` has the decoding thread take a turn though no sound comes."""
         self._engine = engine
-        self._keywords = tuple(keywords)
         self._read = read
         self._wake = wake
         self._reporter = reporter
         self._change: _Change | None = None
         self._one_at_a_time = asyncio.Lock()
         self._asked = asyncio.Event()
-        reporter.standing.keywords = labels(keywords)
+        reporter.standing.keywords = labels(engine.keywords)
 
     def between_chunks(self) -> None:
         """Bring a compiled list into force, if there is one."""
@@ -87,11 +86,12 @@ class KeywordDesk:
     async def set_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
         """Change one keyword's threshold, or all; the names concerned. Raises CommandError."""
         async with self._one_at_a_time:
-            concerned = labels(k for k in self._keywords if label in {None, k.label})
+            keywords = self._engine.keywords
+            concerned = labels(k for k in keywords if label in {None, k.label})
             if not concerned:
                 raise CommandError(f'keyword: there is no "{label}"; `status` lists the names')
             await self._bring_into_force(
-                tuple(replace(k, threshold=threshold) if k.label in concerned else k for k in self._keywords)
+                tuple(replace(k, threshold=threshold) if k.label in concerned else k for k in keywords)
             )
             return concerned
 
@@ -101,7 +101,6 @@ class KeywordDesk:
         except ConfigError as error:
             raise self._failed(error) from None
         await self._swap(compiled)
-        self._keywords = keywords
         self._reporter.reloaded(labels(keywords), problems)
         return labels(keywords)
 
@@ -120,11 +119,6 @@ class KeywordDesk:
     def _failed(self, error: ConfigError) -> CommandError:
         self._reporter.reload_failed(tuple(str(error).splitlines()))
         return CommandError(str(error))
-
-
-def labels(keywords: Iterable[Keyword]) -> tuple[str, ...]:
-    """Names as events call them, each once, in order; those switched off left out."""
-    return tuple(dict.fromkeys(keyword.label for keyword in keywords if keyword.enabled))
 
 
 def keyword_of(spec: KeywordSpec | str) -> Keyword:

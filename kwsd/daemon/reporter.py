@@ -2,9 +2,12 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from enum import Enum
 
 from kwsd.daemon.overload import Overload
-from kwsd.daemon.standing import Standing
+from kwsd.daemon.standing import Standing, labels
+from kwsd.search.keyword import Keyword
 from kwsd.serve.bus import Bus
 from kwsd.serve.records import (
     Degraded,
@@ -23,6 +26,13 @@ from kwsd.timebase import SAMPLE_RATE
 logger = logging.getLogger(__name__)
 
 
+class Cause(Enum):
+    """Of hearing less than was asked for."""
+
+    STAND_IN = "stand-in"
+    OVERLOAD = "overload"
+
+
 class Reporter:
     """Keeps `standing` and tells what becomes of it. Each method belongs to one thread, as its room says."""
 
@@ -31,6 +41,7 @@ class Reporter:
         self._bus = bus
         self._notifier = notifier
         self._overload = Overload()
+        self._shortfalls: dict[Cause, str] = {}
         self._lost_since_s: float | None = None
         self._attempts = 0
         self._overrunning = False
@@ -93,18 +104,28 @@ class Reporter:
             self._tell(event, logging.WARNING, "%.0f ms of sound were lost", lost_ms)
         self._overrunning = True
         if self._overload.lost(standing.position_s, lost_ms / 1000):
-            self.degraded(self._overload.degraded, "decoding is slower than real time: the oldest sound is dropped")
+            self.degraded(True, "decoding is slower than real time: the oldest sound is dropped", Cause.OVERLOAD)
 
     def kept_up(self) -> None:
         """Sound was decoded with nothing missing before it."""
         self._overrunning = self._overrunning and self._overload.is_losing(self.standing.position_s)
         if self._overload.kept_up(self.standing.position_s):
-            self.degraded(self._overload.degraded, "decoding keeps up again")
+            self.degraded(False, "decoding keeps up again", Cause.OVERLOAD)
 
-    def degraded(self, active: bool, reason: str) -> None:
-        """Less is heard than was asked for, or all of it again."""
-        self.standing.degraded = active
-        self._tell(Degraded(active=active, reason=reason), logging.WARNING if active else logging.INFO, "%s", reason)
+    def degraded(self, active: bool, reason: str, cause: Cause = Cause.STAND_IN) -> None:
+        """Less is heard than was asked for, or no longer because of this; another cause may still hold."""
+        self._shortfalls.pop(cause, None)
+        if active:
+            self._shortfalls[cause] = reason
+        self.standing.degraded_because = "; ".join(self._shortfalls.values())
+        event = Degraded(active=self.standing.degraded, reason=self.standing.degraded_because or reason)
+        self._tell(event, logging.WARNING if active else logging.INFO, "%s", reason)
+
+    def loaded(self, model: str, keywords: Sequence[Keyword]) -> None:
+        """A model that could not be loaded at the start hears after all, for these keywords."""
+        self.standing.model = model
+        self.standing.keywords = labels(keywords)
+        self._tell(Reloaded(keywords=self.standing.keywords), logging.INFO, "%s is loaded", model)
 
     # From the event loop.
 

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ from kwsd.daemon.heap import collect_garbage
 from kwsd.daemon.keyword_desk import KeywordDesk
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.standing import Standing
-from kwsd.search.keyword import Keyword
 from kwsd.search.keyword_file import KeywordList
 from kwsd.serve.bus import Bus
 from kwsd.serve.hook import Hook
@@ -55,8 +54,6 @@ class Plan:
     model: str
     """What `hello` calls the model."""
     engine: Engine
-    keywords: Sequence[Keyword]
-    """Those that the engine listens for now."""
     keyword_file: Path | None
     """None where the engine's own words are all there is."""
     read_keywords: Callable[[], KeywordList]
@@ -96,7 +93,7 @@ class Daemon:
         self.queue = AudioQueue(samples(settings.backlog_s), dropping=plan.reopens)
         self.capture = Capture(plan.open_source, self.queue, reporter, reopens=plan.reopens)
         self.keywords = KeywordDesk(
-            plan.engine, plan.keywords, plan.read_keywords, lambda: self.queue.put_sign(is_progress=False), reporter
+            plan.engine, plan.read_keywords, lambda: self.queue.put_sign(is_progress=False), reporter
         )
         self.health = Health(reporter, self._notifier, self._loop)
         self._keep_sound()

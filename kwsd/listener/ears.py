@@ -22,8 +22,8 @@ class Ears:
     """What hears, and what it was made from."""
 
     engine: "Spotter | Listener"
-    name: str
-    """What to call the model."""
+    name: Callable[[], str]
+    """What to call the models that hear now."""
     keywords: tuple[Keyword, ...]
     tokenizer: Callable[[], PhraseTokenizer]
     """The one that keywords are to be read with now."""
@@ -42,4 +42,4 @@ def open_ears(settings: Settings, read: Reader | None) -> Ears:
     model = Model.load(settings.model)
     keywords = tuple(read(model.tokenizer)) if read else ()
     spotter = Spotter(model, keywords, settings.search.to_search_settings())
-    return Ears(engine=spotter, name=model.name, keywords=keywords, tokenizer=lambda: model.tokenizer)
+    return Ears(engine=spotter, name=lambda: model.name, keywords=keywords, tokenizer=lambda: model.tokenizer)

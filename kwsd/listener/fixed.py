@@ -62,7 +62,9 @@ def open_with_fixed_set(settings: Settings, read: Reader | None) -> Ears:
     def tokenizer() -> PhraseTokenizer:
         return other.model.tokenizer if other.model else fixed
 
-    name = f"{other.model.name} + {model.name}" if other.model else model.name
+    def name() -> str:
+        return f"{other.model.name} + {model.name}" if other.model else model.name
+
     return Ears(engine=listener, name=name, keywords=keywords, tokenizer=tokenizer)
 
 

@@ -89,8 +89,10 @@ class Connection:
     async def _receive(self) -> None:
         rubbish = 0
         while rubbish < PATIENCE and (line := await self._line()):
-            reply = await self._answer(line)
-            rubbish = 0 if reply.ok else rubbish + 1
+            try:
+                reply, rubbish = await self._answer(parse_command(line)), 0
+            except CommandError as error:
+                reply, rubbish = _no_command(error), rubbish + 1
             self.outbox.reply(reply.line())
             await self.outbox.answered()
         if self._reader.at_eof() and not _hung_up(self._socket):
@@ -106,11 +108,7 @@ class Connection:
             await self.outbox.answered()
             return b""
 
-    async def _answer(self, line: bytes) -> Reply:
-        try:
-            command = parse_command(line)
-        except CommandError as error:
-            return Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
+    async def _answer(self, command: Command) -> Reply:
         try:
             data = await self._do(command)
         except CommandError as error:
@@ -147,6 +145,10 @@ class Connection:
             await asyncio.sleep(_HALF_CLOSED_POLL_S)
             if _hung_up(self._socket):
                 return
+
+
+def _no_command(error: CommandError) -> Reply:
+    return Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
 
 
 def _hung_up(connection: socket.socket) -> bool:

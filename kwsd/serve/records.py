@@ -58,7 +58,7 @@ class Hello(Record):
     microphone: Microphone
     state: State
     degraded: bool
-    """Whether sound is being dropped because decoding is slower than real time."""
+    """Whether less is heard than was asked for; `degraded` events say why."""
 
 
 class DetectionEvent(Record):
@@ -139,7 +139,11 @@ class Overrun(Record):
 
 
 class Degraded(Record):
-    """Decoding has been slower than real time for a while (`active`), or keeps up again (not `active`)."""
+    """Less is heard than was asked for (`active`), or all of it again.
+
+    Decoding has been slower than real time for a while, or the fixed commands stand in for a model. When one of two
+    causes ends, it is sent again with `active` and the one that holds.
+    """
 
     type: Literal["degraded"] = "degraded"
     active: bool
@@ -147,7 +151,7 @@ class Degraded(Record):
 
 
 class Reloaded(Record):
-    """A new keyword list is in force. No sound was lost by it."""
+    """A new keyword list is in force, after a reload or because a model could be loaded. No sound was lost by it."""
 
     type: Literal["reloaded"] = "reloaded"
     keywords: tuple[str, ...]
