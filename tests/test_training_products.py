@@ -23,7 +23,7 @@ from training.zipformer.data.trials import Row, Trial
 from training.zipformer.description import describe, write_search
 from training.zipformer.evaluate import score, settings_of
 from training.zipformer.hearing import Heard, hear
-from training.zipformer.sources import Source, _name, by_licence
+from training.zipformer.sources import Source, _name, by_licence, table
 
 LIGHTS, DOG = "L AY T S AO N", "D AO G"
 
@@ -133,11 +133,11 @@ def test_hours_and_speakers_are_counted_by_licence() -> None:
         Source("two", "speech", "CC0 1.0", 5, 0.25, frozenset({"b", "c"})),
         Source("fan", "noise", "MIT", 1, 0.5, frozenset()),
     ]
-    assert by_licence(found).splitlines()[2:] == [
+    assert table(by_licence(found)).splitlines()[2:] == [
         "| speech | CC0 1.0 | 1.75 | 3 | one, two |",
         "| noise | MIT | 0.50 | – | fan |",
     ]
-    assert str(found[0]) == "speech: one (CC0 1.0), 1.50 h, 2 speakers, 10 files"
+    assert str(found[0]) == "speech, CC0 1.0: 1.50 h, 2 speakers (one)"
 
 
 def test_packed_clips_find_the_licence_of_their_manifest() -> None:

@@ -215,12 +215,12 @@ def _tune(args: argparse.Namespace) -> None:
 
 def _describe(args: argparse.Namespace) -> None:
     from training.zipformer.description import describe  # noqa: PLC0415  (as above)
-    from training.zipformer.sources import by_licence, sources  # noqa: PLC0415  (as above)
+    from training.zipformer.sources import by_licence, sources, table  # noqa: PLC0415  (as above)
 
-    found = sources(args.data, args.shared)
+    found = by_licence(sources(args.data, args.shared))
     lines = tuple(map(str, found))
     describe(args.model, name=args.name, version=args.version, about=args.about, licence=args.licence, sources=lines)
-    print(by_licence(found))
+    print(table(found))
 
 
 def _adapt(args: argparse.Namespace) -> None:

@@ -26,13 +26,8 @@ class Source:
     """Empty where they are unknown or nobody speaks."""
 
     def __str__(self) -> str:
-        people = f", {len(self.speakers)} {'voices' if self.is_synthetic else 'speakers'}" if self.speakers else ""
-        return f"{self.kind}: {self.corpus} ({self.licence}), {self.hours:.2f} h{people}, {self.files} files"
-
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether machines speak."""
-        return self.corpus == "synthetic"
+        people = f", {len(self.speakers)} speaker{'s' * (len(self.speakers) > 1)}" if self.speakers else ""
+        return f"{self.kind}, {self.licence}: {self.hours:.2f} h{people} ({self.corpus})"
 
 
 def sources(data: Path, shared: Path) -> list[Source]:
@@ -70,14 +65,28 @@ def _source(corpus: str, split: str, clips: list[Clip], licences: Iterable[str])
     )
 
 
-def by_licence(found: Iterable[Source]) -> str:
-    """A Markdown table of hours and speakers per kind and licence."""
-    rows: dict[tuple[str, str], list[Source]] = defaultdict(list)
+def by_licence(found: Iterable[Source]) -> list[Source]:
+    """Corpora of one kind and licence as one source; who speaks in several of them is counted once."""
+    groups: dict[tuple[str, str], list[Source]] = defaultdict(list)
     for source in found:
-        rows[source.kind, source.licence].append(source)
-    lines = ["| what | licence | hours | speakers | from |", "|---|---|---|---|---|"]
-    for (kind, licence), own in rows.items():
-        speakers = len(frozenset().union(*(source.speakers for source in own)))
-        corpora = ", ".join(source.corpus for source in own)
-        lines.append(f"| {kind} | {licence} | {sum(s.hours for s in own):.2f} | {speakers or '–'} | {corpora} |")
-    return "\n".join(lines)
+        groups[source.kind, source.licence].append(source)
+    return [
+        Source(
+            ", ".join(source.corpus for source in own),
+            kind,
+            licence,
+            sum(source.files for source in own),
+            sum(source.hours for source in own),
+            frozenset().union(*(source.speakers for source in own)),
+        )
+        for (kind, licence), own in groups.items()
+    ]
+
+
+def table(found: Iterable[Source]) -> str:
+    """In Markdown."""
+    lines = (
+        f"| {source.kind} | {source.licence} | {source.hours:.2f} | {len(source.speakers) or '–'} | {source.corpus} |"
+        for source in found
+    )
+    return "\n".join(["| what | licence | hours | speakers | from |", "|---|---|---|---|---|", *lines])
