@@ -15,6 +15,7 @@ from kwsd.search.keyword_set import KeywordSet, compile_keywords
 from kwsd.search.posteriors import Context, FrameHistory
 from kwsd.search.rules import Decider, Hit
 from kwsd.search.settings import SearchSettings
+from kwsd.search.tokens import PhraseTokenizer
 
 PIECES = ("<blk>", "<sos/eos>", "<unk>", "▁LIGHT", "▁UP", "▁DOWN", "S", "▁NIGHT", "FALL", "▁ON", "▁HERE")
 CHUNK_FRAMES = 8
@@ -40,6 +41,14 @@ class ScriptedTokenizer:
     def is_word_start(self, token: int) -> bool:
         """Whether a word begins here."""
         return PIECES[token].startswith("▁")
+
+
+class UnmarkedTokenizer(ScriptedTokenizer):
+    """Like phones: no token tells whether a word begins with it."""
+
+    def is_word_start(self, token: int) -> bool:
+        """Any may."""
+        return 0 <= token < len(PIECES)
 
 
 class ScriptedAcoustics:
@@ -76,8 +85,14 @@ def say(script: str, **likelihood: float) -> NDArray[np.float32]:
 class Stream:
     """A beam and its decider over scripted frames, chunk by chunk."""
 
-    def __init__(self, keywords: Sequence[Keyword | str], settings: SearchSettings | None = None) -> None:
+    def __init__(
+        self,
+        keywords: Sequence[Keyword | str],
+        settings: SearchSettings | None = None,
+        tokenizer: PhraseTokenizer | None = None,
+    ) -> None:
         """Listen for phrases or keywords."""
+        self.tokenizer = tokenizer or ScriptedTokenizer()
         self.settings = settings or SearchSettings(threshold=0.5, min_score=0.1)
         self.acoustics = ScriptedAcoustics()
         self.history = FrameHistory(250)
@@ -87,7 +102,7 @@ class Stream:
 
     def _compiled(self, keywords: Sequence[Keyword | str]) -> KeywordSet:
         listed = [Keyword(k, written_forms=False) if isinstance(k, str) else k for k in keywords]
-        return compile_keywords(listed, ScriptedTokenizer(), len(PIECES), self.settings)
+        return compile_keywords(listed, self.tokenizer, len(PIECES), self.settings)
 
     def hear(self, frames: NDArray[np.float32]) -> list[Hit]:
         """All hits, in order."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import LOUD, PIECES, Stream, say
+from scripted import CHUNK_FRAMES, LOUD, PIECES, Stream, UnmarkedTokenizer, say
 
 from kwsd.search.keyword import Keyword
 from kwsd.search.posteriors import FrameHistory
@@ -87,6 +87,26 @@ def test_a_word_that_goes_on_is_another_word() -> None:
     assert Stream(["NIGHT"]).phrases("▁NIGHT . FALL") == []
     assert Stream(["NIGHT"]).phrases("▁NIGHT . . ▁ON") == ["NIGHT"]
     assert Stream(["NIGHT", "NIGHT+FALL"]).phrases("▁NIGHT . FALL") == ["NIGHT+FALL"]
+
+
+def test_where_no_token_marks_a_word_nobody_claims_that_it_goes_on() -> None:
+    """Phones: NIGHT is heard in NIGHTFALL, unless that is a keyword as well; and no word end is waited for."""
+    phones = UnmarkedTokenizer()
+    assert Stream(["NIGHT"], tokenizer=phones).phrases("▁NIGHT . FALL") == ["NIGHT"]
+    assert Stream(["NIGHT", "NIGHT+FALL"], tokenizer=phones).phrases("▁NIGHT . FALL") == ["NIGHT+FALL"]
+    at_the_edge = say(".*7 ▁NIGHT")
+    assert len(at_the_edge) == CHUNK_FRAMES
+    assert [hit.emissions for hit in Stream(["NIGHT"], tokenizer=phones).hear(at_the_edge)] == [(7,)]
+    assert Stream(["NIGHT"]).hear(at_the_edge) == []
+
+
+def test_without_marks_a_last_token_that_only_begins_is_waited_for() -> None:
+    frames = np.concatenate([say(".*7 ▁NIGHT", NIGHT=LOUD / 2 - 1), say("▁NIGHT .*14")])
+    weak = SearchSettings(threshold=0.1, min_score=0.01)
+    stream = Stream(["NIGHT"], weak, UnmarkedTokenizer())
+    assert stream.hear(frames[:CHUNK_FRAMES]) == []
+    (hit,) = stream.hear(frames[CHUNK_FRAMES:])
+    assert hit.alignment.score > 0.9
 
 
 def test_a_word_half_heard_is_not_a_hit_however_large_the_boost() -> None:

@@ -58,7 +58,9 @@ class KeywordSet:
     """One per keyword."""
     graph: ContextGraph
     word_starts: frozenset[int]
-    """Tokens that begin a new word."""
+    """Tokens that may begin a new word."""
+    marks_words: bool = True
+    """Whether tokens tell where words begin; phones do not."""
 
     @property
     def max_gap_frames(self) -> int:
@@ -93,7 +95,7 @@ def _compiled(
         for sequence in sequences
     ]
     word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
-    return KeywordSet(enabled, rules, ContextGraph(entries), word_starts)
+    return KeywordSet(enabled, rules, ContextGraph(entries), word_starts, len(word_starts) < vocabulary_size)
 
 
 @contextmanager

@@ -143,10 +143,11 @@ class Decider:
         if best.margin < self._set.rules[best.entry.keyword].min_margin:
             return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
-        candidate.held = self._word_end_unseen(candidate.alignment, pause_ahead) or beam.lives_on(
-            best.frames[-1], best.entry.tokens
-        )
-        candidate.reason = self._objection(candidate, candidate.alignment)
+        unseen = self._word_end_unseen(candidate.alignment, pause_ahead)
+        outgrown = beam.lives_on(best.frames[-1], best.entry.tokens)
+        candidate.held = unseen or outgrown
+        waits = outgrown or (unseen and self._word_end_matters(candidate.alignment))
+        candidate.reason = self._objection(candidate.best.entry, candidate.alignment, waits)
         if candidate.reason:
             return None
         hit = Hit(best.entry.keyword, best.entry.tokens, best.frames, best.margin, candidate.alignment)
@@ -160,22 +161,26 @@ class Decider:
             return False
         return alignment.posteriors[-1] < HEARD_POSTERIOR or not pause_ahead(end - alignment.frames[0])
 
+    def _word_end_matters(self, alignment: Alignment) -> bool:
+        """Whether what comes next could still speak against it: a piece of the same word, or a better last token."""
+        return self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
+
     def _miss(self, candidate: Candidate) -> None:
         if candidate.alignment:
             frames = candidate.best.frames
             keyword = candidate.best.entry.keyword
             self.near_misses.append(NearMiss(keyword, frames, candidate.alignment, candidate.reason))
 
-    def _objection(self, candidate: Candidate, alignment: Alignment) -> str:
+    def _objection(self, entry: Entry, alignment: Alignment, waits: bool) -> str:
         """Why the candidate may not fire now; empty when it may. The cheap questions first."""
-        rules = self._set.rules[candidate.best.entry.keyword]
+        rules = self._set.rules[entry.keyword]
         return (
             _too_weak(alignment, rules)
             or _too_loose(alignment, rules)
-            or ("it has just fired" if self._rests(candidate.best.entry.keyword, alignment.frames[0]) else "")
+            or ("it has just fired" if self._rests(entry.keyword, alignment.frames[0]) else "")
             or self._taken(alignment)
-            or ("more may follow" if candidate.held else "")
-            or self._going_on(candidate.best.entry, alignment.frames[-1])
+            or ("more may follow" if waits else "")
+            or self._going_on(entry, alignment.frames[-1])
         )
 
     def _taken(self, alignment: Alignment) -> str:
