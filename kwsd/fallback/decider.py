@@ -62,12 +62,13 @@ class Decider:
         known = np.concatenate((self._tail, rows))
         self._tail = known[len(rows) :]
         smoothed = moving_means(known, self._settings.smoothing_steps)
-        if self._candidate is None and not self._spent and not (smoothed >= self.thresholds).any():
+        passing: list[bool] = np.any(smoothed >= self.thresholds, axis=1).tolist()
+        if self._candidate is None and not self._spent and not any(passing):
             return  # almost always; the loop below would come to the same
-        windows = np.lib.stride_tricks.sliding_window_view(known, self._settings.smoothing_steps, axis=0)
-        for frame, means, window in zip(frames, smoothed, windows, strict=True):
+        for place, (frame, means) in enumerate(zip(frames, smoothed.tolist(), strict=True)):
             self._release(means)
-            self._consider(frame, means, window)
+            if passing[place] and frame >= self._quiet_until:
+                self._consider(frame, means, known[place : place + self._settings.smoothing_steps])
             yield from self._settle(frame)
 
     def finish(self) -> Decision | None:
@@ -75,17 +76,18 @@ class Decider:
         found, self._candidate = self._candidate, None
         return found
 
-    def _release(self, means: FloatArray) -> None:
-        self._spent = {label for label in self._spent if means[label] >= RELEASE_PART * self.thresholds[label]}
+    def _release(self, means: list[float]) -> None:
+        if self._spent:
+            self._spent = {label for label in self._spent if means[label] >= RELEASE_PART * self.thresholds[label]}
 
-    def _consider(self, frame: int, means: FloatArray, window: FloatArray) -> None:
+    def _consider(self, frame: int, means: list[float], window: FloatArray) -> None:
         """Take up the best word over its threshold, if it beats the candidate."""
-        passing = [int(label) for label in np.flatnonzero(means >= self.thresholds) if label not in self._spent]
-        if not passing or frame < self._quiet_until:
-            return
-        label = max(passing, key=lambda each: float(means[each]))
-        if self._candidate is None or means[label] > self._candidate.score + RISE:
-            self._candidate = Decision(label, frame, float(means[label]), float(window[label].min()))
+        least = self._candidate.score + RISE if self._candidate else 0.0
+        better = [label for label, mean in enumerate(means) if mean > least and label not in self._spent]
+        passing = [label for label in better if means[label] >= self.thresholds[label]]
+        if passing:
+            label = max(passing, key=means.__getitem__)
+            self._candidate = Decision(label, frame, means[label], float(window[:, label].min()))
 
     def _settle(self, frame: int) -> Iterator[Decision]:
         found = self._candidate

@@ -12,7 +12,7 @@ from training.commands12 import checkpoint
 from training.commands12.models.nc_ssm import NcSsm
 from training.commands12.models.registry import Recipe
 
-BLOCK_FRAMES = 32  # that the exported NC-SSM takes at a time: 320 ms, so that overhead does not rule its cost
+BLOCK_FRAMES = 48  # that the exported NC-SSM takes at a time: 480 ms, so that overhead does not rule its cost
 TOLERANCE = 1e-4
 OPSET = 18
 

@@ -118,6 +118,13 @@ def running_speech(shared: Path, split: str, hours: float) -> Stream:
     return lay(_utterance(folder, row) for row in chosen)
 
 
+def untranscribed_speech(shared: Path) -> Stream:
+    """All utterances without a transcript; what is said in them is not known."""
+    folder = shared / "speech"
+    rows = [row for row in audio.manifest(folder) if not row["transcript"]]
+    return lay(_utterance(folder, row) for row in rows)
+
+
 def _utterance(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArray], float, frozenset[str]]:
     length = int(float(row["seconds"]) * SAMPLE_RATE)
 

@@ -20,6 +20,7 @@ from training.commands12.models.scan import selective_scan
 
 CONV_FRAMES = 4
 BAND_FRAMES = 5
+NORM_FLOOR = 1e-7
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,25 @@ def causal_conv(conv: nn.Conv1d, signal: Tensor, tail: Tensor) -> tuple[Tensor, 
     return found.squeeze(2).transpose(1, 2), known[:, signal.shape[1] :]
 
 
+class RmsNorm(nn.Module):
+    """Root mean square normalisation, written out: onnxruntime knows this form and makes it one operation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """(…, width) → the same shape."""
+        return signal / torch.sqrt(signal.pow(2).mean(dim=-1, keepdim=True) + NORM_FLOOR) * self.weight
+
+
 class SnrLayer(nn.Module):
     """One gated SA-SSM layer with a residual around it."""
 
     def __init__(self, size: NcSsmSize) -> None:
         super().__init__()
         self.size = size
-        self.norm = nn.RMSNorm(size.width)
+        self.norm = RmsNorm(size.width)
         self.inward = nn.Linear(size.width, 2 * size.inner, bias=False)
         self.conv = nn.Conv1d(size.inner, size.inner, CONV_FRAMES, groups=size.inner)
         self.step = nn.Linear(size.inner, size.heads)
@@ -98,7 +111,7 @@ class NcSsm(nn.Module):
         self.bands = nn.Conv1d(BANDS, BANDS, BAND_FRAMES, groups=BANDS)
         self.embed = nn.Linear(BANDS, size.width)
         self.layers = nn.ModuleList(SnrLayer(size) for _ in range(size.layers))
-        self.norm = nn.RMSNorm(size.width)
+        self.norm = RmsNorm(size.width)
         self.weigh = nn.Linear(size.width, 1)
         self.log_forget = nn.Parameter(torch.tensor(-4.0))  # the mean forgets with about 0.5 s
         self.head = nn.Linear(size.width, len(LABELS))

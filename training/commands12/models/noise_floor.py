@@ -18,15 +18,14 @@ def follow(grey: Tensor, floor: Tensor, age: Tensor) -> tuple[Tensor, Tensor]:
     """
     times = age + torch.arange(grey.shape[1], device=grey.device)
     start = 1.0 / (times + 1.0)
-    rates = torch.stack([torch.where(times < START_FRAMES, start, rate) for rate in (RISE, FALL)], dim=1)
-    rates = rates.view(-1, 2, 1, 1)
-    moved = rates * grey.transpose(0, 1).unsqueeze(1)  # (t, 2, b, 40)
-    floor = floor.view(1, 1, -1, grey.shape[2])
-    floors = []
-    for stay, towards in zip((1.0 - rates).split(1), moved.split(1), strict=True):
-        floor = (stay * floor + towards).amin(dim=1, keepdim=True)  # the slower way up, the faster way down
-        floors.append(floor)
-    return torch.cat(floors).squeeze(1).transpose(0, 1), floor[0, 0]
+    rates = torch.stack([torch.where(times < START_FRAMES, start, rate) for rate in (RISE, FALL)], dim=1)  # (t, 2)
+    moved = rates.unsqueeze(1) * grey.transpose(0, 1).reshape(len(times), -1, 1)
+    level = floor.reshape(-1, 1)  # (b × 40, 1)
+    levels = []
+    for stay, towards in zip((1.0 - rates).split(1), moved.view(-1, 2).split(len(level)), strict=True):
+        level = torch.addmm(towards, level, stay).amin(dim=1, keepdim=True)  # the slower way up, the faster way down
+        levels.append(level)
+    return torch.cat(levels).view(len(times), *floor.shape).transpose(0, 1), level.view_as(floor)
 
 
 def snr(grey: Tensor, floors: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training.commands12.models import scan_kernel
 
-STRETCH_FRAMES = 32  # an exported block is one of these; the cost of a stretch grows with its square
+STRETCH_FRAMES = 48  # an exported block is one of these; the cost of a stretch grows with its square
 
 
 def selective_scan(
