@@ -21,7 +21,7 @@ from training.zipformer.data.pack import Clip
 from training.zipformer.data.records import Recording
 from training.zipformer.data.trials import Row, Trial
 from training.zipformer.description import describe, write_search
-from training.zipformer.evaluate import score, settings_of
+from training.zipformer.evaluate import MARKS, score, settings_of, write_into
 from training.zipformer.hearing import Heard, hear
 from training.zipformer.sources import Source, _name, by_licence, table
 
@@ -144,3 +144,16 @@ def test_packed_clips_find_the_licence_of_their_manifest() -> None:
     for split, expected in (("train", "corpus"), ("noise", "speaker")):
         recording = Recording(Path("x"), split, "corpus", "speaker", "")
         assert _name(recording) == _name(Clip(0, 1, split, "corpus", "speaker", "")) == expected
+
+
+def test_the_table_goes_into_the_card_again_and_again(tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    card.write_text("\n".join(["# card", *MARKS, "## Limits"]))
+    for number in ("1", "2"):
+        write_into(card, ["| row |", number])
+    assert card.read_text() == "\n".join(["# card", MARKS[0], "", "| row |", "2", "", MARKS[1], "## Limits"])
+
+
+def test_the_card_of_the_packaged_model_has_room_for_the_table() -> None:
+    card = (Path(__file__).parent.parent / "models" / "kwsd-en" / "README.md").read_text(encoding="utf-8")
+    assert [card.count(mark) for mark in MARKS] == [1, 1]
