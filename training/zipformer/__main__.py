@@ -91,6 +91,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", default="", help="rows to run, separated by commas (default: all)")
     parser.add_argument("--boost", type=float, help="per-token bonus (default: the model's)")
     parser.add_argument("--threshold", type=float, help="score threshold (default: the model's)")
+    parser.add_argument("--card", type=Path, help="model card to write the table into")
     parser.add_argument("--min-margin", type=float, help="distance to the best reading, nats (default: the model's)")
     parser.set_defaults(run=_evaluate)
 
@@ -200,11 +201,16 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from training.zipformer.evaluate import evaluate  # noqa: PLC0415  (as above)
+    from training.zipformer.evaluate import evaluate, write_into  # noqa: PLC0415  (as above)
 
     given = {name: getattr(args, name) for name in ("boost", "threshold", "min_margin")}
     overrides = {name: value for name, value in given.items() if value is not None}
-    evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, overrides)
+    lines = []
+    for line in evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, overrides):
+        print(line, flush=True)
+        lines.append(line)
+    if args.card:
+        write_into(args.card, lines)
 
 
 def _tune(args: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ what is false is decided as in the engine's benchmark.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ HEADER = (
     "| row | model | mean recall | found | false | false per recording | false per hour | hours |",
     "|---|---|---|---|---|---|---|---|",
 )
+MARKS = ("<!-- measured by `evaluate --card` -->", "<!-- end -->")
 WORK = Path(__file__).parents[1] / ".work" / "evaluate"
 """Spoken phrases and encoder frames are kept here; git ignores it."""
 
@@ -65,8 +66,15 @@ class Score:
 
 def evaluate(
     models: Sequence[Path], shared: Path, rows: Sequence[str], limit: int, overrides: Mapping[str, float]
-) -> None:
-    """Print a Markdown table, one line per row and model; `overrides` count more than a model's own search settings.
+) -> Iterator[str]:
+    """Lines of Markdown as they are measured: operating points, then a table of rows and models, then what they cost.
+
+    Args:
+        models: model directories.
+        shared: the folder of recordings.
+        rows: names in ROWS, or cost; empty means all.
+        limit: recordings per row, 0 for all.
+        overrides: search settings that count more than a model's own.
 
     Raises:
         ValueError: a row is not known.
@@ -77,15 +85,22 @@ def evaluate(
         raise ValueError(f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}, cost")
     loaded = [Model.load(path) for path in models]
     for model in loaded:
-        print(f"{model.name}: {_operating_point(settings_of(model, overrides))}")
-    print("\n".join(HEADER))
+        yield f"- {model.name}: {_operating_point(settings_of(model, overrides))}"
+    yield from ("", *HEADER)
     for name in (row for row in ROWS if not rows or row in rows):
         row = ROWS[name](shared, limit, WORK)
         for model in loaded:
             heard = hear(model, row, settings_of(model, overrides), tape_path(WORK, model, name, limit))
-            print(line(name, model.name, score(row, heard)), flush=True)
+            yield line(name, model.name, score(row, heard))
     if not rows or "cost" in rows:
-        _print_cost(loaded)
+        yield from ("", *map(_cost, loaded))
+
+
+def write_into(card: Path, lines: Sequence[str]) -> None:
+    """Replace what stands between the marks of a model card."""
+    before, _, rest = card.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    card.write_text("\n".join([f"{before}{MARKS[0]}", "", *lines, "", f"{MARKS[1]}{after}"]), encoding="utf-8")
 
 
 def settings_of(model: Model, overrides: Mapping[str, float]) -> SearchSettings:
@@ -132,9 +147,8 @@ def _operating_point(settings: SearchSettings) -> str:
     )
 
 
-def _print_cost(models: Sequence[Model]) -> None:
-    for model in models:
-        size = model.encoder.path.stat().st_size
-        seconds = model.encoder.shift_frames / 100
-        median, least = (milliseconds / seconds for milliseconds in encoder_ms(model))
-        print(f"{model.name}: encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), {size / 1e6:.2f} MB")
+def _cost(model: Model) -> str:
+    size = model.encoder.path.stat().st_size
+    seconds = model.encoder.shift_frames / 100
+    median, least = (milliseconds / seconds for milliseconds in encoder_ms(model))
+    return f"- {model.name}: encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), {size / 1e6:.2f} MB"
