@@ -80,7 +80,7 @@ def test_reload_in_every_way(daemon: DaemonProcess, client: Client, directory: P
     daemon.signal(signal.SIGHUP)
     assert client.read_until("reloaded")["keywords"] == ["LIGHT UP"]
     assert client.ask(command="reload", request_id="r")["data"] == {"keywords": ["LIGHT UP"]}
-    assert kwsctl(daemon, "reload").stdout == b"1 keywords in force\n"
+    assert kwsctl(daemon, "reload").stdout == b"keywords in force: 1\n"
 
 
 def test_a_bad_file_keeps_the_old_list_and_says_why(

@@ -52,7 +52,7 @@ class MicrophoneSource:
         self._resampler = Resampler(self.rate_hz)
         self._block_frames = round(BLOCK_S * self.rate_hz)
         self._read_at_s = time.monotonic()
-        logger.info('listening to "%s", channel %d, at %d Hz', self.name, channel, self.rate_hz)
+        logger.debug('listening to "%s", channel %d, at %d Hz', self.name, channel, self.rate_hz)
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks of 40 ms or more as they are heard."""

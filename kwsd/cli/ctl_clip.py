@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         clip = client.ask("clip", id=arguments.id, start=arguments.start, end=arguments.end)
     wav = base64.b64decode(clip["wav"])
     if arguments.output is None:
-        sys.stdout.buffer.write(wav)
+        _write_out(wav)
         return 0
     try:
         arguments.output.write_bytes(wav)
@@ -37,3 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise KwsdError(f"{arguments.output}: cannot be written: {error.strerror}; give another -o") from None
     print(f"{arguments.output}: {clip['start']:.3f} to {clip['end']:.3f} s")
     return 0
+
+
+def _write_out(wav: bytes) -> None:
+    if sys.stdout.isatty():
+        raise KwsdError("a WAV file is nothing for a terminal; give -o FILE.wav")
+    sys.stdout.buffer.write(wav)

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from kwsd.cli.daemon_client import DaemonClient, Record, add_socket_argument
@@ -38,19 +40,47 @@ def json_line(record: Record) -> str:
 
 
 def human_line(record: Record) -> str:
-    """Time of day, type, and what matters."""
-    clock = record["time"][11:19]
-    match record["type"]:
-        case "detection":
-            return f"{clock}  {record['keyword']}  {record['score']:.2f}"
-        case "reloaded":
-            return f"{clock}  reloaded: {len(record['keywords'])} keywords, {len(record['problems'])} lines passed over"
-        case "hello":
-            microphone, keywords = record["microphone"]["name"], len(record["keywords"])
-            return f'{clock}  {record["state"]}: "{microphone}", {keywords} keywords, model {record["model"]}'
-    details = (f"{name} {_plain(value)}" for name, value in record.items() if name not in {"type", "time"} and value)
-    return f"{clock}  {record['type']}: {', '.join(details)}".removesuffix(": ")
+    """Time of day here, and what matters."""
+    return f"{clock(record)}  {_TOLD.get(record['type'], _all_of)(record)}"
+
+
+def clock(record: Record) -> str:
+    """When the record was made, as the clock on the wall shows it."""
+    return datetime.fromisoformat(record["time"]).astimezone().strftime("%H:%M:%S")
+
+
+def _all_of(record: Record) -> str:
+    """For records with nothing special about them, and those of a newer daemon."""
+    details = (f"{name} {_plain(value)}" for name, value in record.items() if name not in {"type", "time"})
+    return f"{record['type']}: {', '.join(details)}".removesuffix(": ")
+
+
+def _counted(keywords: Sequence[str]) -> str:
+    return "1 keyword" if len(keywords) == 1 else f"{len(keywords)} keywords"
 
 
 def _plain(value: object) -> str:
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _hello(record: Record) -> str:
+    microphone = record["microphone"]["name"]
+    return f'{record["state"]}: "{microphone}", {_counted(record["keywords"])}, model {record["model"]}'
+
+
+def _reloaded(record: Record) -> str:
+    problems = "; ".join(record["problems"])
+    return f"reloaded: {_counted(record['keywords'])}" + (f", lines passed over: {problems}" if problems else "")
+
+
+_TOLD: dict[str, Callable[[Record], str]] = {
+    "hello": _hello,
+    "detection": lambda r: f"{r['keyword']}  {r['score']:.2f}",
+    "reloaded": _reloaded,
+    "reload_failed": lambda r: f"reload_failed: {'; '.join(r['problems'])}",
+    "mic_lost": lambda r: f"mic_lost: {r['reason']}",
+    "mic_recovered": lambda r: f'mic_recovered: "{r["microphone"]}", after {r["after_s"]:.1f} s',
+    "overrun": lambda r: f"overrun: {r['lost_ms']:.0f} ms lost, {r['total_lost_ms']:.0f} ms in all",
+    "degraded": lambda r: f"{'degraded' if r['active'] else 'no longer degraded'}: {r['reason']}",
+    "dropped": lambda r: f"dropped: {r['n']} events, this reader is too slow",
+}

@@ -18,5 +18,5 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Say how many keywords are in force now."""
     with DaemonClient.of(arguments) as client:
-        print(f"{len(client.ask('reload')['keywords'])} keywords in force")
+        print(f"keywords in force: {len(client.ask('reload')['keywords'])}")
     return 0

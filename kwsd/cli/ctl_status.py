@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(status: Record) -> Iterator[str]:
     microphone = status["microphone"]["name"]
     yield f'{status["state"]}: "{microphone}"'
+    if status["waiting_because"]:
+        yield f"waiting     {status['waiting_because']}"
     if status["degraded"]:
         yield f"degraded    {status['degraded_because']}"
     yield f"keywords    {len(status['keywords'])}: {', '.join(status['keywords'][:8])}"

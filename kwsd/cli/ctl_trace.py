@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from kwsd.cli.ctl_listen import human_line, json_line
+from kwsd.cli.ctl_listen import clock, human_line, json_line
 from kwsd.cli.daemon_client import DaemonClient, Record, add_socket_argument
 from kwsd.cli.printer import write_line
 
@@ -32,4 +32,4 @@ def trace_line(record: Record) -> str:
     if record["type"] != "near_miss":
         return human_line(record)
     scores = f"{record['score']:.2f}, weakest token {record['min_score']:.2f}"
-    return f"{record['time'][11:19]}  ({record['keyword']})  {scores}: {record['reason']}"
+    return f"{clock(record)}  ({record['keyword']})  {scores}: {record['reason']}"

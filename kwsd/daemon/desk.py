@@ -88,6 +88,7 @@ class Desk:
             "uptime_s": round(now_s - standing.started_at_s, 3),
             "model": standing.model,
             "state": standing.state,
+            "waiting_because": standing.waiting_because,
             "degraded": standing.degraded,
             "degraded_because": standing.degraded_because,
             "microphone": self._microphone().model_dump(),

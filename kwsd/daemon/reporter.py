@@ -58,6 +58,7 @@ class Reporter:
             return
         self.standing.microphone = microphone
         self.standing.state = "listening"
+        self.standing.waiting_because = ""
         since_s, self._lost_since_s = self._lost_since_s, None
         if since_s is None:
             self._tell(None, logging.INFO, 'listening to "%s"', microphone)
@@ -71,6 +72,7 @@ class Reporter:
     def mic_lost(self, reason: str) -> None:
         """It could not be opened, failed or fell silent."""
         self.standing.state = "waiting"
+        self.standing.waiting_because = reason
         if self._lost_since_s is not None:
             return
         self._lost_since_s = time.monotonic()
@@ -80,6 +82,7 @@ class Reporter:
     def muted(self) -> None:
         """The microphone is closed."""
         self.standing.state = "muted"
+        self.standing.waiting_because = ""
         self._lost_since_s = None
         self._tell(Muted(), logging.INFO, "muted: the microphone is closed")
 
@@ -133,7 +136,7 @@ class Reporter:
         """A new list is in force."""
         self.standing.keywords = keywords
         self.standing.reloads += 1
-        self._tell(Reloaded(keywords=keywords, problems=problems), logging.INFO, "%d keywords in force", len(keywords))
+        self._tell(Reloaded(keywords=keywords, problems=problems), logging.INFO, "keywords in force: %d", len(keywords))
         for problem in problems:
             logger.warning("%s", problem)
 

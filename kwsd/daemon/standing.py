@@ -18,6 +18,8 @@ class Standing:
     """Resolved name, or what was asked for."""
     keywords: tuple[str, ...] = ()
     state: State = "waiting"
+    waiting_because: str = ""
+    """What is wrong with the microphone; empty when nothing is."""
     degraded_because: str = ""
     """Why less is heard than was asked for; empty when it is not."""
     position_s: float = 0.0
