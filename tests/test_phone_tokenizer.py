@@ -1,5 +1,6 @@
 """Phrases in phones: words by the lexicon, phones as typed, and all ways to say a phrase within bounds."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from kwsd.acoustic.tokenizer import Tokenizer
 from kwsd.search.keyword import Keyword
 from kwsd.search.keyword_file import read_keyword_file
 from kwsd.search.overlaps import keyword_warnings
-from kwsd.search.spelling import MOST_SEQUENCES, token_sequences
+from kwsd.search.spelling import MOST_IN_ALL, MOST_SEQUENCES, all_token_sequences, token_sequences
 from kwsd.spotter import Spotter
 from training.zipformer.data.units import PHONES
 
@@ -55,6 +56,13 @@ def test_there_are_never_many_ways_and_none_comes_twice(words: list[str]) -> Non
 def test_a_keyword_has_a_bounded_number_of_sequences() -> None:
     found = token_sequences(Keyword("read a /EY B/ and read on and on and off"), TOKENIZER)
     assert len(found) <= MOST_SEQUENCES
+
+
+def test_each_keyword_of_a_long_list_has_fewer() -> None:
+    many = [Keyword(f"read on {word} on {other}") for word, other in product(WORDS, WORDS)]
+    few = all_token_sequences(many[:10], TOKENIZER)
+    assert max(map(len, few)) == MOST_SEQUENCES
+    assert sum(map(len, all_token_sequences(many * (MOST_IN_ALL // len(many) // 2), TOKENIZER))) <= MOST_IN_ALL
 
 
 @pytest.mark.parametrize(

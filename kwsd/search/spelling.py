@@ -13,6 +13,7 @@ from kwsd.search.written_forms import Words, one_change
 
 MOST_SPELLINGS = 8  # each costs search time; what comes later is ever less likely
 MOST_SEQUENCES = 8  # of one keyword; the usual pronunciation of each of its texts always counts
+MOST_IN_ALL = 20_000  # of a list, above which each keyword has fewer: they cost memory and start-up
 _TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-", "—": "-"})
 _SYMBOLS = {"&": " AND ", "+": " PLUS ", "@": " AT "}
 _STOPS = re.compile(r"[;!?…\"“”]|[.,](?![0-9])|(?<![0-9]):|:(?![0-9])")  # not the point of 3.5, not the colon of 5:30
@@ -40,11 +41,13 @@ def spellings(phrase: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def token_sequences(keyword: Keyword, tokenizer: PhraseTokenizer) -> tuple[TokenSequence, ...]:
+def token_sequences(
+    keyword: Keyword, tokenizer: PhraseTokenizer, most: int = MOST_SEQUENCES
+) -> tuple[TokenSequence, ...]:
     """What to listen for: the phrase first, then the given spellings, then written forms of each; none twice.
 
-    Where words may be said in several ways, the usual ways of all texts come before the others. A text that the
-    vocabulary cannot write is left out as long as another one is left.
+    Where words may be said in several ways, the usual ways of all texts come before the others, which are added until
+    there are `most`. A text that the vocabulary cannot write is left out as long as another one is left.
 
     Raises:
         ValueError: no text of the keyword can be written; the message is about the phrase.
@@ -55,7 +58,7 @@ def token_sequences(keyword: Keyword, tokenizer: PhraseTokenizer) -> tuple[Token
         by_tokens.setdefault(usual.tokens, usual)
         others.append(rest)
     for sequence in chain.from_iterable(others):
-        if len(by_tokens) >= MOST_SEQUENCES:
+        if len(by_tokens) >= most:
             break
         by_tokens.setdefault(sequence.tokens, sequence)
     return tuple(by_tokens.values())
@@ -96,7 +99,9 @@ def all_token_sequences(
     Raises:
         ValueError: a keyword cannot be written at all.
     """
-    listed = [token_sequences(keyword, tokenizer) for keyword in keywords]
+    keywords = list(keywords)
+    most = min(MOST_SEQUENCES, MOST_IN_ALL // max(1, len(keywords)))
+    listed = [token_sequences(keyword, tokenizer, most) for keyword in keywords]
     owner = {sequences[0].tokens: number for number, sequences in reversed(list(enumerate(listed)))}
     for number, sequences in enumerate(listed):
         for sequence in sequences:
