@@ -35,6 +35,7 @@ def test_missing_at_start_then_plugged_in(tmp_path: Path, tiny_model_dir: Path, 
         client, hello = daemon.client()
         assert hello["state"] == "waiting"
         assert not hello["microphone"]["open"]
+        assert "plug it in" in client.ask(command="status")["data"]["waiting_because"]
         assert manager.times("READY")
         assert eventually(lambda: len(manager.times("WATCHDOG")) >= 2)
         assert 'waiting for microphone "default", 3 keywords' in manager.last("STATUS")
@@ -44,6 +45,7 @@ def test_missing_at_start_then_plugged_in(tmp_path: Path, tiny_model_dir: Path, 
         assert recovered["attempts"] >= 2
         plug.say(phrase("LIGHT ON"))
         assert client.read_until("detection")["keyword"] == "LIGHT ON"
+        assert not client.ask(command="status")["data"]["waiting_because"]
         assert "listening to" in manager.last("STATUS")
         assert sum("no microphone" in line for line in daemon.log) == 1, "one line, however many attempts"
         client.close()
