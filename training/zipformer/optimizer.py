@@ -60,7 +60,7 @@ class ScaledAdam(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
-        """Update every parameter that has a gradient; a step with a gradient that is not finite is left out."""
+        """Update every parameter; a step with a gradient that is not finite is left out."""
         if closure is not None:
             raise ValueError("ScaledAdam evaluates no closure; compute gradients before step()")
         for group in self.param_groups:
@@ -89,9 +89,13 @@ def _clip_factor(norm: float, recent: list[float], clip: float) -> float:
 def _by_shape(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
     groups: dict[torch.Size, list[Tensor]] = {}
     for parameter in parameters:
-        if parameter.grad is not None:
-            groups.setdefault(parameter.shape, []).append(parameter)
+        groups.setdefault(parameter.shape, []).append(parameter)
     return list(groups.values())
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    """Zero where the loss did not reach: a group must not change when another loss joins in."""
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 class _Batch:
@@ -100,7 +104,7 @@ class _Batch:
     def __init__(self, parameters: list[Tensor], state: dict[Tensor, Any]) -> None:
         self.parameters = parameters
         self.value = torch.stack([torch.atleast_1d(p.detach()) for p in parameters])
-        self.gradient = torch.stack([torch.atleast_1d(p.grad) for p in parameters])
+        self.gradient = torch.stack([torch.atleast_1d(_gradient(p)) for p in parameters])
         self.axes = tuple(range(1, self.value.dim()))
         self.scalar = parameters[0].numel() == 1
         self.state = state[parameters[0]]

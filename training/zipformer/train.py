@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,8 +19,8 @@ from training.zipformer.data.augment import AugmentSettings
 from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
 from training.zipformer.data.pack import Clip, Pack
 from training.zipformer.data.units import Units
-from training.zipformer.loss.pruned import Losses, losses
-from training.zipformer.model.scaling import Bypass
+from training.zipformer.loss.flat_start import flat_start_loss
+from training.zipformer.loss.pruned import losses
 from training.zipformer.model.settings import ModelSettings
 from training.zipformer.model.transducer import Transducer
 from training.zipformer.optimizer import ScaledAdam, learning_rate
@@ -29,8 +29,10 @@ from training.zipformer.progress import bar
 CHUNKS = ((8, 64), (16, 64), (16, 64), (16, 128), (32, 64), (32, -1), (0, -1))
 """(chunk, left context) in inner frames of 20 ms, one drawn per batch; 0 is all in one, -1 all heard so far."""
 FRAME_S = 0.01
-NOISE_S = 8.0
-"""Recorded noise is trained on in stretches of this length, with nothing to say."""
+FRAMES_PER_TOKEN = 10
+"""Encoder frames per token that a batch is taken to have at least."""
+NOISE_S = 14.0
+"""Recorded noise is trained on in stretches of at most this length, with nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ class TrainSettings:
     """tokens per frame that the joiner is run on; 0 for the full lattice"""
     acoustic: float = 0.4
     """weight of the loss without decoder"""
-    listen: int = 200
-    """first steps, with that loss alone: the encoder listens before the decoder can learn texts by heart"""
+    listen: int = 250
+    """first steps, with a flat start alone and nothing augmented, see loss/flat_start.py"""
+    short_s: float = 5.0
+    """longest utterance of the first epoch: the shorter, the better the guess of a flat start"""
     rate: float = 0.04
     warmup: int = 300
     decay: int = 4000
@@ -66,6 +70,17 @@ class TrainSettings:
     half: bool = True
     """multiply matrices in bfloat16"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+
+class Losses(NamedTuple):
+    """What training minimises."""
+
+    acoustic: torch.Tensor
+    """without decoder, nats per token"""
+    joint: torch.Tensor
+    """of the joiner, nats per token"""
+    flat_start: torch.Tensor
+    """tokens spread evenly, nats per loud frame; counts in the first steps only"""
 
 
 @dataclass
@@ -125,7 +140,7 @@ class Trainer:
         torch.manual_seed(seed)
         self._set_rates()
         self.model.train()
-        batch = self._loud.batch(clips, seed)
+        batch = (self._plain if self._listening() else self._loud).batch(clips, seed)
         chunk, left = random.Random(seed).choice(self.settings.chunks)
         result = self._losses(batch, chunk, left)
         self.optimizer.zero_grad(set_to_none=True)
@@ -156,7 +171,7 @@ class Trainer:
 
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:
-            batches = plan_epoch(self._train, self.settings.batch_seconds, self.settings.seed + self.progress.epoch)
+            batches = self._plan()
             while self.progress.batch < len(batches):
                 if self._finished(begun):
                     return
@@ -169,6 +184,14 @@ class Trainer:
             self.progress.epoch += 1
             self.progress.batch = 0
 
+    def _plan(self) -> list[list[Clip]]:
+        epoch, settings = self.progress.epoch, self.settings
+        short = [clip for clip in self._train if clip.seconds <= settings.short_s]
+        return plan_epoch(self._train if epoch or not short else short, settings.batch_seconds, settings.seed + epoch)
+
+    def _listening(self) -> bool:
+        return self.progress.step < self.settings.listen
+
     def _finished(self, begun: float) -> bool:
         over_time = self.settings.minutes and time.monotonic() - begun > 60 * self.settings.minutes
         return bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
@@ -176,26 +199,24 @@ class Trainer:
     def _losses(self, batch: Batch, chunk: int, left: int) -> Losses:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.half):
             encoded, frames = self.model.encoder(batch.features, batch.lengths, chunk, left)
-            per_utterance = losses(self.model, encoded, frames, batch.targets, batch.tokens, band=self.settings.band)
-        tokens = batch.tokens.sum().clamp(min=1)
-        return Losses(*(loss.sum() / tokens for loss in per_utterance))
+            acoustic, joint = losses(self.model, encoded, frames, batch.targets, batch.tokens, band=self.settings.band)
+            guess = flat_start_loss(self.model.acoustic(encoded), batch)
+        tokens = torch.maximum(batch.tokens.sum(), frames.sum() // FRAMES_PER_TOKEN)  # few where most is noise
+        return Losses(acoustic.sum() / tokens, joint.sum() / tokens, guess)
 
     def _weighted(self, result: Losses) -> torch.Tensor:
-        since = self.progress.step - self.settings.listen
-        if since < 0:
-            return result.acoustic
-        share = min(1.0, 0.1 + 0.9 * since / max(1, self.settings.warmup))
-        return self.settings.acoustic * result.acoustic + share * result.joint
+        if self._listening():
+            return result.flat_start
+        settings = self.settings
+        part = min(1.0, (self.progress.step - settings.listen) / max(1, settings.warmup))
+        known = settings.acoustic * result.acoustic + (0.1 + 0.9 * part) * result.joint
+        return known + (1.0 - part) * result.flat_start
 
     def _set_rates(self) -> None:
         settings, step = self.settings, self.progress.step
         last = settings.steps if settings.cool_down else 0
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, settings.rate, settings.warmup, settings.decay, last)
-        least = max(0.2, 0.9 - 0.7 * step / max(1, 4 * settings.warmup))
-        for module in self.model.modules():
-            if isinstance(module, Bypass):
-                module.least = least
 
     def _keep_books(self, result: Losses) -> None:
         step, settings = self.progress.step, self.settings
@@ -209,7 +230,7 @@ class Trainer:
 
     def _report(self, result: Losses, dev: float | None) -> None:
         now, rate = self.progress, self.optimizer.param_groups[0]["lr"]
-        acoustic, joint = (round(float(loss), 4) for loss in result)
+        acoustic, joint = round(float(result.acoustic), 4), round(float(result.joint), 4)
         norm = self.optimizer.last_norm()
         row = metrics.Report(now.step, now.epoch, now.hours, now.wall_s, rate, norm, acoustic, joint, dev)
         metrics.append(self.folder / "metrics.csv", row)

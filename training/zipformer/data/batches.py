@@ -69,13 +69,15 @@ def feasible(clip: Clip, tokens: int, longest_s: float) -> bool:
 
 
 def stretches(clips: Sequence[Clip], seconds: float) -> list[Clip]:
-    """Cut long clips into pieces of at most `seconds`."""
-    size = int(seconds * RATE)
-    return [
-        replace(clip, offset=clip.offset + start, samples=min(size, clip.samples - start))
-        for clip in clips
-        for start in range(0, clip.samples, size)
-    ]
+    """Cut clips into pieces of random lengths up to `seconds`, so that they fall into batches of every length."""
+    choose, pieces = random.Random(0), []
+    for clip in clips:
+        start = 0
+        while start < clip.samples:
+            size = min(int(choose.uniform(1.0, seconds) * RATE), clip.samples - start)
+            pieces.append(replace(clip, offset=clip.offset + start, samples=size))
+            start += size
+    return pieces
 
 
 class Batcher:

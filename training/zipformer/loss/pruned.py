@@ -7,21 +7,11 @@ follow the sound even when there is so little text that a decoder learns it by h
 (Graves et al., ICML 2006) gives an encoder: a reason to listen.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from training.zipformer.loss.lattice import IMPOSSIBLE, transducer_loss
 from training.zipformer.model.transducer import BLANK, Transducer
-
-
-class Losses(NamedTuple):
-    """What training minimises, each (N,) nats per utterance or a mean of that."""
-
-    acoustic: Tensor
-    """without decoder"""
-    joint: Tensor
 
 
 def acoustic_arcs(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +80,9 @@ def banded_arcs(
     return lattice.scatter(2, nodes, blank), lattice.scatter(2, nodes, emit)
 
 
-def losses(model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor, *, band: int) -> Losses:
+def losses(
+    model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor, *, band: int
+) -> tuple[Tensor, Tensor]:
     """Losses of each utterance.
 
     Args:
@@ -102,7 +94,7 @@ def losses(model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, 
         band: tokens per frame that the joiner is run on; 0 for all.
 
     Returns:
-        Two tensors (N,), nats per utterance.
+        The loss without decoder and that of the joiner, (N,) each, nats per utterance.
     """
     text = model.decoder.of_targets(targets)
     blank, emit = acoustic_arcs(model.acoustic(encoded).float(), targets)
@@ -112,4 +104,4 @@ def losses(model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, 
     nodes = starts.unsqueeze(2) + torch.arange(width, device=starts.device)
     blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
     joint, _ = transducer_loss(blank, emit, frames, tokens)
-    return Losses(acoustic, joint)
+    return acoustic, joint
