@@ -19,7 +19,7 @@ import psutil
 from daemons import DaemonProcess, Plug, eventually, running
 from serving import Client
 
-from bench.paths import MODEL, RESULTS
+from bench.paths import RESULTS
 from bench.soak_stage import Script, script_for
 
 BATCHES = 4
@@ -114,9 +114,14 @@ THINGS: dict[str, Callable[[DaemonProcess, Plug, Client], None]] = {
 def of_sound(script: Script) -> Growth:
     """Hours of sound through a pipe, as fast as they are decoded."""
     with tempfile.TemporaryDirectory() as directory:
-        pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-        arguments = ("--clips", "--input", "-")
-        with running(Path(directory), script.model, *arguments, keywords=script.keywords, **pipe) as daemon:
+        with running(
+            Path(directory),
+            script.model,
+            *("--clips", "--input", "-"),
+            keywords=script.keywords,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        ) as daemon:
             return grown("half an hour of sound", 1, daemon, lambda: say(daemon, script))
 
 
@@ -141,7 +146,7 @@ def main() -> None:
         script = script_for(parser.parse_args().model, Path(directory))
         counts = dict(zip(THINGS, (300, 100, 20, 500, 1000), strict=True))
         growths = [of_sound(script), *(of_a_microphone(name, count, script) for name, count in counts.items())]
-    title = f"# The daemon's memory\n\n{(__doc__ or '').strip()}\n\nModel {script.model.name or MODEL.name}.\n\n"
+    title = f"# The daemon's memory\n\n{(__doc__ or '').strip()}\n\nModel {script.model.name}.\n\n"
     table = "| one batch | USS after each, MB | kB each, after the first batch |\n|---|---|---|\n"
     (RESULTS / "daemon-memory.md").write_text(title + table + "\n".join(growth.row for growth in growths) + "\n")
 
