@@ -113,16 +113,19 @@ THINGS: dict[str, Callable[[DaemonProcess, Plug, Client], None]] = {
 
 def of_sound(script: Script) -> Growth:
     """Hours of sound through a pipe, as fast as they are decoded."""
-    with tempfile.TemporaryDirectory() as directory:
-        with running(
+    arguments = ("--clips", "--input", "-")
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running(
             Path(directory),
             script.model,
-            *("--clips", "--input", "-"),
+            *arguments,
             keywords=script.keywords,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-        ) as daemon:
-            return grown("half an hour of sound", 1, daemon, lambda: say(daemon, script))
+        ) as daemon,
+    ):
+        return grown("half an hour of sound", 1, daemon, lambda: say(daemon, script))
 
 
 def say(daemon: DaemonProcess, script: Script) -> None:
