@@ -12,6 +12,7 @@ from phone_model import WORDS, dictionary, small_lexicon
 
 from kwsd.acoustic.letter_sounds import LetterSounds
 from kwsd.acoustic.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon
+from kwsd.acoustic.tokens import read_tokens
 from kwsd.errors import ModelError
 from training.zipformer.data.letter_alignment import align_all
 from training.zipformer.data.lexicon import lines_of, not_by_rule, with_more_words, without_stress
@@ -167,3 +168,39 @@ def test_the_table_is_stored_the_same_every_time(tmp_path: Path) -> None:
     table.write(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert LetterSounds.read(tmp_path / "one") == table
+
+
+# ---------------------------------------------------------------------------------------------- the one that is shipped
+
+
+SHIPPED = Path(__file__).parent.parent / "models" / "kwsd-en"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("alexa", "AX L EH K S AX"),
+        ("jarvis", "JH AA R V IH S"),
+        ("computer", "K AX M P Y UW T ER"),
+        ("snowboy", "S N OW B OY"),
+        ("HDMI", "EY CH D IY EH M AY"),
+        ("don't", "D OW N T"),
+        ("kitchen's", "K IH CH AX N Z"),
+        ("read", "R EH D"),
+        ("zorblax", "Z ER B L AE K S"),
+    ],
+)
+def test_the_shipped_lexicon_knows_words_and_reads_names(word: str, expected: str) -> None:
+    assert expected in [" ".join(phones) for phones in Lexicon.load(SHIPPED).pronunciations(word)]
+
+
+def test_the_shipped_lexicon_says_everything_in_phones_of_its_model() -> None:
+    known = set(read_tokens(SHIPPED / "tokens.txt"))
+    lexicon = Lexicon.load(SHIPPED)
+    listed = {phone for line in lexicon._lines.splitlines() for phone in line.decode().split("\t")[1].split()}
+    read = {phone for sound in lexicon._letter_sounds.sounds for phone in sound}
+    assert listed | read <= known == {"<blk>", *PHONES}
+
+
+def test_the_shipped_lexicon_is_small() -> None:
+    assert sum((SHIPPED / name).stat().st_size for name in (LEXICON, LETTER_SOUNDS)) < 350_000

@@ -77,10 +77,10 @@ class Lexicon:
 
     def _by_rule(self, word: str) -> tuple[Phones, ...]:
         """A word that is not listed: its stem and ending, its letters one by one, or the sounds that letters have."""
-        if word.endswith("'S"):
-            return tuple((*phones, *_ending(phones)) for phones in self._of_plain_word(word[:-2].strip("'") or "S"))
         if word.strip("'") != word:
             return self._of_plain_word(word.strip("'"))
+        if word.endswith("'S"):
+            return tuple((*phones, *_ending(phones)) for phones in self._of_plain_word(word.removesuffix("'S")))
         if len(word) == 1 or (len(word) <= _LONGEST_ACRONYM and not _VOWELS & set(word)):
             return self._letter_by_letter(word)
         phones = self._letter_sounds.phones(word)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from kwsd.acoustic.lexicon import CACHED_WORDS, Lexicon
+from kwsd.acoustic.tokenizer import WORD_START
 from kwsd.acoustic.tokens import is_control, read_tokens
 
 MOST_ENCODINGS = 8  # of one phrase, however many of its words may be said in two ways
-PIECE_START = "▁"
 _TYPED_PHONES = re.compile(r"(?<!\S)/([^/]*)/(?!\S)")
 _STRESS = "012"
 
@@ -52,7 +52,7 @@ class PhoneTokenizer:
         Raises:
             ValueError: there is no text, or something in it cannot be said; the message names it and the remedy.
         """
-        if text.startswith(PIECE_START):
+        if text.startswith(WORD_START):
             raise ValueError(
                 f'"{text}" is pieces of words, and the units of this model are phones; write the phrase itself, or its '
                 "phones between slashes: /L AY T/"
