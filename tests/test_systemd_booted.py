@@ -24,6 +24,10 @@ SAVING = 'save_detections = "/var/lib/kwsd/detections"\nexec = "/usr/bin/touch /
 """Settings of the daemon's section, with which the system's file ends."""
 
 FILTERING = "2"  # seccomp(2), as /proc/PID/status shows it
+SHOWN = Path("/run/shown")
+"""What the example writes; the journal is not there."""
+
+EXITED = "1"  # CLD_EXITED: it has run
 DYNAMIC_USERS = range(61184, 65520)
 
 
@@ -162,13 +166,14 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
 
     1. `systemctl start kwsd` returns when it is ready, as a user made for it, without any capability.
     2. /run/kwsd/kwsd.sock belongs to the group audio. A phrase is said: a subscriber there hears of it.
-    3. Its sound is saved below /var/lib/kwsd, and the command for it has run.
+    3. Its sound is saved below /var/lib/kwsd, the command for it has run, and so has the example for path activation.
     4. `systemctl stop kwsd`: it ends well.
     """
     install_for_the_machine(machine, tiny_model_dir)
     plug = Plug(machine.outside(Path("/opt")))
     plug.plug_in()
     plug.path.chmod(0o777)  # it is root's, as a microphone would not be
+    assert machine.systemctl("start", "kwsd-clip.path").returncode == 0
     started = machine.systemctl("start", "kwsd")
     assert started.returncode == 0, started.stderr + machine.systemctl("status", "kwsd").stdout
     status = machine.status_of("kwsd")
@@ -180,6 +185,9 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
     state = machine.outside(Path("/var/lib/kwsd"))
     assert eventually(lambda: list((state / "detections").glob("*.wav")))
     assert (state / "executed").exists()
+    assert eventually(lambda: machine.show("kwsd-clip.service", "ExecMainCode") == EXITED, 10)
+    assert machine.show("kwsd-clip.service", "ExecMainStatus") == "0"
+    assert machine.outside(SHOWN).read_text().endswith("light_on.wav\n")
     assert machine.systemctl("stop", "kwsd").returncode == 0
     assert machine.show("kwsd", "Result") == "success"
     plug.pull_out()
@@ -188,8 +196,9 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
 def install_for_the_machine(machine: Manager, model: Path) -> None:
     """As scripts/install-service does; this Python and this checkout, which may lie in a home, are shown in /opt."""
     opt = machine.outside(Path("/opt"))
-    for unit in (REPOSITORY / "systemd" / "system").glob("kwsd.*"):
-        shutil.copy(unit, machine.outside(UNITS))
+    for kind in ("system", "examples"):
+        for unit in (REPOSITORY / "systemd" / kind).glob("kwsd*.*"):
+            shutil.copy(unit, machine.outside(UNITS))
     shutil.copytree(model, opt / "model")
     configure("system", machine.outside(Path("/etc/kwsd")), Path("/opt/model"), SAVING)
     for name, shown in (
@@ -204,4 +213,7 @@ def install_for_the_machine(machine: Manager, model: Path) -> None:
     places = f"LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/packages:/opt/kwsd-source:{tests}"
     python = f"env {places} /opt/python/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     program(opt / "kwsd/bin/kwsd", f"{python} {tests / PROGRAM.name} /opt")
+    drop = machine.outside(UNITS / "kwsd-clip.service.d")
+    drop.mkdir()
+    (drop / "seen.conf").write_text(f"[Service]\nStandardOutput=file:{SHOWN}\n")
     machine.systemctl("daemon-reload")
