@@ -18,7 +18,7 @@ from training.zipformer.description import write_search
 from training.zipformer.evaluate import HEADER, WORK, Score, line, score, settings_of
 from training.zipformer.hearing import Heard, hear, tape_path
 
-BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0)
+BOOSTS = (1.0, 1.5, 2.0, 3.0)
 MARGINS = (-6.25, -12.5)
 THRESHOLDS = tuple(round(0.1 + 0.04 * step, 2) for step in range(21))
 MIN_SCORES = (0.0, 0.001, 0.005, 0.02)
