@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.paths import SHARED, WORK
 from bench.progress import track
 from kwsd.events import Detection
-from kwsd.fallback.bundle import DESCRIPTION, bundle_directory, find_model
+from kwsd.fallback.bundle import find_model
 from kwsd.fallback.settings import EngineName, FallbackSettings
 from kwsd.fallback.spotter import CommandSpotter
 from training.commands12.streams import (
@@ -63,8 +63,8 @@ def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
 
 def state(engine: EngineName) -> str:
     """Changes with the model, its thresholds and the settings."""
-    description = (bundle_directory() / DESCRIPTION).read_bytes()
-    content = description + find_model(engine).path.read_bytes() + repr(FallbackSettings()).encode()
+    model = find_model(engine)
+    content = model.path.read_bytes() + repr((sorted(model.thresholds.items()), FallbackSettings())).encode()
     return hashlib.sha256(content).hexdigest()[:12]
 
 

@@ -18,6 +18,7 @@ from training.commands12.labels import LABELS, WORDS, class_of, commands_in  # n
 from training.commands12.measure import Figures, figures  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
+from training.commands12.thresholds import HIGHEST, lowest  # noqa: E402
 from training.commands12.train import PRIOR_PART, Job, Report, Trainer, priors, rate  # noqa: E402
 
 pytestmark = pytest.mark.training
@@ -182,3 +183,15 @@ def test_evaluate_ends_with_its_verdict(
 def test_every_word_has_a_class() -> None:
     assert len(LABELS) == 12
     assert [LABELS[class_of(word)] for word in WORDS] == list(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("scores", "most", "threshold"),
+    [([], 0, 0.3), ([0.5], 1, 0.3), ([0.5, 0.421, 0.7], 1, 0.51), ([0.5, 0.421, 0.7], 2, 0.43), ([0.999], 0, 0.98)],
+)
+def test_the_threshold_is_the_lowest_that_few_false_alarms_pass(
+    scores: list[float], most: int, threshold: float
+) -> None:
+    found = lowest(scores, most)
+    assert found == threshold
+    assert sum(score >= found for score in scores) <= most or found == HIGHEST

@@ -21,8 +21,9 @@ class Fallback(Section):
     """`ds-cnn` looks at windows of a second and is more exact; `nc-ssm` decides at every frame and costs less."""
     hop_s: Annotated[float, Field(ge=0.02, le=0.98)] = 0.16
     """Seconds from one window of the DS-CNN to the next."""
-    hold_s: Annotated[float, Field(ge=0, le=2)] = 0.32
-    """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows."""
+    hold_s: Annotated[float, Field(ge=0, le=2)] | None = None
+    """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows.
+    None takes the engine's own."""
     alone: bool = True
     """Report a word only when nothing nearly as loud sounds right before and after it."""
     refractory_s: Annotated[float, Field(ge=0, le=60)] = 0.5

@@ -21,8 +21,9 @@ class FallbackSettings:
     """Posteriors of the DS-CNN are averaged over this long."""
     frame_smoothing_s: float = 0.3
     """Posteriors of the NC-SSM are averaged over this long."""
-    hold_s: float = 0.32
-    """A word is reported once its posterior has not risen for this long: by then it is heard whether more follows."""
+    hold_s: float | None = None
+    """A word is reported once its posterior has not risen for this long: by then it is heard whether more follows.
+    None takes the engine's own: 0.32 s for the DS-CNN, whose windows end after the word, and 0.48 s for the NC-SSM."""
     alone: bool = True
     """Report a word only when nothing nearly as loud sounds right before and after it."""
     refractory_s: float = 0.5

@@ -16,7 +16,7 @@ from kwsd.fallback.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, F
 from kwsd.fallback.settings import FallbackSettings
 from kwsd.fallback.span import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.fallback.stream import FrameStream
-from kwsd.fallback.timing import decider_settings, frames
+from kwsd.fallback.timing import decider_settings
 from kwsd.fallback.vocabulary import normal
 from kwsd.search.keyword import Keyword
 from kwsd.timebase import samples, seconds
@@ -41,6 +41,7 @@ class CommandSpotter:
         self.bad_chunks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
         timing = decider_settings(self._settings, model.engine, self._engine.step_frames)
+        self._hold_frames = timing.hold_frames
         self._names: dict[str, Keyword] = {}
         self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
         self.reset()
@@ -133,7 +134,7 @@ class CommandSpotter:
         """Those of words that are said on their own, where that is asked for."""
         for decision in decisions:
             span = self._span(decision.frame)
-            if not self._settings.alone or self._is_alone(span, decision.frame + frames(self._settings.hold_s)):
+            if not self._settings.alone or self._is_alone(span, decision.frame + self._hold_frames):
                 yield self._detection(decision, span)
 
     def _detection(self, decision: Decision, span: Span) -> Detection:

@@ -32,8 +32,8 @@ def parser() -> argparse.ArgumentParser:
     grid = add_stage(stages, "noise-grid", stage.noise_grid, "accuracy under five noises at five levels")
     grid.add_argument("--every", type=int, default=1, help="take only every so many-th clip")
     limits = add_stage(stages, "thresholds", stage.thresholds, "the threshold of each word, from running speech")
-    limits.add_argument("--hours", type=float, default=3.0, help="of dev speech, at most (default: %(default)s)")
-    limits.add_argument("--false-per-hour", type=float, default=0.6, help="allowed per word (default: %(default)s)")
+    limits.add_argument("--hours", type=float, default=100.0, help="at most, of each part of the speech")
+    limits.add_argument("--false-per-hour", type=float, default=1.0, help="allowed per word (default: %(default)s)")
     add_stage(stages, "card", stage.card, "README.md of the bundle, from what was measured", needs_model=False)
     return top
 

@@ -16,10 +16,10 @@ from training.commands12.card import write_card
 from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
-from training.commands12.labels import LABELS
+from training.commands12.labels import LABELS, WORDS
 from training.commands12.measure import Figures, measure, test_clips
 from training.commands12.models.registry import RECIPES, Recipe
-from training.commands12.streams import running_speech
+from training.commands12.streams import Stream, running_speech
 from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
 
@@ -98,19 +98,25 @@ def noise_grid(args: argparse.Namespace) -> int:
 
 
 def thresholds(args: argparse.Namespace) -> int:
-    """Choose the threshold of each word on running speech of the dev speakers, and write them to model.toml.
+    """Choose the threshold of each word on running speech, and write them to model.toml.
 
-    Training has heard the other speakers' speech as negatives, so there a model fires less than it does elsewhere.
+    Each part of the speech has its say, and the strictest rules: training has heard the one as negatives, and the other
+    is short.
     """
-    model, settings = exported(args), FallbackSettings()
-    speech = running_speech(args.shared, "dev", args.hours)
-    with Progress(console=CONSOLE) as bar:
-        task = bar.add_task(args.model, total=len(speech.parts))
-        heard = posteriors_of(model, speech, lambda: bar.advance(task))
-    chosen = choose(model, speech, heard, settings, args.false_per_hour)
-    describe(args.bundle, {args.model: chosen})
-    CONSOLE.print(", ".join(f"{word} {value:.2f}" for word, value in chosen.items()))
+    model = exported(args)
+    chosen = [thresholds_on(running_speech(args.shared, split, args.hours), model, args) for split in ("dev", "train")]
+    strictest = {word: max(each[word] for each in chosen) for word in WORDS}
+    describe(args.bundle, {args.model: strictest})
+    CONSOLE.print(", ".join(f"{word} {value:.2f}" for word, value in strictest.items()))
     return 0
+
+
+def thresholds_on(speech: Stream, model: CommandModel, args: argparse.Namespace) -> dict[str, float]:
+    """The thresholds that one stream of speech asks for."""
+    with Progress(console=CONSOLE) as bar:
+        task = bar.add_task(model.name, total=len(speech.parts))
+        heard = posteriors_of(model, speech, lambda: bar.advance(task))
+    return choose(model, speech, heard, FallbackSettings(engine=model.engine), args.false_per_hour)
 
 
 def card(args: argparse.Namespace) -> int:

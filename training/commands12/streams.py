@@ -48,6 +48,7 @@ class Hit:
     word: str
     start: float
     end: float
+    score: float = 1.0
 
 
 @dataclass(frozen=True)

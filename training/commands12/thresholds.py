@@ -1,5 +1,6 @@
 """Chooses the threshold of each word: the lowest that running speech of speakers unheard in training rarely passes."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,11 +13,11 @@ from kwsd.fallback.frontend import CLIP_FRAMES, FloatArray
 from kwsd.fallback.settings import FallbackSettings
 from kwsd.fallback.span import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.fallback.stream import FrameStream
-from kwsd.fallback.timing import decider_settings, frames
+from kwsd.fallback.timing import decider_settings
 from training.commands12.labels import WORDS
-from training.commands12.streams import Hit, Stream, score
+from training.commands12.streams import Hit, Stream, is_near
 
-GRID = tuple(round(0.30 + 0.02 * step, 2) for step in range(34))  # 0.30 to 0.96
+LEAST, HIGHEST = 0.3, 0.98
 FRAME_S = 0.01
 BLOCK_ROWS = 10
 
@@ -54,14 +55,15 @@ def hits_of(
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
     limits = class_thresholds(model.labels, model.words, thresholds, {})
-    decider = Decider(limits, decider_settings(settings, model.engine, step_frames))
+    timing = decider_settings(settings, model.engine, step_frames)
+    decider = Decider(limits, timing)
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decider.accept(heard.frames[block], heard.rows[block]):
             first = max(0, decision.frame - CLIP_FRAMES)
             span = sounding_span(heard.loudness[first : decision.frame]).moved(first)
-            if not settings.alone or is_alone(heard.loudness, span, decision.frame + frames(settings.hold_s)):
-                yield Hit(model.labels[decision.label], span.start * FRAME_S, span.end * FRAME_S)
+            if not settings.alone or is_alone(heard.loudness, span, decision.frame + timing.hold_frames):
+                yield Hit(model.labels[decision.label], span.start * FRAME_S, span.end * FRAME_S, decision.score)
 
 
 def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
@@ -74,11 +76,21 @@ def choose(
     model: CommandModel, speech: Stream, heard: Posteriors, settings: FallbackSettings, most_per_hour: float
 ) -> dict[str, float]:
     """Per word the lowest threshold with at most so many false alarms per hour of `speech`."""
-    chosen = dict.fromkeys(WORDS, GRID[-1])
-    for threshold in reversed(GRID):
-        outcome = score(speech, list(hits_of(model, heard, settings, dict.fromkeys(WORDS, threshold))))
-        for word in WORDS:
-            is_next = chosen[word] == threshold or GRID.index(chosen[word]) == GRID.index(threshold) + 1
-            if is_next and outcome.false_per_hour(word) <= most_per_hour:
-                chosen[word] = threshold
-    return chosen
+    hits = list(hits_of(model, heard, settings, dict.fromkeys(WORDS, LEAST)))
+    most = int(most_per_hour * speech.seconds / 3600)
+    return {
+        word: lowest([hit.score for hit in hits if hit.word == word and is_false(speech, hit)], most) for word in WORDS
+    }
+
+
+def is_false(speech: Stream, hit: Hit) -> bool:
+    """Whether no piece near a hit has its word."""
+    return not any(hit.word in piece.words and is_near(hit, piece) for piece in speech.pieces)
+
+
+def lowest(false_scores: list[float], most: int) -> float:
+    """The lowest threshold, in hundredths, that no more than `most` of these scores pass."""
+    ranked = sorted(false_scores, reverse=True)
+    if len(ranked) <= most:
+        return LEAST
+    return min(HIGHEST, math.floor(100 * ranked[most] + 1) / 100)
