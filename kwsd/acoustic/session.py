@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from kwsd.errors import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime
+
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # onnxruntime 1.29 and later would report to Microsoft which models it loads
 
 
 def make_session(path: Path) -> onnxruntime.InferenceSession:
@@ -20,6 +23,7 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
     Raises:
         ModelError: the file is missing, or onnxruntime cannot load it.
     """
+    os.environ[NO_TELEMETRY] = "1"  # read when it is imported
     import onnxruntime as ort  # noqa: PLC0415  # 100 ms that `kwsd --help` need not pay
 
     if not path.is_file():

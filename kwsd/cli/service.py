@@ -25,7 +25,6 @@ from kwsd.serve.records import Event
 from kwsd.spotter import Spotter
 
 PRINTS_S = 0.1  # at the end, for what is not printed yet
-NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # onnxruntime 1.29 and later would report to Microsoft which models it loads
 
 
 def serve(loaded: LoadedSettings) -> NoReturn:
@@ -34,7 +33,6 @@ def serve(loaded: LoadedSettings) -> NoReturn:
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
     steady_heap()
-    os.environ[NO_TELEMETRY] = "1"
     exit_code = guarded(partial(_serve, loaded))
     logging.shutdown()
     sys.stdout.flush()
