@@ -19,7 +19,7 @@ from training.commands12.streams import Outcome
 
 RESULT = RESULTS / "commands12.md"
 SPEECH = {
-    "dev": "dev: no training has heard these speakers; thresholds were chosen here and, for nc-ssm, on train",
+    "dev": "dev: no training has heard these speakers; thresholds were chosen here and on train",
     "train": "train: training has heard it as negatives",
     "untranscribed": "untranscribed: every report counts as false, though some words may be said",
 }

@@ -23,6 +23,9 @@ RUNTIME = Path("/run/user/0")
 UNITS = Path("/run/units")
 """Where the system's manager looks for units, and nowhere else."""
 
+HIDDEN = tuple(map(Path, ("/tmp", "/var/tmp", "/var/lib", "/var/cache", "/var/log", "/opt", "/run")))  # noqa: S108
+"""What a service or its manager sees another of: a checkout there cannot be run from."""
+
 STARTS_S = 20.0
 STARTED = ("running", "degraded")  # degraded: some unit of this machine failed, none of ours
 TARGETS = ("sysinit", "basic", "sockets", "multi-user", "shutdown", "umount", "final", "nothing")
@@ -122,6 +125,8 @@ def _manager(setup: str, namespaces: Sequence[str], log: Path, scope: tuple[str,
         raise NoManagerError("needs apt package systemd")
     if os.geteuid() != 0:
         raise NoManagerError("needs root, for namespaces and a control group")
+    if any(Path(__file__).resolve().is_relative_to(hidden) for hidden in HIDDEN):
+        raise NoManagerError("needs a checkout that units can see, not one in /tmp or the like")
     program = ["unshare", "--cgroup", "--mount", "--pid", *namespaces, "--fork", "--kill-child", "--mount-proc"]
     with _control_group() as group, log.open("wb") as output:
         enter = ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"]

@@ -94,6 +94,12 @@ def test_the_scan_is_the_plain_recurrence() -> None:
 
 
 @pytest.mark.skipif(scan_kernel.library() is None, reason="no C compiler")
+def test_the_compiled_scan_leaves_the_process_its_subnormal_numbers() -> None:
+    """Linked with -ffast-math it would have the whole process flush them to zero."""
+    assert np.float64(5e-324) * np.ones(1)[0] > 0.0
+
+
+@pytest.mark.skipif(scan_kernel.library() is None, reason="no C compiler")
 def test_the_compiled_scan_gives_the_same_numbers_and_gradients() -> None:
     draw = torch.Generator().manual_seed(5)
     shapes = ((16, 13, 3, 5), (16, 13, 4), (16, 13, 4), (16, 3, 4, 5))

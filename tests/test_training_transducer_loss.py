@@ -76,7 +76,7 @@ def test_a_band_of_all_tokens_is_the_full_lattice() -> None:
     logits = model.joiner(model.encoder_proj(encoded).unsqueeze(2), text.unsqueeze(1)).log_softmax(-1)
     following = torch.nn.functional.pad(targets, (0, 1))[:, None, :, None].expand(-1, 12, -1, 1)
     full, _ = transducer_loss(logits[..., 0], logits.gather(3, following).squeeze(3), frames, tokens)
-    assert torch.allclose(losses(model, encoded, frames, targets, tokens, band=0).joint, full, atol=1e-4)
+    assert torch.allclose(losses(model, encoded, frames, targets, tokens, band=0)[1], full, atol=1e-4)
     nodes = torch.arange(5).expand(2, 12, 5)
     blank, _ = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
     assert torch.allclose(blank, logits[..., 0], atol=1e-4)
