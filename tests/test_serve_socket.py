@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from serving import Client, Harness, detection, serving
 
 from kwsd.errors import ConfigError, KwsdError
 from kwsd.serve import connection
+from kwsd.serve.bus import INBOX_LIMIT
 from kwsd.serve.peer import Peer, group_id, may_change
 from kwsd.serve.socket_file import SocketFile
 
@@ -113,6 +115,24 @@ def test_who_does_not_read_loses_the_oldest_events_and_is_told(harness: Harness)
     assert len(got) + dropped == total
     assert got == sorted(got)
     assert harness.bus.dropped == dropped
+
+
+def test_a_storm_that_the_loop_cannot_take_is_counted_too(harness: Harness) -> None:
+    """Events that a thread publishes while the event loop is busy: the inbox is bounded, and what it lost is told."""
+    busy = threading.Event()
+    with harness.client() as client:
+        harness.bus.publish(detection(1))
+        assert client.read()["id"] == 1
+        harness.loop.call_soon_threadsafe(busy.wait, 10.0)
+        for number in range(2, INBOX_LIMIT + 102):
+            harness.bus.publish(detection(number))
+        busy.set()
+        told, newest = 0, 1
+        while newest < INBOX_LIMIT + 101:
+            record = client.read()
+            told += record.get("n", 0)
+            newest = record.get("id", newest)
+    assert told >= 100
 
 
 def test_a_stuck_subscriber_is_disconnected(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -20,14 +21,19 @@ class Bus:
         self.wanted: frozenset[str] = frozenset()
         """Event types that some subscriber wants; what nobody wants need not be made. Read from any thread."""
         self._loop = loop
-        self._inbox: deque[Event] = deque(maxlen=INBOX_LIMIT)
+        self._inbox: deque[tuple[int, Event]] = deque(maxlen=INBOX_LIMIT)
+        self._publishing = threading.Lock()
+        self._published = 0
+        self._delivered = 0
         self._outboxes: set[Outbox] = set()
         self._listeners: list[Callable[[Event], None]] = []
         self._dropped_by_gone = 0
 
     def publish(self, event: Event) -> None:
-        """Hand an event over. Any thread, never blocks; dropped when the loop is closed."""
-        self._inbox.append(event)
+        """Hand an event over. Any thread, waits for nobody; dropped when the loop is closed."""
+        with self._publishing:
+            self._inbox.append((self._published, event))
+            self._published += 1
         try:
             self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:  # the loop is closed: the last moments of a shutdown
@@ -65,10 +71,18 @@ class Bus:
 
     def _deliver(self) -> None:
         while self._inbox:
-            event = self._inbox.popleft()
+            number, event = self._inbox.popleft()
+            self._own_up(number - self._delivered)
+            self._delivered = number + 1
             for listener in self._listeners:
                 listener(event)
             self._send(event)
+
+    def _own_up(self, lost: int) -> None:
+        """Tell every subscriber of events that the inbox had no room for, whatever they were."""
+        if lost:
+            for outbox in self._outboxes:
+                outbox.lose(lost)
 
     def _send(self, event: Event) -> None:
         wanting = [outbox for outbox in self._outboxes if outbox.subscription.wants(event)]

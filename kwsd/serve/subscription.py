@@ -49,10 +49,15 @@ class Outbox:
         """An event, at the end of the queue."""
         if len(self._events) == self._limit:
             self._events.popleft()
-            self._untold += 1
-            self.dropped += 1
+            self.lose(1)
         self._events.append(line)
         self._idle.clear()
+        self._filled.set()
+
+    def lose(self, count: int) -> None:
+        """Events that will not come; the subscriber is told before the next one."""
+        self._untold += count
+        self.dropped += count
         self._filled.set()
 
     def reply(self, line: bytes) -> None:
