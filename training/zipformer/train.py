@@ -80,7 +80,7 @@ class Losses(NamedTuple):
     joint: torch.Tensor
     """of the joiner, nats per token"""
     flat_start: torch.Tensor
-    """tokens spread evenly, nats per loud frame; counts in the first steps only"""
+    """tokens spread evenly, nats per loud frame; 0 once the warm-up is over"""
 
 
 @dataclass
@@ -192,6 +192,9 @@ class Trainer:
     def _listening(self) -> bool:
         return self.progress.step < self.settings.listen
 
+    def _guessing(self) -> bool:
+        return self.progress.step < self.settings.listen + self.settings.warmup
+
     def _finished(self, begun: float) -> bool:
         over_time = self.settings.minutes and time.monotonic() - begun > 60 * self.settings.minutes
         return bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
@@ -200,7 +203,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.half):
             encoded, frames = self.model.encoder(batch.features, batch.lengths, chunk, left)
             acoustic, joint = losses(self.model, encoded, frames, batch.targets, batch.tokens, band=self.settings.band)
-            guess = flat_start_loss(self.model.acoustic(encoded), batch)
+            guess = flat_start_loss(self.model.acoustic(encoded), batch) if self._guessing() else acoustic.new_zeros(())
         tokens = torch.maximum(batch.tokens.sum(), frames.sum() // FRAMES_PER_TOKEN)  # few where most is noise
         return Losses(acoustic.sum() / tokens, joint.sum() / tokens, guess)
 
