@@ -42,7 +42,8 @@ from training.zipformer.export import cache_names, export, segment_frames  # noq
 from training.zipformer.loss.flat_start import flat_start_loss  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
-from training.zipformer.train import Trainer, TrainSettings  # noqa: E402
+from training.zipformer.settings import TrainSettings  # noqa: E402
+from training.zipformer.train import Trainer  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
 

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from kwsd.errors import KwsdError
-from training.zipformer.model.settings import ModelSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +64,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--band", type=int, default=8, help="tokens per frame in the joiner, 0 for all")
     parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")
     parser.add_argument("--decay", type=int, default=4000, help="steps until the rate falls (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of each worker (default: all)")
+    parser.add_argument("--workers", type=int, default=1, help="processes, a batch each (default: %(default)s)")
     parser.add_argument("--weights-every", type=int, default=400, help="steps between kept weights")
     parser.add_argument("--dev-every", type=int, default=400, help="steps between dev losses")
     parser.add_argument("--seed", type=int, default=1)
@@ -161,31 +163,22 @@ def _lexicon(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    import torch  # noqa: PLC0415  (as above)
+    from training.zipformer.settings import TrainSettings  # noqa: PLC0415  (as above)
+    from training.zipformer.train import train  # noqa: PLC0415  (as above)
+    from training.zipformer.workers import start  # noqa: PLC0415  (as above)
 
-    from training.zipformer.data.pack import read_pack  # noqa: PLC0415  (as above)
-    from training.zipformer.data.units import read_units  # noqa: PLC0415  (as above)
-    from training.zipformer.train import Trainer, TrainSettings  # noqa: PLC0415  (as above)
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    units = read_units(args.data)
+    known = {setting.name for setting in fields(TrainSettings)}
+    settings = TrainSettings(**{name: value for name, value in vars(args).items() if name in known})
     first, second, third = (int(channels) for channels in args.front.split(","))
-    model = ModelSettings(vocabulary=len(units), front_channels=(first, second, third))
-    settings = TrainSettings(
-        steps=args.steps,
-        minutes=args.minutes,
-        cool_down=args.cool_down,
-        batch_seconds=args.batch_seconds,
-        band=args.band,
-        rate=args.rate,
-        decay=args.decay,
-        weights_every=args.weights_every,
-        dev_every=args.dev_every,
-        seed=args.seed,
+    work = partial(
+        train,
+        data=args.data,
+        folder=args.folder,
+        front_channels=(first, second, third),
+        settings=settings,
+        threads=args.threads,
     )
-    Trainer(args.folder, read_pack(args.data), units, model, settings=settings, device=device).run()
+    start(args.workers, work)
 
 
 def _average(args: argparse.Namespace) -> None:

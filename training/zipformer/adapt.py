@@ -14,7 +14,8 @@ from training.zipformer.checkpoint import load_model
 from training.zipformer.data.pack import read_pack, write_pack
 from training.zipformer.data.records import Recording, noise, read_table, rooms, usable
 from training.zipformer.data.units import read_units
-from training.zipformer.train import Trainer, TrainSettings
+from training.zipformer.settings import TrainSettings
+from training.zipformer.train import Trainer
 
 HELD_OUT_SHARE = 10
 

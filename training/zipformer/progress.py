@@ -8,10 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Item = TypeVar("Item")
 
 
-def bar() -> Progress:
+def bar(*, shown: bool = True) -> Progress:
     """Make a progress display; use it as a context manager."""
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    return Progress(*columns, TextColumn("{task.fields[note]}"), transient=False)
+    return Progress(*columns, TextColumn("{task.fields[note]}"), disable=not shown)
 
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:

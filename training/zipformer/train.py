@@ -1,13 +1,13 @@
 """The training loop: resumable at any moment, the same whether interrupted or not.
 
-Step s of a run depends only on the state after step s - 1, the seed and s: data order, augmentation, chunk sizes and
-dropout are all drawn from generators seeded with them.
+Step s of a run depends only on the state after step s - 1, the seed, s and the number of workers: data order,
+augmentation, chunk sizes and dropout are all drawn from generators seeded with them.
 """
 
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,61 +15,24 @@ import torch
 
 from training.zipformer import metrics
 from training.zipformer.checkpoint import CHECKPOINT, save_atomically, save_weights
-from training.zipformer.data.augment import AugmentSettings
 from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
-from training.zipformer.data.pack import Clip, Pack
-from training.zipformer.data.units import Units
+from training.zipformer.data.pack import Clip, Pack, read_pack
+from training.zipformer.data.units import Units, read_units
 from training.zipformer.loss.flat_start import flat_start_loss
 from training.zipformer.loss.pruned import losses
 from training.zipformer.model.settings import ModelSettings
 from training.zipformer.model.transducer import Transducer
 from training.zipformer.optimizer import ScaledAdam, learning_rate
 from training.zipformer.progress import bar
+from training.zipformer.settings import TrainSettings
+from training.zipformer.workers import Workers
 
-CHUNKS = ((8, 64), (16, 64), (16, 64), (16, 128), (32, 64), (32, -1), (0, -1))
-"""(chunk, left context) in inner frames of 20 ms, one drawn per batch; 0 is all in one, -1 all heard so far."""
 FRAME_S = 0.01
 FRAMES_PER_TOKEN = 10
 """Encoder frames per token that a batch is taken to have at least."""
+ALONE = Workers()
 NOISE_S = 14.0
 """Recorded noise is trained on in stretches of at most this length, with nothing to say."""
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train."""
-
-    steps: int = 0
-    """stop after so many steps; 0 goes on for ever"""
-    minutes: float = 0.0
-    """stop after so many minutes of this process; 0 goes on for ever"""
-    batch_seconds: float = 100.0
-    longest_s: float = 17.0
-    band: int = 8
-    """tokens per frame that the joiner is run on; 0 for the full lattice"""
-    acoustic: float = 0.4
-    """weight of the loss without decoder"""
-    listen: int = 250
-    """first steps, with a flat start alone and nothing augmented, see loss/flat_start.py"""
-    short_s: float = 5.0
-    """longest utterance of the first epoch: the shorter, the better the guess of a flat start"""
-    rate: float = 0.04
-    warmup: int = 300
-    decay: int = 4000
-    cool_down: bool = False
-    """let the learning rate fall to a twentieth towards `steps`"""
-    seed: int = 1
-    report_every: int = 20
-    dev_every: int = 400
-    dev_seconds: float = 1200.0
-    save_minutes: float = 2.0
-    """time between checkpoints; what is lost at most when the process is killed"""
-    weights_every: int = 400
-    keep: int = 20
-    chunks: tuple[tuple[int, int], ...] = CHUNKS
-    half: bool = True
-    """multiply matrices in bfloat16"""
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
 
 
 class Losses(NamedTuple):
@@ -107,9 +70,10 @@ class Trainer:
         *,
         settings: TrainSettings,
         device: torch.device,
+        workers: Workers = ALONE,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.settings, self.device = folder, settings, device
+        self.folder, self.settings, self.device, self.workers = folder, settings, device, workers
         torch.manual_seed(settings.seed)
         self.model = Transducer(model_settings).to(device)
         self.model.encoder.encoder_embed.to(memory_format=torch.channels_last)
@@ -126,17 +90,18 @@ class Trainer:
     def run(self) -> None:
         """Train until the settings say stop; a report, a checkpoint and a plot are written on the way."""
         begun, total = time.monotonic(), self.settings.steps or None
-        with bar() as display:
+        with bar(shown=self.workers.leads) as display:
             task = display.add_task("training", total=total, completed=self.progress.step, note="")
             for result in self._steps(begun):
                 note = f"epoch {self.progress.epoch} loss {float(result.joint):.3f}"
                 display.update(task, completed=self.progress.step, note=note)
-        self._save()
-        self._plot()
+        if self.workers.leads:
+            self._save()
+            self._plot()
 
     def train_step(self, clips: list[Clip]) -> Losses:
         """Take one step; gives the losses before it, nats per token."""
-        seed = self.settings.seed * 1_000_003 + self.progress.step
+        seed = (self.settings.seed * 1_000_003 + self.progress.step) * self.workers.count + self.workers.rank
         torch.manual_seed(seed)
         self._set_rates()
         self.model.train()
@@ -145,9 +110,10 @@ class Trainer:
         result = self._losses(batch, chunk, left)
         self.optimizer.zero_grad(set_to_none=True)
         self._weighted(result).backward()
+        self.workers.share_gradients(self.model.parameters())
         self.optimizer.step()
         self.progress.step += 1
-        self.progress.hours += float(batch.lengths.sum()) * FRAME_S / 3600
+        self.progress.hours += self.workers.total(float(batch.lengths.sum())) * FRAME_S / 3600
         return Losses(*(loss.detach() for loss in result))
 
     @torch.no_grad()
@@ -172,14 +138,15 @@ class Trainer:
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:
             batches = self._plan()
-            while self.progress.batch < len(batches):
+            while self.progress.batch + self.workers.count <= len(batches):
                 if self._finished(begun):
                     return
                 before = time.monotonic()
-                result = self.train_step(batches[self.progress.batch])
-                self.progress.batch += 1
+                result = self.train_step(batches[self.progress.batch + self.workers.rank])
+                self.progress.batch += self.workers.count
                 self.progress.wall_s += time.monotonic() - before
-                self._keep_books(result)
+                if self.workers.leads:
+                    self._keep_books(result)
                 yield result
             self.progress.epoch += 1
             self.progress.batch = 0
@@ -187,7 +154,12 @@ class Trainer:
     def _plan(self) -> list[list[Clip]]:
         epoch, settings = self.progress.epoch, self.settings
         short = [clip for clip in self._train if clip.seconds <= settings.short_s]
-        return plan_epoch(self._train if epoch or not short else short, settings.batch_seconds, settings.seed + epoch)
+        batches = plan_epoch(
+            self._train if epoch or not short else short, settings.batch_seconds, settings.seed + epoch
+        )
+        if len(batches) < self.workers.count:
+            raise ValueError(f"{len(batches)} batches for {self.workers.count} workers: take fewer or smaller ones")
+        return batches
 
     def _listening(self) -> bool:
         return self.progress.step < self.settings.listen
@@ -197,7 +169,8 @@ class Trainer:
 
     def _finished(self, begun: float) -> bool:
         over_time = self.settings.minutes and time.monotonic() - begun > 60 * self.settings.minutes
-        return bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
+        enough = bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
+        return self.workers.total(enough) > 0  # the clocks of the others may differ
 
     def _losses(self, batch: Batch, chunk: int, left: int) -> Losses:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.half):
@@ -263,3 +236,29 @@ class Trainer:
         self.optimizer.load_state_dict(values["optimizer"])
         self.progress = Progress(**values["progress"])
         metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
+
+
+def train(
+    workers: Workers,
+    *,
+    data: Path,
+    folder: Path,
+    front_channels: tuple[int, int, int],
+    settings: TrainSettings,
+    threads: int,
+) -> None:
+    """Train, or go on training from the last checkpoint in `folder`.
+
+    Args:
+        workers: which one this is.
+        data: folder made by `prepare`.
+        folder: of the run: checkpoint, weights, metrics.
+        front_channels: of the network's front end.
+        settings: how to train.
+        threads: CPU threads of this worker, 0 for all.
+    """
+    torch.set_num_threads(threads or torch.get_num_threads())
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    units = read_units(data)
+    model = ModelSettings(vocabulary=len(units), front_channels=front_channels)
+    Trainer(folder, read_pack(data), units, model, settings=settings, device=device, workers=workers).run()

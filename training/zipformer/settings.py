@@ -1,0 +1,45 @@
+"""How long, how fast and on what batches to train."""
+
+from dataclasses import dataclass, field
+
+from training.zipformer.data.augment import AugmentSettings
+
+CHUNKS = ((8, 64), (16, 64), (16, 64), (16, 128), (32, 64), (32, -1), (0, -1))
+"""(chunk, left context) in inner frames of 20 ms, one drawn per batch; 0 is all in one, -1 all heard so far."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train."""
+
+    steps: int = 0
+    """stop after so many steps; 0 goes on for ever"""
+    minutes: float = 0.0
+    """stop after so many minutes of this process; 0 goes on for ever"""
+    batch_seconds: float = 100.0
+    longest_s: float = 17.0
+    band: int = 8
+    """tokens per frame that the joiner is run on; 0 for the full lattice"""
+    acoustic: float = 0.4
+    """weight of the loss without decoder"""
+    listen: int = 250
+    """first steps, with a flat start alone and nothing augmented, see loss/flat_start.py"""
+    short_s: float = 5.0
+    """longest utterance of the first epoch: the shorter, the better the guess of a flat start"""
+    rate: float = 0.04
+    warmup: int = 300
+    decay: int = 4000
+    cool_down: bool = False
+    """let the learning rate fall to a twentieth towards `steps`"""
+    seed: int = 1
+    report_every: int = 20
+    dev_every: int = 400
+    dev_seconds: float = 1200.0
+    save_minutes: float = 2.0
+    """time between checkpoints; what is lost at most when the process is killed"""
+    weights_every: int = 400
+    keep: int = 20
+    chunks: tuple[tuple[int, int], ...] = CHUNKS
+    half: bool = True
+    """multiply matrices in bfloat16"""
+    augment: AugmentSettings = field(default_factory=AugmentSettings)

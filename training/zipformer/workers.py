@@ -1,0 +1,77 @@
+"""Several processes train one network: each takes a batch of its own, and all take the mean of their gradients.
+
+On a CPU this uses cores better than threads within one process do: the tensors of a network this small are soon
+divided up, and between two of them all threads but one wait.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed
+from torch import Tensor, multiprocessing
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Which of how many this process is."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that reports and saves."""
+        return self.rank == 0
+
+    def share_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Give each parameter the mean of its gradients in all processes, zeros where one has none."""
+        if self.count == 1:
+            return
+        held = list(parameters)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        parts = (flat / self.count).split([p.numel() for p in held])
+        for parameter, part in zip(held, parts, strict=True):
+            parameter.grad = part.view_as(parameter).clone()
+
+    def total(self, value: float) -> float:
+        """Give the sum of what each process brings."""
+        if self.count == 1:
+            return value
+        held = torch.tensor(value, dtype=torch.float64)
+        torch.distributed.all_reduce(held)
+        return float(held)
+
+
+def start(count: int, work: Callable[[Workers], None]) -> None:
+    """Run `work` in so many processes, or here if one is enough; they end when this process does.
+
+    Args:
+        count: processes.
+        work: what each does; must be picklable, and not from the module that was started as a program.
+
+    Raises:
+        ValueError: what one of them failed of.
+    """
+    if count == 1:
+        work(Workers())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            multiprocessing.spawn(_join, (count, Path(folder) / "meet", work), nprocs=count)
+        except multiprocessing.ProcessRaisedException as error:
+            raise ValueError(str(error).strip().splitlines()[-1]) from error
+
+
+def _join(rank: int, count: int, meeting: Path, work: Callable[[Workers], None]) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a machine's own name need not lead to an address
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
+    try:
+        work(Workers(rank, count))
+    finally:
+        torch.distributed.destroy_process_group()
