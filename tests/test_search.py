@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scripted import CHUNK_FRAMES, LOUD, PIECES, Stream, UnmarkedTokenizer, say
 
 from kwsd.search.keyword import Keyword
@@ -73,6 +74,39 @@ def test_a_keyword_inside_another_gives_way_to_it() -> None:
     assert Stream(phrases).phrases("▁LIGHT . . ▁UP . . ▁HERE") == ["LIGHT UP HERE"]
     assert Stream(phrases).phrases("▁LIGHT . . ▁UP") == ["LIGHT UP"]
     assert Stream(phrases).phrases("▁DOWN . . ▁UP") == ["UP"]
+
+
+def rivalled(script: str, rival: str, nats: float) -> NDArray[np.float32]:
+    """The script, but in each frame that says something `rival` is so much likelier."""
+    frames = say(script)
+    said = frames[:, 1:].max(axis=1) > 0
+    frames[said, PIECES.index(rival)] = frames[said].max(axis=1) + nats
+    return frames
+
+
+@pytest.mark.parametrize("listed", list(itertools.permutations(["LIGHT UP", "LIGHT DOWN"])))
+def test_of_two_that_resemble_each_other_the_likelier_is_heard(listed: tuple[str, str]) -> None:
+    """Not the one whose first guess came a frame earlier: NO was reported where GO was said."""
+    frames = say(".*8 ▁LIGHT . . ▁DOWN ▁UP .*20", DOWN=LOUD / 2 - 1)
+    stream = Stream(listed, SearchSettings(threshold=0.2, min_score=0.01))
+    assert [stream.set.keywords[hit.keyword].phrase for hit in stream.hear(frames)] == ["LIGHT UP"]
+
+
+def test_a_longer_phrase_may_gather_more_doubts() -> None:
+    """1.0 nats and 1.4 per token allow 3.8 for two tokens and 5.2 for three; 4.0 for all allow no third doubt."""
+
+    def heard(phrase: str, nats: float, **margins: float) -> bool:
+        stream = Stream([phrase], SearchSettings(threshold=0.05, min_score=0.01, **margins))
+        script = " . . ".join("▁" + word for word in phrase.split())
+        return bool(stream.hear(np.concatenate([say(".*9"), rivalled(script, "▁NIGHT", nats), say(".*20")])))
+
+    both = {"min_margin": -1.0, "margin_per_token": -1.4}
+    assert heard("LIGHT UP", 1.5, **both)
+    assert heard("LIGHT UP HERE", 1.4, **both)
+    assert not heard("LIGHT UP", 2.2, **both)
+    assert not heard("LIGHT UP HERE", 1.8, **both)
+    assert heard("LIGHT UP", 1.5, min_margin=-4.0)
+    assert not heard("LIGHT UP HERE", 1.4, min_margin=-4.0)
 
 
 def test_tokens_far_apart_make_no_keyword() -> None:

@@ -37,6 +37,7 @@ class Search(Section):
     threshold: Probability = DEFAULTS.threshold
     min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
     min_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.min_margin
+    margin_per_token: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.margin_per_token
     trailing_blanks: Annotated[int, Field(ge=0, le=50)] = DEFAULTS.trailing_blanks
     max_gap_s: Annotated[float, Field(gt=0, le=60)] = DEFAULTS.max_gap_s
     min_duration_s: Seconds = DEFAULTS.min_duration_s

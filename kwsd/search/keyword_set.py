@@ -24,6 +24,7 @@ class Rules:
     threshold: float
     min_score: float
     min_margin: float
+    margin_per_token: float
     trailing_blanks: int
     max_gap_frames: int
     min_duration_frames: int
@@ -42,11 +43,16 @@ class Rules:
             threshold=pick("threshold"),
             min_score=pick("min_score"),
             min_margin=settings.min_margin,
+            margin_per_token=settings.margin_per_token,
             trailing_blanks=int(pick("trailing_blanks")),
             max_gap_frames=encoder_frames(pick("max_gap_s")),
             min_duration_frames=encoder_frames(pick("min_duration_s")),
             refractory_frames=encoder_frames(pick("refractory_s")),
         )
+
+    def least_margin(self, tokens: int) -> float:
+        """How much less probable than the best reading, nats, a phrase of so many tokens may be."""
+        return self.min_margin + tokens * self.margin_per_token
 
 
 @dataclass(frozen=True, slots=True)

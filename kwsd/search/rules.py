@@ -21,6 +21,7 @@ from kwsd.search.posteriors import START, Acoustics, FrameHistory
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
 HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
+TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
 
 
@@ -61,6 +62,11 @@ class Candidate:
     alignment: Alignment | None = None
     reason: str = ""
     """Why it has not fired yet."""
+
+    @property
+    def strength(self) -> float:
+        """How much speaks for it, nats: a longer keyword explains more of the sound than its parts do."""
+        return self.best.margin + TOKEN_WORTH * len(self.best.frames)
 
     def admits(self, arrival: Arrival) -> bool:
         """Whether the arrival is about the same sound."""
@@ -109,8 +115,8 @@ class Decider:
         self.near_misses = []
         for arrival in arrivals:
             self._admit(arrival)
-        # the longest first: what it takes, its parts cannot have
-        self._open.sort(key=lambda candidate: (-len(candidate.best.frames), candidate.best.frames))
+        # what the strongest takes, its parts and whatever resembles it cannot have
+        self._open.sort(key=lambda candidate: -candidate.strength)
         judged = [(candidate, self._judge(candidate, beam, pause_ahead)) for candidate in self._open]
         self._open = [candidate for candidate, hit in judged if hit is None and self._goes_on(candidate)]
         for candidate in self._open:
@@ -140,7 +146,7 @@ class Decider:
             self._miss(candidate)
             return None
         best = candidate.best
-        if best.margin < self._set.rules[best.entry.keyword].min_margin:
+        if best.margin < self._set.rules[best.entry.keyword].least_margin(len(best.entry.tokens)):
             return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
         unseen = self._word_end_unseen(candidate.alignment, pause_ahead)

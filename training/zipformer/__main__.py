@@ -95,6 +95,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="score threshold (default: the model's)")
     parser.add_argument("--card", type=Path, help="model card to write the table into")
     parser.add_argument("--min-margin", type=float, help="distance to the best reading, nats (default: the model's)")
+    parser.add_argument("--margin-per-token", type=float, help="that distance for each token (default: the model's)")
     parser.set_defaults(run=_evaluate)
 
 
@@ -104,6 +105,7 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=0, help="utterances per row, 0 for all")
     parser.add_argument("--boosts", type=_numbers, help="per-token bonuses to try, separated by commas")
     parser.add_argument("--margins", type=_numbers, help="least margins to try, likewise; --margins=-6,-12")
+    parser.add_argument("--per-token", type=_numbers, help="margins per token to try, likewise; --per-token=-1")
     parser.set_defaults(run=_tune)
 
 
@@ -196,7 +198,7 @@ def _export(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.zipformer.evaluate import evaluate, write_into  # noqa: PLC0415  (as above)
 
-    given = {name: getattr(args, name) for name in ("boost", "threshold", "min_margin")}
+    given = {name: getattr(args, name) for name in ("boost", "threshold", "min_margin", "margin_per_token")}
     overrides = {name: value for name, value in given.items() if value is not None}
     lines = []
     for line in evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, overrides):
@@ -207,9 +209,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _tune(args: argparse.Namespace) -> None:
-    from training.zipformer.tune import BOOSTS, MARGINS, tune  # noqa: PLC0415  (as above)
+    from training.zipformer.tune import BOOSTS, MARGINS, PER_TOKEN, Grid, tune  # noqa: PLC0415  (as above)
 
-    tune(args.model, args.shared, args.limit, args.boosts or BOOSTS, args.margins or MARGINS)
+    grid = Grid(args.boosts or BOOSTS, args.margins or MARGINS, args.per_token or PER_TOKEN)
+    tune(args.model, args.shared, args.limit, grid)
 
 
 def _describe(args: argparse.Namespace) -> None:

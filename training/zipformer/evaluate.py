@@ -143,7 +143,7 @@ def encoder_ms(model: Model) -> tuple[float, float]:
 def _operating_point(settings: SearchSettings) -> str:
     return (
         f"boost {settings.boost:g}, threshold {settings.threshold:g}, min_score {settings.min_score:g}, "
-        f"min_margin {settings.min_margin:g}"
+        f"min_margin {settings.min_margin:g}, margin_per_token {settings.margin_per_token:g}"
     )
 
 

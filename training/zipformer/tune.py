@@ -1,6 +1,6 @@
 """Choose a model's search settings on dev material, write them into its model.toml, and draw the curve.
 
-A lenient run per boost and margin keeps every hit with its score; thresholds are then tried after the fact.
+A lenient run per boost and margins keeps every hit with its score; thresholds are then tried after the fact.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +19,15 @@ from training.zipformer.evaluate import HEADER, WORK, Score, line, score, settin
 from training.zipformer.hearing import Heard, hear, tape_path
 
 BOOSTS = (1.0, 1.5, 2.0, 3.0)
-MARGINS = (-2.0, -3.0, -4.0, -6.25)
+MARGINS = (0.0, -2.0, -6.25)
+PER_TOKEN = (0.0, -1.0, -1.5)
 THRESHOLDS = tuple(round(0.1 + 0.04 * step, 2) for step in range(21))
 MIN_SCORES = (0.0, 0.001, 0.005, 0.02)
 LENIENT = {"threshold": THRESHOLDS[0], "min_score": 0.0, "refractory_s": 0.0}
 MOST_FALSE_PER_HOUR = 1.0  # of the wake words
+PRICES = {"words": 0.1, "commands": 1.0, "phrases": 1.0}
+"""What a false hit per recording takes from a recall; words such as WHICH in running speech are no use but to tell
+models apart."""
 CURVE = "curve.png"
 
 
@@ -33,6 +37,7 @@ class Point:
 
     boost: float
     min_margin: float
+    margin_per_token: float
     threshold: float
     min_score: float
     scores: Mapping[str, Score]
@@ -44,20 +49,41 @@ class Point:
 
     @property
     def worth(self) -> float:
-        """Mean recall over the rows, less what is heard wrongly in the rows of short recordings."""
-        losses = sum(self.scores[name].false_per_trial for name in ("commands", "phrases") if name in self.scores)
+        """Mean recall over the rows, less what is heard wrongly in the rows of short recordings, at its price."""
+        losses = sum(price * self.scores[name].false_per_trial for name, price in PRICES.items() if name in self.scores)
         return (sum(score.mean for score in self.scores.values()) - losses) / len(self.scores)
 
 
-def tune(directory: Path, shared: Path, limit: int, boosts: Sequence[float], margins: Sequence[float]) -> None:
+@dataclass(frozen=True)
+class Grid:
+    """What to try, in every combination."""
+
+    boosts: Sequence[float] = BOOSTS
+    min_margins: Sequence[float] = MARGINS
+    margins_per_token: Sequence[float] = PER_TOKEN
+
+    def settings(self) -> Iterator[dict[str, float]]:
+        """Search settings of every combination."""
+        names = ("boost", "min_margin", "margin_per_token")
+        for values in product(self.boosts, self.min_margins, self.margins_per_token):
+            yield dict(zip(names, values, strict=True))
+
+
+def tune(directory: Path, shared: Path, limit: int, grid: Grid) -> None:
     """Try every combination, write the best into model.toml and the curves into curve.png.
+
+    Args:
+        directory: model directory.
+        shared: the folder of recordings.
+        limit: recordings per row, 0 for all.
+        grid: what to try.
 
     Raises:
         ValueError: no point keeps false alarms within bounds; nothing is written.
     """
     model = Model.load(directory)
     rows = {name: make(shared, limit, WORK) for name, make in ROWS.items()}
-    points = [point for boost in boosts for margin in margins for point in _points(model, rows, limit, boost, margin)]
+    points = [point for tried in grid.settings() for point in _points(model, rows, limit, tried)]
     allowed = [point for point in points if point.allowed]
     if not allowed:
         least = min(points, key=lambda point: point.scores["wakewords"].false_per_hour)
@@ -71,16 +97,16 @@ def tune(directory: Path, shared: Path, limit: int, boosts: Sequence[float], mar
     draw(directory / CURVE, points, best)
 
 
-def _points(model: Model, rows: Mapping[str, Row], limit: int, boost: float, margin: float) -> Iterator[Point]:
-    """All thresholds at one boost and margin."""
-    settings = settings_of(model, {**LENIENT, "boost": boost, "min_margin": margin})
+def _points(model: Model, rows: Mapping[str, Row], limit: int, tried: Mapping[str, float]) -> Iterator[Point]:
+    """All thresholds at one boost and pair of margins."""
+    settings = settings_of(model, {**LENIENT, **tried})
     heard = {name: hear(model, row, settings, tape_path(WORK, model, name, limit)) for name, row in rows.items()}
     found = [
-        Point(boost, margin, threshold, min_score, _scores(rows, heard, threshold, min_score))
+        Point(**tried, threshold=threshold, min_score=min_score, scores=_scores(rows, heard, threshold, min_score))
         for threshold, min_score in product(THRESHOLDS, MIN_SCORES)
     ]
     kept = [point for point in found if point.allowed] or found[-1:]
-    print(f"best of boost {boost:g}, margin {margin:g}: {_named(max(kept, key=lambda point: point.worth))}", flush=True)
+    print(f"best: {_named(max(kept, key=lambda point: point.worth))}", flush=True)
     yield from found
 
 
@@ -101,21 +127,22 @@ def _scores(
 
 
 def _values(point: Point) -> dict[str, float]:
-    return {name: getattr(point, name) for name in ("boost", "threshold", "min_score", "min_margin")}
+    names = ("boost", "threshold", "min_score", "min_margin", "margin_per_token")
+    return {name: getattr(point, name) for name in names}
 
 
 def _named(point: Point) -> str:
     recalls = ", ".join(f"{name} {score.mean:.3f}" for name, score in point.scores.items())
     return (
         f"boost {point.boost:g}, threshold {point.threshold:g}, min_score {point.min_score:g}, "
-        f"min_margin {point.min_margin:g}: {recalls}; "
+        f"min_margin {point.min_margin:g}, margin_per_token {point.margin_per_token:g}: {recalls}; "
         f"{point.scores['wakewords'].false_per_hour:.2f} false wake words per hour, "
         f"{point.scores['words'].false_per_trial:.3f} false words per utterance"
     )
 
 
-def _limits(point: Point) -> tuple[float, float]:
-    return point.min_margin, point.min_score
+def _limits(point: Point) -> tuple[float, float, float]:
+    return point.min_margin, point.margin_per_token, point.min_score
 
 
 def draw(path: Path, points: Sequence[Point], best: Point) -> None:
