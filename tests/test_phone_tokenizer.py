@@ -17,9 +17,11 @@ from kwsd.search.keyword_file import read_keyword_file
 from kwsd.search.overlaps import keyword_warnings
 from kwsd.search.spelling import MOST_IN_ALL, MOST_SEQUENCES, all_token_sequences, token_sequences
 from kwsd.spotter import Spotter
-from training.zipformer.data.units import PHONES
+from training.zipformer.data.units import MARKED, PHONES
 
 TOKENIZER = PhoneTokenizer(small_lexicon(), ("<blk>", *PHONES))
+MARKING = PhoneTokenizer(small_lexicon(), ("<blk>", *MARKED))
+"""For a model whose units tell which phone begins a word."""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,26 @@ def test_nobody_claims_to_know_where_words_end() -> None:
     assert [warning.text for warning in warnings] == [
         'begins "turn lights": it is reported a little later, once the longer one is ruled out'
     ]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("light", "▁L AY T"),
+        ("Lights ON", "▁L AY T S ▁AA N"),
+        ("hey /z ow1 l ah0/ light", "▁HH EY ▁Z OW L AX ▁L AY T"),
+        ("/AX/ /B AE/", "▁AX ▁B AE"),
+    ],
+)
+def test_the_first_phone_of_each_word_is_marked_where_the_model_does_so(phrase: str, expected: str) -> None:
+    ids = MARKING.encode(phrase)
+    assert " ".join(MARKING.pieces(ids)) == expected
+    assert [MARKING.is_word_start(token) for token in ids] == [phone.startswith("▁") for phone in expected.split()]
+
+
+def test_a_phone_that_does_not_exist_is_answered_with_phones_as_they_are_typed() -> None:
+    with pytest.raises(ValueError, match=r"there are AA AE AH .* ZH$"):
+        MARKING.encode("/EX/")
 
 
 def test_a_directory_with_pieces_has_pieces_and_one_with_a_lexicon_has_phones(

@@ -24,9 +24,13 @@ class PhoneTokenizer:
     """Text to phones of one model and back. Immutable; implements `kwsd.search.tokens.PhraseTokenizer`."""
 
     def __init__(self, lexicon: Lexicon, tokens: tuple[str, ...]) -> None:
-        """Make one from a lexicon, and the phone of every id."""
+        """Make one from a lexicon, and the phone of every id.
+
+        A model may tell phones that begin a word from others: the first then have `▁` before them.
+        """
         self._lexicon = lexicon
         self._tokens = tokens
+        self._mark = WORD_START if any(token.startswith(WORD_START) for token in tokens) else ""
         self._ids = {phone: token for token, phone in enumerate(tokens) if not is_control(phone)}
         self._said = lru_cache(maxsize=CACHED_WORDS)(self._look_up)
 
@@ -67,8 +71,8 @@ class PhoneTokenizer:
         return tuple(self._tokens[token] for token in ids)
 
     def is_word_start(self, token: int) -> bool:
-        """Phones do not tell where words begin, so every one may begin one."""
-        return 0 <= token < len(self._tokens)
+        """Whether a word may begin with this phone: with any, where the model does not mark those that do."""
+        return 0 <= token < len(self._tokens) and self._tokens[token].startswith(self._mark)
 
     def _words(self, text: str) -> Iterator[tuple[Ids, ...]]:
         """How each word may be said; phones as typed count as a word."""
@@ -85,15 +89,20 @@ class PhoneTokenizer:
             raise ValueError(
                 f'the lexicon says "{word}" with {unknown[0]}, which tokens.txt lacks; fetch the model again'
             )
-        return tuple(tuple(self._ids[phone] for phone in way) for way in ways)
+        return tuple(self._ids_of(way) for way in ways)
 
     def _typed(self, text: str) -> Ids:
         phones = tuple(_plain(phone) for phone in text.split())
         unknown = [phone for phone in phones if phone not in self._ids]
         if unknown or not phones:
             named = ", ".join(f'"{phone}"' for phone in dict.fromkeys(unknown)) or "nothing"
-            raise ValueError(f'"/{text}/" has {named}, which is no phone; there are {" ".join(self._ids)}')
-        return tuple(self._ids[phone] for phone in phones)
+            known = (phone for phone in self._ids if not self._mark or not phone.startswith(self._mark))
+            raise ValueError(f'"/{text}/" has {named}, which is no phone; there are {" ".join(known)}')
+        return self._ids_of(phones)
+
+    def _ids_of(self, phones: Sequence[str]) -> Ids:
+        """Ids of the phones of one word."""
+        return tuple(self._ids[phone if place else self._mark + phone] for place, phone in enumerate(phones))
 
 
 def _plain(phone: str) -> str:

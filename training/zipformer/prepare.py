@@ -7,7 +7,7 @@ from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
 from training.zipformer.data.records import Recording, everything
 from training.zipformer.data.synthesis import synthesise
-from training.zipformer.data.units import BLANK, PHONES, train_pieces, write_tokens
+from training.zipformer.data.units import BLANK, MARKED, train_pieces, write_tokens
 
 TEXT_SEED, VOICE_SEED = 1, 2
 
@@ -40,7 +40,7 @@ def _make_units(folder: Path, texts: list[str], pieces: int) -> None:
         train_pieces(folder, texts, pieces)
     else:
         write_lexicon(folder)
-        write_tokens(folder, (BLANK, *PHONES))
+        write_tokens(folder, (BLANK, *MARKED))
 
 
 def labelled(recordings: list[Recording], pseudo_labels: Path | None) -> list[Recording]:

@@ -30,7 +30,10 @@ from training.zipformer.workers import Workers
 FRAME_S = 0.01
 FRAMES_PER_TOKEN = 10
 """Encoder frames per token that a batch is taken to have at least."""
-ALONE = Workers()
+ONE = Workers()
+WORDS_ALONE = "speech-commands"
+REPEATED = 4
+"""Times in an epoch for recordings of single words: wake words and commands are said alone, sentences are not."""
 NOISE_S = 14.0
 """Recorded noise is trained on in stretches of at most this length, with nothing to say."""
 
@@ -70,7 +73,7 @@ class Trainer:
         *,
         settings: TrainSettings,
         device: torch.device,
-        workers: Workers = ALONE,
+        workers: Workers = ONE,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.settings, self.device, self.workers = folder, settings, device, workers
@@ -83,7 +86,8 @@ class Trainer:
         self._loud = Batcher(pack, units, settings.augment, device, model_settings.mel_bins)
         self._plain = self._loud.without_augmentation()
         said = [clip for clip in pack.of("train") if self._usable(clip)]
-        self._train = [*said, *stretches(pack.of("noise"), NOISE_S)]
+        alone = [clip for clip in said if clip.corpus == WORDS_ALONE]
+        self._train = [*said, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
         self._dev = [clip for clip in pack.of("dev") if self._usable(clip)]
         self._resume()
 

@@ -26,10 +26,11 @@ class AugmentSettings:
     gain_db: tuple[float, float] = (-24.0, 6.0)
     hiss_db: tuple[float, float] = (-90.0, -55.0)
     """level of white noise under everything, relative to full scale"""
-    time_masks: int = 6
-    time_mask_frames: int = 40
-    frequency_masks: int = 2
-    frequency_mask_bins: int = 20
+    time_masks: int = 2
+    """few and short: a network of this size does not learn its recordings by heart, and masks only hide them from it"""
+    time_mask_frames: int = 25
+    frequency_masks: int = 1
+    frequency_mask_bins: int = 15
 
     @classmethod
     def none(cls) -> "AugmentSettings":

@@ -1,7 +1,8 @@
 """Output units: phones by a lexicon, or BPE pieces by sentencepiece, in the layout of a model directory.
 
 `tokens.txt` has one "unit id" per line with `<blk>` 0. Phones are those of CMUdict without stress, and AX for an
-unstressed AH: a schwa sounds like itself, and UP must not be heard in every "a p…". Pieces come from `bpe.model`.
+unstressed AH: a schwa sounds like itself, and UP must not be heard in every "a p…". A phone that begins a word is a
+unit of its own, as it is with pieces: MARKED. Pieces come from `bpe.model`.
 """
 
 import io
@@ -9,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from kwsd.acoustic.lexicon import Lexicon
+from kwsd.acoustic.phone_tokenizer import PhoneTokenizer
+from kwsd.acoustic.tokenizer import WORD_START
+from kwsd.acoustic.tokens import read_tokens
 
 BLANK = "<blk>"
 SPECIAL = (BLANK, "<sos/eos>", "<unk>")
@@ -17,6 +20,8 @@ PHONES = (
     *("AA", "AE", "AH", "AO", "AW", "AX", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY"),
     *("JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
 )
+MARKED = (*PHONES, *(WORD_START + phone for phone in PHONES))
+"""Phones inside words, then phones that begin one."""
 
 
 class Units(Protocol):
@@ -36,20 +41,19 @@ class Phones:
     """Words to phones, each in its usual pronunciation."""
 
     def __init__(self, folder: Path) -> None:
-        self._lexicon = Lexicon.load(folder)
-        self._ids = {phone: number for number, phone in enumerate(self.pieces())}
+        self._tokenizer = PhoneTokenizer.load(folder)
+        self._pieces = read_tokens(folder / "tokens.txt")
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._pieces)
 
     def encode(self, text: str) -> list[int]:
         """Give the phones of an upper-case text."""
-        words = (self._lexicon.pronunciations(word)[0] for word in text.split())
-        return [self._ids[phone] for word in words for phone in word]
+        return list(self._tokenizer.encode(text)) if text else []
 
     def pieces(self) -> list[str]:
         """Give the blank and the phones."""
-        return [BLANK, *PHONES]
+        return list(self._pieces)
 
 
 class Pieces:
