@@ -12,26 +12,34 @@ import soundfile
 from tiny_model import Floats, silence, speak
 
 from kwsd import Keyword, Model, Spotter
+from kwsd.search.keyword_line import read_lines
 
 sherpa_onnx = pytest.importorskip("sherpa_onnx")
 
 FRAME_S = 0.04
+ROOT = Path(__file__).parent.parent
 
 
-def peer_hears(model: Model, encoder: str, phrases: list[str], sound: Floats, keywords: Path) -> list[list[float]]:
-    """Token times of every hit, in order."""
+def peer(model: Model, encoder: str, phrases: list[str], keywords: Path, boost: float) -> sherpa_onnx.KeywordSpotter:
+    """sherpa-onnx on the files of a model, listening for the phrases as kwsd spells them."""
     tokens = [" ".join(model.tokenizer.pieces(model.tokenizer.encode(phrase))) for phrase in phrases]
-    keywords.write_text("\n".join(tokens) + "\n")
-    spotter = sherpa_onnx.KeywordSpotter(
+    lines = [f"{spelling} @{phrase.replace(' ', '_')}" for spelling, phrase in zip(tokens, phrases, strict=True)]
+    keywords.write_text("\n".join(lines) + "\n")
+    return sherpa_onnx.KeywordSpotter(
         tokens=str(model.directory / "tokens.txt"),
         encoder=str(model.directory / encoder),
         decoder=str(model.directory / "decoder.onnx"),
         joiner=str(model.directory / "joiner.onnx"),
         keywords_file=str(keywords),
         num_threads=1,
-        keywords_score=0.01,
+        keywords_score=boost,
         keywords_threshold=0.1,
     )
+
+
+def peer_hears(model: Model, encoder: str, phrases: list[str], sound: Floats, keywords: Path) -> list[list[float]]:
+    """Token times of every hit, in order."""
+    spotter = peer(model, encoder, phrases, keywords, boost=0.01)
     stream, hits = spotter.create_stream(), []
     for block in np.array_split(np.concatenate([sound, silence(1.0)]), 200):
         stream.accept_waveform(16_000, block)
@@ -71,3 +79,20 @@ def test_the_tiny_model(tiny_model_dir: Path, tmp_path: Path) -> None:
     theirs = peer_hears(model, "encoder.onnx", phrases, sound, tmp_path / "keywords.txt")
     assert len(theirs) == 2
     assert_same(kwsd_hears(model, phrases, sound), theirs)
+
+
+def test_the_model_that_comes_with_kwsd_serves_both(tmp_path: Path) -> None:
+    """kwsd-en is laid out as the public exports are: sherpa-onnx finds the phrases of the demo with it, in order."""
+    model = Model.load(ROOT / "models" / "kwsd-en")
+    lines = read_lines((ROOT / "keywords" / "demo.txt").read_bytes())
+    phrases = [entry.keyword.phrase for entry in lines if entry.keyword]
+    sound, _ = soundfile.read(ROOT / "models" / "demo.wav", dtype="float32")
+    spotter = peer(model, "encoder.onnx", phrases, tmp_path / "keywords.txt", boost=1.0)
+    stream, heard = spotter.create_stream(), []
+    stream.accept_waveform(16_000, np.concatenate([sound, silence(1.0)]))
+    while spotter.is_ready(stream):
+        spotter.decode_stream(stream)
+        if hit := spotter.get_result(stream):
+            heard.append(hit.replace("_", " "))
+            spotter.reset_stream(stream)
+    assert heard == phrases

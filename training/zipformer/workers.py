@@ -1,7 +1,6 @@
 """Several processes train one network: each takes a batch of its own, and all take the mean of their gradients.
 
-On a CPU this uses cores better than threads within one process do: the tensors of a network this small are soon
-divided up, and between two of them all threads but one wait.
+Meant for the cores of a CPU: the tensors of a network this small divide badly among threads, batches divide well.
 """
 
 import os
