@@ -109,6 +109,33 @@ def test_a_longer_phrase_may_gather_more_doubts() -> None:
     assert not heard("LIGHT UP HERE", 1.4, min_margin=-4.0)
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "heard"),
+    [
+        (".*9", ".*20", True),
+        ("▁LIGHT .*9", ".*9 ▁ON .*20", True),
+        ("▁LIGHT .*3", ".*20", False),
+        (".*9", ".*3 ▁ON .*20", False),
+        ("▁LIGHT .*3", ".*3 ▁ON .*20", False),
+    ],
+)
+def test_what_is_said_alone_may_be_doubted_more(before: str, behind: str, heard: bool) -> None:
+    """UP, 3 nats less likely than DOWN: a command where it stands between pauses, nothing between other words."""
+    stream = Stream(["UP"], SearchSettings(threshold=0.02, min_score=0.01, min_margin=-1.0, alone_margin=-4.0))
+    hits = stream.hear(np.concatenate([say(before), rivalled("▁UP", "▁DOWN", 3.0), say(behind)]))
+    assert bool(hits) == heard
+
+
+def test_the_pause_behind_is_waited_for() -> None:
+    """1. Three quiet frames behind it end a chunk: not yet. 2. Eight more: now. 3. What is likelier needs no pause."""
+    settings = SearchSettings(threshold=0.02, min_score=0.01, min_margin=-1.0, alone_margin=-4.0)
+    quiet, faint, clear = say(".*12"), rivalled("▁UP", "▁DOWN", 3.0), say("▁UP")
+    waiting, certain = Stream(["UP"], settings), Stream(["UP"], settings)
+    assert waiting.hear(np.concatenate([quiet, faint, say(".*3")])) == []
+    assert len(waiting.hear(say(".*8"))) == 1
+    assert len(certain.hear(np.concatenate([quiet, clear, say(".*3")]))) == 1
+
+
 def test_tokens_far_apart_make_no_keyword() -> None:
     """B9, sherpa-onnx#1417: syllables 8 s apart fired."""
     assert Stream(["LIGHT UP"]).phrases("▁LIGHT .*19 ▁UP") == ["LIGHT UP"]

@@ -93,11 +93,11 @@ def small_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_rows")
 def test_tuning_writes_what_it_chose_and_draws_it(model_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the picture needs it")
-    tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0, 1.5), (-6.25,), (-0.5,)))
+    tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0, 1.5), (-6.25,), (-0.5,), (-3.0,)))
     chosen = read_description(model_dir).search
     assert chosen.boost in {0.0, 1.5}
     assert chosen.threshold in tuning.THRESHOLDS
-    assert (chosen.min_margin, chosen.margin_per_token) == (-6.25, -0.5)
+    assert (chosen.min_margin, chosen.margin_per_token, chosen.alone_margin) == (-6.25, -0.5, -3.0)
     assert (model_dir / "curve.png").stat().st_size > 1000
 
 
@@ -109,7 +109,7 @@ def test_tuning_refuses_a_model_that_only_raises_false_alarms(
     monkeypatch.setattr(tuning, "ROWS", {"words": lambda *_: always, "wakewords": lambda *_: always})
     monkeypatch.setattr(tuning, "THRESHOLDS", (0.1, 0.2))
     with pytest.raises(ValueError, match="every point has too many false alarms"):
-        tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0,), (-6.25,), (0.0,)))
+        tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0,), (-6.25,), (0.0,), (0.0,)))
     assert not (model_dir / "model.toml").exists()
 
 

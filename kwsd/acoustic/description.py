@@ -25,6 +25,7 @@ class SearchDefaults(BaseModel):
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     min_margin: Annotated[float, Field(ge=-100, le=0)] | None = None
     margin_per_token: Annotated[float, Field(ge=-100, le=0)] | None = None
+    alone_margin: Annotated[float, Field(ge=-100, le=0)] | None = None
     trailing_blanks: Annotated[int, Field(ge=0, le=50)] | None = None
     max_gap_s: Annotated[float, Field(gt=0, le=60)] | None = None
     min_duration_s: Annotated[float, Field(ge=0, le=60)] | None = None

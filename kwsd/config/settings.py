@@ -38,6 +38,7 @@ class Search(Section):
     min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
     min_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.min_margin
     margin_per_token: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.margin_per_token
+    alone_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.alone_margin
     trailing_blanks: Annotated[int, Field(ge=0, le=50)] = DEFAULTS.trailing_blanks
     max_gap_s: Annotated[float, Field(gt=0, le=60)] = DEFAULTS.max_gap_s
     min_duration_s: Seconds = DEFAULTS.min_duration_s

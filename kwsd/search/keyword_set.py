@@ -25,6 +25,7 @@ class Rules:
     min_score: float
     min_margin: float
     margin_per_token: float
+    alone_margin: float
     trailing_blanks: int
     max_gap_frames: int
     min_duration_frames: int
@@ -44,6 +45,7 @@ class Rules:
             min_score=pick("min_score"),
             min_margin=settings.min_margin,
             margin_per_token=settings.margin_per_token,
+            alone_margin=settings.alone_margin,
             trailing_blanks=int(pick("trailing_blanks")),
             max_gap_frames=encoder_frames(pick("max_gap_s")),
             min_duration_frames=encoder_frames(pick("min_duration_s")),

@@ -17,11 +17,14 @@ from kwsd.search.alignment import Alignment, align
 from kwsd.search.beam import SAME_EMISSION_FRAMES, Arrival, BeamSearch
 from kwsd.search.graph import Entry
 from kwsd.search.keyword_set import KeywordSet, Rules
-from kwsd.search.posteriors import START, Acoustics, FrameHistory
+from kwsd.search.posteriors import START, Acoustics, Context, FrameHistory
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
 HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
 TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
+ONSET_FRAMES = 2  # the first token is often taken for another while it begins
+PAUSE_FRAMES = 6  # 240 ms in which no token is emitted: tokens of fluent speech are three frames apart
+WAITS = "more may follow"
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
 
 
@@ -92,6 +95,7 @@ class Decider:
         self._open: list[Candidate] = []
         self._hits: dict[int, Hit] = {}  # the latest of each keyword
         self._recent: list[Hit] = []  # those whose sound is still known
+        self._new: list[Hit] = []  # those of the current chunk
         self.near_misses: list[NearMiss] = []
         """Candidates that went without firing in the last chunk."""
 
@@ -105,6 +109,7 @@ class Decider:
 
     def _remember(self, hit: Hit) -> None:
         self._hits[hit.keyword] = hit
+        self._new.append(hit)
         self._recent = [*(known for known in self._recent if known.alignment.frames[-1] >= self._history.start), hit]
 
     def decide(self, arrivals: Iterable[Arrival], beam: BeamSearch, pause_ahead: Callable[[int], bool]) -> list[Hit]:
@@ -113,15 +118,16 @@ class Decider:
         `pause_ahead(n)` says whether the sound behind the history is silent against its last n frames.
         """
         self.near_misses = []
+        self._new = []
         for arrival in arrivals:
             self._admit(arrival)
         # what the strongest takes, its parts and whatever resembles it cannot have
         self._open.sort(key=lambda candidate: -candidate.strength)
-        judged = [(candidate, self._judge(candidate, beam, pause_ahead)) for candidate in self._open]
-        self._open = [candidate for candidate, hit in judged if hit is None and self._goes_on(candidate)]
+        left = [candidate for candidate in self._open if self._judge(candidate, beam, pause_ahead) is None]
+        self._open = [candidate for candidate in left if self._goes_on(candidate)]
         for candidate in self._open:
             candidate.fresh = False
-        return sorted((hit for _, hit in judged if hit), key=lambda hit: (hit.alignment.frames[-1], hit.keyword))
+        return sorted(self._new, key=lambda hit: (hit.alignment.frames[-1], hit.keyword))
 
     def _goes_on(self, candidate: Candidate) -> bool:
         """Whether there is still something to judge, in sound that is still known."""
@@ -146,9 +152,13 @@ class Decider:
             self._miss(candidate)
             return None
         best = candidate.best
-        if best.margin < self._set.rules[best.entry.keyword].least_margin(len(best.entry.tokens)):
+        rules = self._set.rules[best.entry.keyword]
+        spare = best.margin - rules.least_margin(len(best.entry.tokens))
+        if spare < rules.alone_margin:
             return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
+        if spare < 0 and not self._said_alone(candidate, candidate.alignment, pause_ahead):
+            return None
         unseen = self._word_end_unseen(candidate.alignment, pause_ahead)
         outgrown = beam.lives_on(best.frames[-1], best.entry.tokens)
         candidate.held = unseen or outgrown
@@ -159,6 +169,25 @@ class Decider:
         hit = Hit(best.entry.keyword, best.entry.tokens, best.frames, best.margin, candidate.alignment)
         self._remember(hit)
         return hit
+
+    def _said_alone(self, candidate: Candidate, alignment: Alignment, pause_ahead: Callable[[int], bool]) -> bool:
+        """Whether a pause lies before and behind it; while the one behind may still come, the candidate is held."""
+        first, last, end = alignment.frames[0], alignment.frames[-1], self._history.end
+        before = range(first - ONSET_FRAMES - PAUSE_FRAMES, first - ONSET_FRAMES)
+        behind = range(last + 1, last + 1 + PAUSE_FRAMES)
+        quiet = self._silent(before, START) and self._silent(behind, _context(candidate.best.entry))
+        seen = behind.stop <= end or pause_ahead(end - first)
+        candidate.held = quiet and not seen
+        candidate.reason = WAITS if candidate.held else "it is not said alone, and unlikely among other words"
+        return quiet and seen
+
+    def _silent(self, frames: range, context: Context) -> bool:
+        """Whether none of the frames says anything, as far as they are known."""
+        known = np.arange(max(frames.start, self._history.start), min(frames.stop, self._history.end))
+        if not len(known):
+            return True
+        log_probs = self._acoustics.log_probs(self._history.take(known), [context] * len(known))
+        return all(token in self._acoustics.silent_tokens for token in log_probs.argmax(axis=1).tolist())
 
     def _word_end_unseen(self, alignment: Alignment, pause_ahead: Callable[[int], bool]) -> bool:
         """Whether the word may go on, or its last token has yet to be heard properly, behind the frames known."""
@@ -185,16 +214,17 @@ class Decider:
             or _too_loose(alignment, rules)
             or ("it has just fired" if self._rests(entry.keyword, alignment.frames[0]) else "")
             or self._taken(alignment)
-            or ("more may follow" if waits else "")
+            or (WAITS if waits else "")
             or self._going_on(entry, alignment.frames[-1])
         )
 
     def _taken(self, alignment: Alignment) -> str:
-        """One piece of sound makes one hit, unless a longer keyword contains it."""
+        """One piece of sound makes one hit, unless in a later chunk a longer keyword contains it."""
         first, last = alignment.frames[0], alignment.frames[-1]
         for hit in self._recent:
             frames = hit.alignment.frames
-            if first <= frames[-1] and frames[0] <= last and last - first <= frames[-1] - frames[0]:
+            overlaps = first <= frames[-1] and frames[0] <= last
+            if overlaps and (hit in self._new or last - first <= frames[-1] - frames[0]):
                 return f"the sound is part of {self._set.keywords[hit.keyword].label!r}"
         return ""
 
@@ -203,8 +233,7 @@ class Decider:
         frames = np.arange(last_frame + 1, self._history.end)
         if not len(frames):
             return ""
-        before_last, last = (*START, *entry.tokens)[-2:]
-        log_probs = self._acoustics.log_probs(self._history.take(frames), [(before_last, last)] * len(frames))
+        log_probs = self._acoustics.log_probs(self._history.take(frames), [_context(entry)] * len(frames))
         for blanks, token in enumerate(log_probs.argmax(axis=1).tolist()):
             if token not in self._acoustics.silent_tokens:
                 return self._what_follows(token, blanks, entry)
@@ -214,6 +243,12 @@ class Decider:
         if token not in self._set.word_starts:
             return "the word goes on"
         return "another word follows at once" if blanks < entry.trailing_blanks - FLUENT_FRAMES else ""
+
+
+def _context(entry: Entry) -> Context:
+    """The last two tokens when the keyword has been said."""
+    before_last, last = (*START, *entry.tokens)[-2:]
+    return before_last, last
 
 
 def _too_weak(alignment: Alignment, rules: Rules) -> str:

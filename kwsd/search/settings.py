@@ -17,6 +17,8 @@ class SearchSettings:
     """How much less probable (nats) than the best way to hear the sound, with or without keywords, a phrase may be."""
     margin_per_token: float = 0.0
     """The same for each of its tokens, on top: long phrases gather many small doubts, and short ones are soon heard."""
+    alone_margin: float = 0.0
+    """The same, on top, for what is said alone, with a pause before and behind it, as machines are spoken to."""
     trailing_blanks: int = 0
     """Blank frames (40 ms each) that must follow the last token; the next word may begin up to two frames before.
 

@@ -5,6 +5,7 @@ import sys
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kwsd.errors import KwsdError
 
@@ -95,7 +96,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="score threshold (default: the model's)")
     parser.add_argument("--card", type=Path, help="model card to write the table into")
     parser.add_argument("--min-margin", type=float, help="distance to the best reading, nats (default: the model's)")
-    parser.add_argument("--margin-per-token", type=float, help="that distance for each token (default: the model's)")
+    parser.add_argument("--margin-per-token", type=float, help="more of it for each token (default: the model's)")
+    parser.add_argument("--alone-margin", type=float, help="more of it for what is said alone (default: the model's)")
     parser.set_defaults(run=_evaluate)
 
 
@@ -103,9 +105,11 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="model directory")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="utterances per row, 0 for all")
-    parser.add_argument("--boosts", type=_numbers, help="per-token bonuses to try, separated by commas")
-    parser.add_argument("--margins", type=_numbers, help="least margins to try, likewise; --margins=-6,-12")
-    parser.add_argument("--per-token", type=_numbers, help="margins per token to try, likewise; --per-token=-1")
+    numbers: dict[str, Any] = {"type": _numbers, "metavar": "NATS"}
+    parser.add_argument("--boosts", help="per-token bonuses to try, separated by commas", **numbers)
+    parser.add_argument("--margins", dest="min_margins", help="least margins; --margins=-2,-6", **numbers)
+    parser.add_argument("--per-token", dest="margins_per_token", help="margins per token; --per-token=-1", **numbers)
+    parser.add_argument("--alone", dest="alone_margins", help="margins of what is said alone; --alone=0,-6", **numbers)
     parser.set_defaults(run=_tune)
 
 
@@ -198,7 +202,8 @@ def _export(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.zipformer.evaluate import evaluate, write_into  # noqa: PLC0415  (as above)
 
-    given = {name: getattr(args, name) for name in ("boost", "threshold", "min_margin", "margin_per_token")}
+    names = ("boost", "threshold", "min_margin", "margin_per_token", "alone_margin")
+    given = {name: getattr(args, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
     lines = []
     for line in evaluate(args.model, args.shared, args.rows.split(",") if args.rows else [], args.limit, overrides):
@@ -209,9 +214,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _tune(args: argparse.Namespace) -> None:
-    from training.zipformer.tune import BOOSTS, MARGINS, PER_TOKEN, Grid, tune  # noqa: PLC0415  (as above)
+    from training.zipformer.tune import Grid, tune  # noqa: PLC0415  (as above)
 
-    grid = Grid(args.boosts or BOOSTS, args.margins or MARGINS, args.per_token or PER_TOKEN)
+    given = {name: getattr(args, name) for name in ("boosts", "min_margins", "margins_per_token", "alone_margins")}
+    grid = Grid(**{name: values for name, values in given.items() if values})
     tune(args.model, args.shared, args.limit, grid)
 
 

@@ -24,6 +24,8 @@ HEADER = (
     "| row | model | mean recall | found | false | false per recording | false per hour | hours |",
     "|---|---|---|---|---|---|---|---|",
 )
+OPERATING_POINT = ("boost", "threshold", "min_score", "min_margin", "margin_per_token", "alone_margin")
+"""The search settings that recall and false hits depend on most."""
 MARKS = ("<!-- measured by `evaluate --card` -->", "<!-- end -->")
 WORK = Path(__file__).parents[1] / ".work" / "evaluate"
 """Spoken phrases and encoder frames are kept here; git ignores it."""
@@ -141,10 +143,7 @@ def encoder_ms(model: Model) -> tuple[float, float]:
 
 
 def _operating_point(settings: SearchSettings) -> str:
-    return (
-        f"boost {settings.boost:g}, threshold {settings.threshold:g}, min_score {settings.min_score:g}, "
-        f"min_margin {settings.min_margin:g}, margin_per_token {settings.margin_per_token:g}"
-    )
+    return ", ".join(f"{name} {getattr(settings, name):g}" for name in OPERATING_POINT)
 
 
 def _cost(model: Model) -> str:

@@ -15,12 +15,13 @@ from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search
-from training.zipformer.evaluate import HEADER, WORK, Score, line, score, settings_of
+from training.zipformer.evaluate import HEADER, OPERATING_POINT, WORK, Score, line, score, settings_of
 from training.zipformer.hearing import Heard, hear, tape_path
 
-BOOSTS = (1.0, 1.5, 2.0, 3.0)
-MARGINS = (0.0, -2.0, -6.25)
-PER_TOKEN = (0.0, -1.0, -1.5)
+BOOSTS = (1.5, 2.0)
+MARGINS = (0.0, -2.0)
+PER_TOKEN = (-0.5, -1.0)
+ALONE = (-6.0,)
 THRESHOLDS = tuple(round(0.1 + 0.04 * step, 2) for step in range(21))
 MIN_SCORES = (0.0, 0.001, 0.005, 0.02)
 LENIENT = {"threshold": THRESHOLDS[0], "min_score": 0.0, "refractory_s": 0.0}
@@ -38,6 +39,7 @@ class Point:
     boost: float
     min_margin: float
     margin_per_token: float
+    alone_margin: float
     threshold: float
     min_score: float
     scores: Mapping[str, Score]
@@ -61,11 +63,12 @@ class Grid:
     boosts: Sequence[float] = BOOSTS
     min_margins: Sequence[float] = MARGINS
     margins_per_token: Sequence[float] = PER_TOKEN
+    alone_margins: Sequence[float] = ALONE
 
     def settings(self) -> Iterator[dict[str, float]]:
         """Search settings of every combination."""
-        names = ("boost", "min_margin", "margin_per_token")
-        for values in product(self.boosts, self.min_margins, self.margins_per_token):
+        names = ("boost", "min_margin", "margin_per_token", "alone_margin")
+        for values in product(self.boosts, self.min_margins, self.margins_per_token, self.alone_margins):
             yield dict(zip(names, values, strict=True))
 
 
@@ -127,22 +130,20 @@ def _scores(
 
 
 def _values(point: Point) -> dict[str, float]:
-    names = ("boost", "threshold", "min_score", "min_margin", "margin_per_token")
-    return {name: getattr(point, name) for name in names}
+    return {name: getattr(point, name) for name in OPERATING_POINT}
 
 
 def _named(point: Point) -> str:
     recalls = ", ".join(f"{name} {score.mean:.3f}" for name, score in point.scores.items())
     return (
-        f"boost {point.boost:g}, threshold {point.threshold:g}, min_score {point.min_score:g}, "
-        f"min_margin {point.min_margin:g}, margin_per_token {point.margin_per_token:g}: {recalls}; "
+        f"{', '.join(f'{name} {value:g}' for name, value in _values(point).items())}: {recalls}; "
         f"{point.scores['wakewords'].false_per_hour:.2f} false wake words per hour, "
         f"{point.scores['words'].false_per_trial:.3f} false words per utterance"
     )
 
 
-def _limits(point: Point) -> tuple[float, float, float]:
-    return point.min_margin, point.margin_per_token, point.min_score
+def _limits(point: Point) -> tuple[float, ...]:
+    return point.min_margin, point.margin_per_token, point.alone_margin, point.min_score
 
 
 def draw(path: Path, points: Sequence[Point], best: Point) -> None:
