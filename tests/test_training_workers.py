@@ -1,6 +1,11 @@
 """Several processes that train one network of the Zipformer recipe."""
 
 import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +34,50 @@ def share(folder: Path, workers: Workers) -> None:
         one.grad = torch.ones(2)
     workers.share_gradients([both, one])
     torch.save((both.grad, one.grad, workers.total(2.5)), folder / f"{workers.rank}.pt")
+
+
+def linger(folder: Path, workers: Workers) -> None:
+    """Tell who this is and stay."""
+    (folder / f"{workers.rank}.part").write_text(str(os.getpid()))
+    (folder / f"{workers.rank}.part").rename(folder / f"{workers.rank}.pid")
+    time.sleep(60)
+
+
+def lives(process: int) -> bool:
+    """Whether a process is there and not merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for a condition; say whether it came."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def test_workers_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    """Left behind, they went on writing checkpoints beside those of the next run.
+
+    1. Start two where interrupts are ignored, as behind `&` in a script. 2. Kill their parent. Result: they are gone.
+    """
+    here = Path(__file__).parent
+    code = f"""
+import sys; sys.path[:0] = [{str(here.parent)!r}, {str(here)!r}]
+import functools, pathlib, test_training_workers, training.zipformer.workers as workers
+workers.start(2, functools.partial(test_training_workers.linger, pathlib.Path({str(tmp_path)!r})))
+"""
+    deaf = 'trap \'\' INT; exec "$0" -c "$1"'
+    parent = subprocess.Popen(["sh", "-c", deaf, sys.executable, code])
+    files = [tmp_path / "0.pid", tmp_path / "1.pid"]
+    assert until(lambda: all(file.exists() for file in files), 60)
+    processes = [int(file.read_text()) for file in files]
+    parent.kill()
+    parent.wait()
+    assert until(lambda: not any(map(lives, processes)), 10)
 
 
 def test_workers_share_the_mean_of_their_gradients(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Meant for the cores of a CPU: the tensors of a network this small divide badly a
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def start(count: int, work: Callable[[Workers], None]) -> None:
 
 
 def _join(rank: int, count: int, meeting: Path, work: Callable[[Workers], None]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # torch sends it when the parent dies; started with `&` it is ignored
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a machine's own name need not lead to an address
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
     try:
