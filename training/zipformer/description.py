@@ -18,7 +18,7 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
     """Write model.toml with the checksums of the files that are there; search settings that stand in it stay."""
     path = directory / DESCRIPTION
     search = _read(path).get("search", {})
-    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in {".png", ".part"})
+    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in {".csv", ".png", ".part"})
     _write(
         path,
         {

@@ -35,6 +35,10 @@ def append(path: Path, report: Report) -> None:
         table.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(report).items()})
 
 
+SHOWN_NATS = (0.3, 10.0)
+"""What the plot shows: the first steps lie above, batches of noise alone below."""
+
+
 def cut_after(path: Path, step: int) -> None:
     """Drop the rows of steps that a resumed run will take again."""
     if not path.exists():
@@ -61,7 +65,7 @@ def plot(path: Path, output: Path) -> None:
         points = [(float(row["hours"]), float(row[name])) for row in rows if row[name]]
         if points:
             axes.plot(*zip(*points, strict=True), label=name, marker="." if name == "dev" else "")
-    axes.set(xlabel="hours of sound trained on", ylabel="loss, nats per token", ylim=(0, None))
+    axes.set(xlabel="hours of sound trained on", ylabel="loss, nats per token", yscale="log", ylim=SHOWN_NATS)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     figure.tight_layout()

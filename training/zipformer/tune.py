@@ -142,26 +142,26 @@ def _named(point: Point) -> str:
     )
 
 
-def _limits(point: Point) -> tuple[float, ...]:
-    return point.min_margin, point.margin_per_token, point.alone_margin, point.min_score
-
-
 def draw(path: Path, points: Sequence[Point], best: Point) -> None:
-    """Recall of the wake words against their false alarms per hour: a line per boost, a star for what was chosen."""
+    """Recall against false hits per hour at each threshold: a line per row, a star for what was chosen."""
     figure, axes = canvas()
-    least = 0.5 / best.scores["wakewords"].hours  # where none was heard
-
-    def place(point: Point) -> tuple[float, float]:
-        wake_words = point.scores["wakewords"]
-        return max(wake_words.false_per_hour, least), wake_words.mean
-
-    for boost in sorted({point.boost for point in points}):
-        line_of = [place(p) for p in points if (p.boost, *_limits(p)) == (boost, *_limits(best))]
-        axes.plot(*zip(*line_of, strict=True), marker=".", label=f"boost {boost:g}")
-    axes.plot(*place(best), "k*", ms=12, label=f"chosen, threshold {best.threshold:g}")
+    alike = [
+        point for point in points if replace(point, threshold=0.0, scores={}) == replace(best, threshold=0.0, scores={})
+    ]
+    for name, own in best.scores.items():
+        (line_of,) = axes.plot(
+            *zip(*(_place(point.scores[name]) for point in alike), strict=True), marker=".", label=name
+        )
+        axes.plot(*_place(own), "*", ms=13, color=line_of.get_color())
     axes.set_xscale("log")
-    axes.set_xlabel(f"false wake words per hour (left end: none in {best.scores['wakewords'].hours:.1f} h)")
-    axes.set_ylabel("mean recall of ALEXA, JARVIS and SNOWBOY")
+    axes.set_xlabel("false hits per hour of the row (left end: none)")
+    axes.set_ylabel("mean recall")
+    axes.set_title(f"thresholds {THRESHOLDS[0]} to {THRESHOLDS[-1]}; stars: {best.threshold:g}", fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=120)
+
+
+def _place(score: Score) -> tuple[float, float]:
+    """Where a score lies in the picture; none false is drawn as half a false hit."""
+    return max(score.false_per_hour, 0.5 / score.hours), score.mean
