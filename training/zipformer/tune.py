@@ -20,13 +20,13 @@ from training.zipformer.hearing import Heard, hear, tape_path
 
 BOOSTS = (1.5, 2.0)
 MARGINS = (0.0, -2.0)
-PER_TOKEN = (-0.5, -1.0)
+PER_TOKEN = (-0.75, -1.0)
 ALONE = (-6.0,)
 THRESHOLDS = tuple(round(0.1 + 0.04 * step, 2) for step in range(21))
 MIN_SCORES = (0.0, 0.001, 0.005, 0.02)
 LENIENT = {"threshold": THRESHOLDS[0], "min_score": 0.0, "refractory_s": 0.0}
 MOST_FALSE_PER_HOUR = 1.0  # of the wake words
-PRICES = {"words": 0.1, "commands": 1.0, "phrases": 1.0}
+PRICES = {"words": 0.3, "commands": 1.0, "phrases": 1.0}
 """What a false hit per recording takes from a recall; words such as WHICH in running speech are no use but to tell
 models apart."""
 CURVE = "curve.png"
