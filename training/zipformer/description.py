@@ -12,13 +12,15 @@ from kwsd.acoustic.download import checksum
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
 NOT_SUMMED = frozenset({DESCRIPTION, "README.md"})
 """Files that may change without the model being another."""
+CURVES = frozenset({".csv", ".png", ".part"})
+"""Endings of others that may."""
 
 
 def describe(directory: Path, *, name: str, version: str, about: str, licence: str, sources: tuple[str, ...]) -> None:
     """Write model.toml with the checksums of the files that are there; search settings that stand in it stay."""
     path = directory / DESCRIPTION
     search = _read(path).get("search", {})
-    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in {".csv", ".png", ".part"})
+    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in CURVES)
     _write(
         path,
         {
