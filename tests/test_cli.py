@@ -154,6 +154,7 @@ def say(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_ctrl_c_ends_quietly(home: Path, tiny_model_dir: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite started behind `&` hands down that it is ignored
     with started(home, tiny_model_dir) as process:
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
