@@ -41,6 +41,7 @@ def ways(phrase: str) -> list[str]:
         ("on and on", ["AA N AX N D AA N", "AO N AX N D AA N", "AA N AE N D AA N", "AA N AX N D AO N"]),
         ("/AX L EH K S AX/", ["AX L EH K S AX"]),
         ("hey /z ow1 l ah0/ light", ["HH EY Z OW L AX L AY T"]),
+        ("/▁L AY T ▁ah0/", ["L AY T AX"]),
     ],
 )
 def test_the_usual_way_comes_first_then_one_change_at_a_time(phrase: str, expected: list[str]) -> None:
@@ -122,6 +123,7 @@ def test_nobody_claims_to_know_where_words_end() -> None:
         ("Lights ON", "▁L AY T S ▁AA N"),
         ("hey /z ow1 l ah0/ light", "▁HH EY ▁Z OW L AX ▁L AY T"),
         ("/AX/ /B AE/", "▁AX ▁B AE"),
+        ("/▁HH EY ▁z ow1 l ▁ah0/", "▁HH EY ▁Z OW L ▁AX"),
     ],
 )
 def test_the_first_phone_of_each_word_is_marked_where_the_model_does_so(phrase: str, expected: str) -> None:

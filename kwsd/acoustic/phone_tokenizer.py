@@ -92,7 +92,7 @@ class PhoneTokenizer:
         return tuple(self._ids_of(way) for way in ways)
 
     def _typed(self, text: str) -> Ids:
-        phones = tuple(_plain(phone) for phone in text.split())
+        phones = tuple(self._plain(phone) for phone in text.split())
         unknown = [phone for phone in phones if phone not in self._ids]
         if unknown or not phones:
             named = ", ".join(f'"{phone}"' for phone in dict.fromkeys(unknown)) or "nothing"
@@ -100,15 +100,16 @@ class PhoneTokenizer:
             raise ValueError(f'"/{text}/" has {named}, which is no phone; there are {" ".join(known)}')
         return self._ids_of(phones)
 
+    def _plain(self, phone: str) -> str:
+        """`ah0` → AX, `EH1` → EH; a mark, as `kwsctl check` shows it, stays where the model has marks."""
+        mark = self._mark if phone.startswith(WORD_START) else ""
+        upper = phone.removeprefix(WORD_START).upper()
+        return mark + ("AX" if upper == "AH0" else upper.rstrip(_STRESS))
+
     def _ids_of(self, phones: Sequence[str]) -> Ids:
-        """Ids of the phones of one word."""
-        return tuple(self._ids[phone if place else self._mark + phone] for place, phone in enumerate(phones))
-
-
-def _plain(phone: str) -> str:
-    """`ah0` → AX, `EH1` → EH."""
-    upper = phone.upper()
-    return "AX" if upper == "AH0" else upper.rstrip(_STRESS)
+        """Ids of the phones of a word; the first of them begins it, marked or not."""
+        first, *others = phones
+        return tuple(self._ids[phone] for phone in (self._mark + first.removeprefix(WORD_START), *others))
 
 
 def _ways_to_say(words: Sequence[tuple[Ids, ...]]) -> Iterator[Ids]:
