@@ -120,4 +120,4 @@ def test_each_worker_takes_a_batch_of_its_own(tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     one_batch = [*arguments, "--batch-seconds", "60"]
     assert main([*one_batch, "--workers", "2", "--steps", "5"]) == 1
-    assert "1 batches for 2 workers" in capsys.readouterr().err
+    assert "no batch for each of 2 workers" in capsys.readouterr().err

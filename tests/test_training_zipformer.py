@@ -43,6 +43,7 @@ from training.zipformer.loss.flat_start import flat_start_loss  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
 from training.zipformer.settings import TrainSettings  # noqa: E402
+from training.zipformer.storage import PACKAGED  # noqa: E402
 from training.zipformer.train import Trainer  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
@@ -103,7 +104,7 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Transducer, dict
     weights = save_weights(folder, model, step=1, keep=1)
     for chunk in (16, 8):
         export(weights, folder, folder / str(chunk), chunk)
-    return model, {chunk: folder / str(chunk) for chunk in (16, 8)}
+    return load_model(folder / "16" / PACKAGED).eval(), {chunk: folder / str(chunk) for chunk in (16, 8)}
 
 
 def run_onnx(path: Path, features: NDArray[np.float32], chunk: int) -> NDArray[np.float32]:

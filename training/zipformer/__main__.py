@@ -129,10 +129,9 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_adapt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("weights", type=Path, help="average.pt, weights-*.pt or checkpoint.pt")
+    parser.add_argument("model", type=Path, help="model directory with weights.pt, such as models/kwsd-en")
     parser.add_argument("own", type=Path, help="folder with recordings and manifest.tsv (path, text)")
-    parser.add_argument("folder", type=Path, help="folder of the run")
-    parser.add_argument("--units", type=Path, default=Path("models/kwsd-en"), help="(default: %(default)s)")
+    parser.add_argument("folder", type=Path, help="folder of the run; the new model goes into its folder model")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="noise and rooms, where there are any")
     parser.add_argument("--steps", type=int, default=200, help="(default: %(default)s)")
     parser.add_argument("--rate", type=float, default=0.004, help="learning rate (default: %(default)s)")
@@ -235,7 +234,8 @@ def _adapt(args: argparse.Namespace) -> None:
     from training.zipformer.adapt import Adaptation, adapt  # noqa: PLC0415  (as above)
 
     how = Adaptation(steps=args.steps, rate=args.rate, batch_seconds=args.batch_seconds)
-    adapt(args.weights, args.units, args.own, args.folder, shared=args.shared, how=how)
+    new = adapt(args.model, args.own, args.folder, shared=args.shared, how=how)
+    print(f"{new} is the new model: kwsd --model {new} --keywords FILE")
 
 
 def _demo(args: argparse.Namespace) -> None:

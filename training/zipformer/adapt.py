@@ -10,11 +10,15 @@ from pathlib import Path
 
 import torch
 
-from training.zipformer.checkpoint import load_model
+from kwsd.acoustic.description import DESCRIPTION, read_description
+from training.zipformer.checkpoint import CHECKPOINT, load_model
 from training.zipformer.data.pack import read_pack, write_pack
 from training.zipformer.data.records import Recording, noise, read_table, rooms, usable
 from training.zipformer.data.units import read_units
+from training.zipformer.description import write_search
+from training.zipformer.export import export
 from training.zipformer.settings import TrainSettings
+from training.zipformer.storage import PACKAGED
 from training.zipformer.train import Trainer
 
 HELD_OUT_SHARE = 10
@@ -29,32 +33,43 @@ class Adaptation:
     batch_seconds: float = 60.0
 
 
-def adapt(weights: Path, units: Path, own: Path, run: Path, *, shared: Path, how: Adaptation) -> None:
-    """Train from `weights` on the recordings in `own`; noise and rooms of `shared` are mixed in where there are any.
+def adapt(model: Path, own: Path, run: Path, *, shared: Path, how: Adaptation) -> Path:
+    """Train a model further on the recordings in `own`; noise and rooms of `shared` are mixed in where there are any.
 
     Args:
-        weights: of `train`, `average` or an earlier adaptation.
-        units: folder with tokens.txt and lexicon or bpe.model; a model directory has them.
+        model: directory with weights.pt, as `export` writes it.
         own: the recordings.
         run: folder to write; the same command goes on where it was stopped.
         shared: folder that may hold noise/ and rir/.
         how: steps and rates.
 
+    Returns:
+        The new model's directory, with the search settings of the old one.
+
     Raises:
+        FileNotFoundError: the model has no weights to go on from.
         ValueError: no recording can be used.
     """
+    old = load_model(model / PACKAGED)
     if not (run / "index.tsv").exists():
         recordings = _recordings(own)
         write_pack(run, [*recordings, *_surroundings(shared, len(recordings))])
-    old = load_model(weights)
     trainer = Trainer(
-        run, read_pack(run), read_units(units), old.settings, settings=_settings(how), device=torch.device("cpu")
+        run, read_pack(run), read_units(model), old.settings, settings=_settings(how), device=torch.device("cpu")
     )
     if trainer.progress.step == 0:
         trainer.model.load_state_dict(old.state_dict())
         print(f"loss on what is held out, before: {trainer.dev_loss():.3f}")
     trainer.run()
     print(f"loss on what is held out, after: {trainer.dev_loss():.3f}")
+    return _export(run, model)
+
+
+def _export(run: Path, old: Path) -> Path:
+    new = run / "model"
+    export(run / CHECKPOINT, old, new)
+    write_search(new / DESCRIPTION, read_description(old).search.given())
+    return new
 
 
 def _recordings(folder: Path) -> list[Recording]:

@@ -10,11 +10,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from torch import Tensor, nn
 
 from kwsd.acoustic.lexicon import LETTER_SOUNDS, LEXICON
+from training.zipformer import storage
 from training.zipformer.checkpoint import load_model
 from training.zipformer.data.lexicon import NOTICE
 from training.zipformer.model.encoder import EncoderState
@@ -128,6 +128,8 @@ def encoder_metadata(settings: ModelSettings, chunk: int) -> dict[str, str]:
 def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
     """Write encoder, int8 encoder, decoder, joiner, and tokens with lexicon or BPE model into `output`.
 
+    Beside them lie the weights for PyTorch, which `adapt` goes on from.
+
     Args:
         weights: of `train` or `average`.
         units: folder with tokens.txt, and bpe.model or the files of a lexicon.
@@ -136,12 +138,14 @@ def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
     """
     model = load_model(weights).eval()
     output.mkdir(parents=True, exist_ok=True)
+    storage.round_weights(model, output / storage.PACKAGED)
     _export_encoder(model, output / "encoder.onnx", chunk)
     _export_decoder(model, output / "decoder.onnx")
     _export_joiner(model, output / "joiner.onnx")
-    _quantise(output / "encoder.onnx", output / "encoder.int8.onnx")
+    storage.quantise(output / "encoder.onnx", output / "encoder.int8.onnx")
+    storage.halve(output / "encoder.onnx")
     for path in output.glob("*.onnx"):
-        _shorten_names(path)
+        storage.shorten_names(path)
     for name in ("tokens.txt", *_files_of_units(units)):
         shutil.copyfile(units / name, output / name)
 
@@ -155,20 +159,20 @@ def _export_encoder(model: Transducer, path: Path, chunk: int) -> None:
     x = torch.zeros(1, segment_frames(chunk), model.settings.mel_bins)
     outputs = ["encoder_out", *(f"new_{name}" for name in names)]
     _trace(encoder, (x, *encoder.start()), path, ["x", *names], outputs)
-    _describe(path, encoder_metadata(model.settings, chunk))
+    storage.describe(path, encoder_metadata(model.settings, chunk))
 
 
 def _export_decoder(model: Transducer, path: Path) -> None:
     settings = model.settings
     y = torch.zeros(1, settings.context, dtype=torch.int64)
     _trace(SingleContext(model.decoder), (y,), path, ["y"], ["decoder_out"], any_batch=True)
-    _describe(path, {"context_size": str(settings.context), "vocab_size": str(settings.vocabulary)})
+    storage.describe(path, {"context_size": str(settings.context), "vocab_size": str(settings.vocabulary)})
 
 
 def _export_joiner(model: Transducer, path: Path) -> None:
     frame = torch.zeros(1, model.settings.joiner_dimension)
     _trace(model.joiner, (frame, frame), path, ["encoder_out", "decoder_out"], ["logit"], any_batch=True)
-    _describe(path, {"joiner_dim": str(model.settings.joiner_dimension)})
+    storage.describe(path, {"joiner_dim": str(model.settings.joiner_dimension)})
 
 
 def _trace(
@@ -193,39 +197,3 @@ def _trace(
             opset_version=OPSET,
             dynamo=False,
         )
-
-
-def _describe(path: Path, metadata: dict[str, str]) -> None:
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, metadata)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def _quantise(source: Path, target: Path) -> None:
-    """Store the weights of matrix products as int8; convolutions stay float."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415  (slow to import)
-
-    quantize_dynamic(source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
-    _describe(target, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
-
-
-def _shorten_names(path: Path) -> None:
-    """Number what happens between inputs and outputs: the exporter's names fill a third of the int8 encoder."""
-    model = onnx.load(path)
-    graph = model.graph
-    kept = {value.name for value in (*graph.input, *graph.output)}
-    numbers: dict[str, str] = {}
-
-    def short(name: str) -> str:
-        return name if not name or name in kept else numbers.setdefault(name, format(len(numbers), "x"))
-
-    for tensor in graph.initializer:
-        tensor.name = short(tensor.name)
-    for node in graph.node:
-        node.name = ""
-        node.input[:] = map(short, node.input)
-        node.output[:] = map(short, node.output)
-    del graph.value_info[:]
-    onnx.checker.check_model(model)
-    onnx.save(model, path)

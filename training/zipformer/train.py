@@ -105,12 +105,13 @@ class Trainer:
 
     def train_step(self, clips: list[Clip]) -> Losses:
         """Take one step; gives the losses before it, nats per token."""
-        seed = (self.settings.seed * 1_000_003 + self.progress.step) * self.workers.count + self.workers.rank
+        common = self.settings.seed * 1_000_003 + self.progress.step
+        seed = common * self.workers.count + self.workers.rank
         torch.manual_seed(seed)
         self._set_rates()
         self.model.train()
         batch = (self._plain if self._listening() else self._loud).batch(clips, seed)
-        chunk, left = random.Random(seed).choice(self.settings.chunks)
+        chunk, left = random.Random(common).choice(self.settings.chunks)  # alike for all: they cost alike
         result = self._losses(batch, chunk, left)
         self.optimizer.zero_grad(set_to_none=True)
         self._weighted(result).backward()
@@ -159,10 +160,15 @@ class Trainer:
         epoch, settings = self.progress.epoch, self.settings
         short = [clip for clip in self._train if clip.seconds <= settings.short_s]
         batches = plan_epoch(
-            self._train if epoch or not short else short, settings.batch_seconds, settings.seed + epoch
+            self._train if epoch or not short else short,
+            settings.batch_seconds,
+            settings.seed + epoch,
+            self.workers.count,
         )
-        if len(batches) < self.workers.count:
-            raise ValueError(f"{len(batches)} batches for {self.workers.count} workers: take fewer or smaller ones")
+        if not batches:
+            raise ValueError(
+                f"no batch for each of {self.workers.count} workers: take fewer workers or smaller batches"
+            )
         return batches
 
     def _listening(self) -> bool:

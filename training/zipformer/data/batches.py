@@ -41,15 +41,19 @@ class Batch:
     """(N,) int64"""
 
 
-def plan_epoch(clips: Sequence[Clip], seconds: float, seed: int) -> list[list[Clip]]:
-    """Divide clips into batches of at most `seconds` with padding, in an order that depends on the seed alone."""
+def plan_epoch(clips: Sequence[Clip], seconds: float, seed: int, together: int = 1) -> list[list[Clip]]:
+    """Divide clips into batches of at most `seconds` with padding, in an order that depends on the seed alone.
+
+    Of `together` batches that are trained on at once the clips are about equally long, so that no worker waits.
+    """
     choose = random.Random(seed)
     shuffled = choose.sample(clips, len(clips))
     batches: list[list[Clip]] = []
     for start in range(0, len(shuffled), POOL):
         batches.extend(_fill(sorted(shuffled[start : start + POOL], key=lambda c: c.samples), seconds))
-    choose.shuffle(batches)
-    return batches
+    rounds = [batches[start : start + together] for start in range(0, len(batches), together)]
+    choose.shuffle(rounds)
+    return [batch for one in rounds if len(one) == together for batch in one]
 
 
 def _fill(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
