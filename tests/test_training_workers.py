@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ import soundfile  # noqa: E402  (after the skip)
 
 from training.zipformer.__main__ import main  # noqa: E402
 from training.zipformer.checkpoint import CHECKPOINT  # noqa: E402
-from training.zipformer.data.pack import write_pack  # noqa: E402
+from training.zipformer.data.batches import plan_epoch  # noqa: E402
+from training.zipformer.data.pack import Clip, write_pack  # noqa: E402
 from training.zipformer.data.records import Recording  # noqa: E402
 from training.zipformer.data.units import train_pieces  # noqa: E402
 from training.zipformer.workers import Workers, start  # noqa: E402
@@ -99,6 +101,20 @@ def pack_of_noise(folder: Path, count: int) -> Path:
     write_pack(folder, recordings)
     train_pieces(folder, ["STOP THE MUSIC", "LIGHTS AND VOLUME"], 20)
     return folder
+
+
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_batches_of_one_round_hold_like_lengths(together: int) -> None:
+    """Whatever the lengths: each clip at most once, the rounds complete, and few seconds between their batches."""
+    draw = random.Random(4)
+    clips = [Clip(i, draw.randint(8_000, 200_000), "train", "x", "y", "A") for i in range(500)]
+    batches = plan_epoch(clips, 60.0, seed=2, together=together)
+    taken = [clip for batch in batches for clip in batch]
+    assert len(set(taken)) == len(taken) > 480
+    assert len(batches) % together == 0
+    longest = [max(clip.seconds for clip in batch) for batch in batches]
+    rounds = [longest[start : start + together] for start in range(0, len(batches), together)]
+    assert max(max(one) - min(one) for one in rounds) < 1.0 < max(longest) - min(longest)
 
 
 def test_each_worker_takes_a_batch_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
