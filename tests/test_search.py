@@ -128,6 +128,22 @@ def test_what_is_said_alone_may_be_doubted_more(before: str, behind: str, heard:
     assert bool(hits) == heard
 
 
+@pytest.mark.parametrize(
+    ("keyword", "before", "behind", "heard"),
+    [
+        (Keyword("UP"), ".*9", ".*20", True),
+        (Keyword("UP"), "▁LIGHT .*3", ".*20", False),
+        (Keyword("UP"), ".*9", ".*3 ▁ON .*20", False),
+        (Keyword("UP", threshold=0.1), "▁LIGHT .*3", ".*3 ▁ON .*20", True),
+    ],
+)
+def test_running_speech_asks_for_a_higher_score(keyword: Keyword, before: str, behind: str, heard: bool) -> None:
+    """UP at a posterior of about a quarter: heard between pauses; among words where its own threshold says so."""
+    stream = Stream([keyword], SearchSettings(threshold=0.1, running_threshold=0.5, min_margin=-2.0))
+    hits = stream.hear(np.concatenate([say(before), rivalled("▁UP", "▁DOWN", 1.0), say(behind)]))
+    assert bool(hits) == heard
+
+
 def test_the_pause_behind_is_waited_for() -> None:
     """1. Three quiet frames behind it end a chunk: not yet. 2. Eight more: now. 3. What is likelier needs no pause."""
     settings = SearchSettings(threshold=0.02, min_score=0.01, min_margin=-1.0, alone_margin=-4.0)

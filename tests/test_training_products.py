@@ -93,11 +93,12 @@ def small_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_rows")
 def test_tuning_writes_what_it_chose_and_draws_it(model_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the picture needs it")
-    tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0, 1.5), (-6.25,), (-0.5,), (-3.0,)))
+    tuning.tune(model_dir, tmp_path, 0, tuning.Grid((0.0, 1.5), (-6.25,), (-0.5,), (-3.0,), (0.2,)))
     chosen = read_description(model_dir).search
     assert chosen.boost in {0.0, 1.5}
     assert chosen.threshold in tuning.THRESHOLDS
     assert (chosen.min_margin, chosen.margin_per_token, chosen.alone_margin) == (-6.25, -0.5, -3.0)
+    assert chosen.running_threshold == 0.2
     assert (model_dir / "curve.png").stat().st_size > 1000
 
 

@@ -22,6 +22,7 @@ class SearchDefaults(BaseModel):
 
     boost: Annotated[float, Field(ge=0, le=20)] | None = None
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    running_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     min_margin: Annotated[float, Field(ge=-100, le=0)] | None = None
     margin_per_token: Annotated[float, Field(ge=-100, le=0)] | None = None

@@ -35,6 +35,7 @@ class Search(Section):
 
     boost: Annotated[float, Field(ge=0, le=20)] = DEFAULTS.boost
     threshold: Probability = DEFAULTS.threshold
+    running_threshold: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.running_threshold
     min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
     min_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.min_margin
     margin_per_token: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.margin_per_token

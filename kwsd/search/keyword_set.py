@@ -22,6 +22,7 @@ class Rules:
 
     boost: float
     threshold: float
+    running_threshold: float
     min_score: float
     min_margin: float
     margin_per_token: float
@@ -42,6 +43,7 @@ class Rules:
         return cls(
             boost=pick("boost"),
             threshold=pick("threshold"),
+            running_threshold=settings.running_threshold if keyword.threshold is None else 0.0,
             min_score=pick("min_score"),
             min_margin=settings.min_margin,
             margin_per_token=settings.margin_per_token,

@@ -11,6 +11,9 @@ class SearchSettings:
     """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
     threshold: float = 0.49
     """Smallest mean token posterior that fires."""
+    running_threshold: float = 0.0
+    """The same among other words, where it is more: only what is said alone, between pauses, needs `threshold` and no
+    more. A keyword with a threshold of its own is not held to this one."""
     min_score: float = 0.001
     """Smallest posterior that any single token may have."""
     min_margin: float = -6.25

@@ -97,6 +97,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", type=Path, help="model card to write the table into")
     parser.add_argument("--min-margin", type=float, help="distance to the best reading, nats (default: the model's)")
     parser.add_argument("--margin-per-token", type=float, help="more of it for each token (default: the model's)")
+    parser.add_argument("--running-threshold", type=float, help="threshold among other words (default: the model's)")
     parser.add_argument("--alone-margin", type=float, help="more of it for what is said alone (default: the model's)")
     parser.set_defaults(run=_evaluate)
 
@@ -109,6 +110,7 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boosts", help="per-token bonuses to try, separated by commas", **numbers)
     parser.add_argument("--margins", dest="min_margins", help="least margins; --margins=-2,-6", **numbers)
     parser.add_argument("--per-token", dest="margins_per_token", help="margins per token; --per-token=-1", **numbers)
+    parser.add_argument("--running", dest="running_thresholds", type=_numbers, metavar="P", help="thresholds among other words")
     parser.add_argument("--alone", dest="alone_margins", help="margins of what is said alone; --alone=0,-6", **numbers)
     parser.set_defaults(run=_tune)
 
@@ -201,7 +203,7 @@ def _export(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.zipformer.evaluate import evaluate, write_into  # noqa: PLC0415  (as above)
 
-    names = ("boost", "threshold", "min_margin", "margin_per_token", "alone_margin")
+    names = ("boost", "threshold", "running_threshold", "min_margin", "margin_per_token", "alone_margin")
     given = {name: getattr(args, name) for name in names}
     overrides = {name: value for name, value in given.items() if value is not None}
     lines = []
@@ -215,7 +217,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _tune(args: argparse.Namespace) -> None:
     from training.zipformer.tune import Grid, tune  # noqa: PLC0415  (as above)
 
-    given = {name: getattr(args, name) for name in ("boosts", "min_margins", "margins_per_token", "alone_margins")}
+    given = {name: getattr(args, name) for name in Grid.__dataclass_fields__}
     grid = Grid(**{name: values for name, values in given.items() if values})
     tune(args.model, args.shared, args.limit, grid)
 

@@ -24,7 +24,15 @@ HEADER = (
     "| row | model | mean recall | found | false | false per recording | false per hour | hours |",
     "|---|---|---|---|---|---|---|---|",
 )
-OPERATING_POINT = ("boost", "threshold", "min_score", "min_margin", "margin_per_token", "alone_margin")
+OPERATING_POINT = (
+    "boost",
+    "threshold",
+    "running_threshold",
+    "min_score",
+    "min_margin",
+    "margin_per_token",
+    "alone_margin",
+)
 """The search settings that recall and false hits depend on most."""
 MARKS = ("<!-- measured by `evaluate --card` -->", "<!-- end -->")
 WORK = Path(__file__).parents[1] / ".work" / "evaluate"
