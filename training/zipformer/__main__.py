@@ -110,7 +110,9 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boosts", help="per-token bonuses to try, separated by commas", **numbers)
     parser.add_argument("--margins", dest="min_margins", help="least margins; --margins=-2,-6", **numbers)
     parser.add_argument("--per-token", dest="margins_per_token", help="margins per token; --per-token=-1", **numbers)
-    parser.add_argument("--running", dest="running_thresholds", type=_numbers, metavar="P", help="thresholds among other words")
+    parser.add_argument(
+        "--running", dest="running_thresholds", type=_numbers, metavar="P", help="thresholds among other words"
+    )
     parser.add_argument("--alone", dest="alone_margins", help="margins of what is said alone; --alone=0,-6", **numbers)
     parser.set_defaults(run=_tune)
 
