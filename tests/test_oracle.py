@@ -83,12 +83,15 @@ def test_the_tiny_model(tiny_model_dir: Path, tmp_path: Path) -> None:
 
 
 def test_the_model_that_comes_with_kwsd_serves_both(tmp_path: Path) -> None:
-    """kwsd-en is laid out as the public exports are: sherpa-onnx finds the phrases of the demo with it, in order."""
+    """kwsd-en is laid out as the public exports are: sherpa-onnx finds the phrases of the demo with it, in order.
+
+    Both with the boost that model.toml asks for; at 1.0 sherpa-onnx misses one of them, which kwsd hears.
+    """
     model = Model.load(ROOT / "models" / "kwsd-en")
     lines = read_lines((ROOT / "keywords" / "demo.txt").read_bytes())
     phrases = [entry.keyword.phrase for entry in lines if entry.keyword]
     sound, _ = soundfile.read(ROOT / "models" / "demo.wav", dtype="float32")
-    spotter = peer(model, "encoder.onnx", phrases, tmp_path / "keywords.txt", boost=1.0)
+    spotter = peer(model, "encoder.onnx", phrases, tmp_path / "keywords.txt", boost=model.description.search.boost or 1.5)
     stream, heard = spotter.create_stream(), []
     stream.accept_waveform(16_000, np.concatenate([sound, silence(1.0)]))
     while spotter.is_ready(stream):
