@@ -91,7 +91,8 @@ def test_the_model_that_comes_with_kwsd_serves_both(tmp_path: Path) -> None:
     lines = read_lines((ROOT / "keywords" / "demo.txt").read_bytes())
     phrases = [entry.keyword.phrase for entry in lines if entry.keyword]
     sound, _ = soundfile.read(ROOT / "models" / "demo.wav", dtype="float32")
-    spotter = peer(model, "encoder.onnx", phrases, tmp_path / "keywords.txt", boost=model.description.search.boost or 1.5)
+    boost = model.description.search.boost or 1.5
+    spotter = peer(model, "encoder.onnx", phrases, tmp_path / "keywords.txt", boost=boost)
     stream, heard = spotter.create_stream(), []
     stream.accept_waveform(16_000, np.concatenate([sound, silence(1.0)]))
     while spotter.is_ready(stream):

@@ -42,6 +42,7 @@ from training.zipformer.export import cache_names, export, segment_frames  # noq
 from training.zipformer.loss.flat_start import flat_start_loss  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
+from training.zipformer.optimizer import learning_rate  # noqa: E402
 from training.zipformer.settings import TrainSettings  # noqa: E402
 from training.zipformer.storage import PACKAGED  # noqa: E402
 from training.zipformer.train import Trainer  # noqa: E402
@@ -244,6 +245,15 @@ def loss_column(run: Path) -> list[str]:
         return [row["joint"] for row in csv.DictReader(rows)]
 
 
+def test_the_rate_falls_to_a_twentieth_over_the_last_steps() -> None:
+    """The same as without a cool-down up to its beginning, half of it in the middle; without an end there is none."""
+    free, cooled = (TrainSettings(steps=1000, warmup=1, decay=500, cool_down=steps) for steps in (0, 200))
+    shares = [learning_rate(step, cooled) / learning_rate(step, free) for step in (100, 800, 900, 1000)]
+    assert shares == pytest.approx([1.0, 1.0, 0.5, 0.05])
+    with pytest.raises(ValueError, match="--steps"):
+        TrainSettings(cool_down=200)
+
+
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / CHECKPOINT
     save_atomically({"step": 1}, path)
@@ -303,7 +313,7 @@ def test_what_was_learnt_is_found_by_kwsd_and_by_sherpa_onnx(spoken: Path, tmp_p
     2. Export. Result: kwsd and sherpa-onnx both hear every word, in order, and no other.
     """
     run, model = tmp_path / "run", tmp_path / "model"
-    trainer(spoken, run, steps=330, listen=60, cool_down=True).run()
+    trainer(spoken, run, steps=330, listen=60, cool_down=66).run()
     assert float(loss_column(run)[-1]) < 0.1
     export(run / CHECKPOINT, spoken, model, chunk=16)
     units = read_units(model)

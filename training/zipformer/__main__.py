@@ -60,7 +60,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--front", default="8,16,24", help="channels of the front end (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
     parser.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes")
-    parser.add_argument("--cool-down", action="store_true", help="lower the learning rate towards the end of --steps")
+    parser.add_argument("--cool-down", type=int, default=0, help="last ones of --steps, with a falling learning rate")
     parser.add_argument("--batch-seconds", type=float, default=100.0, help="sound per batch (default: %(default)s)")
     parser.add_argument("--band", type=int, default=8, help="tokens per frame in the joiner, 0 for all")
     parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")

@@ -100,7 +100,7 @@ def _settings(how: Adaptation) -> TrainSettings:
         listen=0,
         warmup=1,
         short_s=TrainSettings.longest_s,
-        cool_down=True,
+        cool_down=how.steps // 5,
         weights_every=how.steps,
         dev_every=max(1, how.steps // 4),
     )

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from training.zipformer.settings import TrainSettings
+
 SMALLEST_SIZE = 1e-3
 """Root mean square below which a parameter still moves as if it had this size: many start at zero."""
 LARGEST_SIZE = 3.0
@@ -20,17 +22,17 @@ CLIP_MEMORY = 100
 """Steps whose gradient norms the clipping threshold is the median of."""
 
 
-def learning_rate(step: int, base: float, warmup: int, decay: int, last_step: int = 0) -> float:
+def learning_rate(step: int, settings: TrainSettings) -> float:
     """Rate at a step: half to full over `warmup`, then falling as step**-0.5 from about `decay` on.
 
-    If `last_step` is given, the last fifth of the run falls linearly to a twentieth of that.
+    Over the last `cool_down` of `steps` it falls linearly as well, to a twentieth.
     """
-    warm = min(1.0, 0.5 + 0.5 * step / max(1, warmup))
-    falling = ((step**2 + decay**2) / decay**2) ** -0.25
+    warm = min(1.0, 0.5 + 0.5 * step / max(1, settings.warmup))
+    falling = ((step**2 + settings.decay**2) / settings.decay**2) ** -0.25
     cooling = 1.0
-    if last_step:
-        cooling = min(1.0, max(0.05, (last_step - step) / (0.2 * last_step)))
-    return float(base * warm * falling * cooling)
+    if settings.cool_down:
+        cooling = min(1.0, max(0.05, (settings.steps - step) / settings.cool_down))
+    return float(settings.rate * warm * falling * cooling)
 
 
 class ScaledAdam(Optimizer):

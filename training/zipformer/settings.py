@@ -29,8 +29,8 @@ class TrainSettings:
     rate: float = 0.04
     warmup: int = 300
     decay: int = 4000
-    cool_down: bool = False
-    """let the learning rate fall to a twentieth towards `steps`"""
+    cool_down: int = 0
+    """last ones of `steps`, over which the learning rate falls to a twentieth"""
     seed: int = 1
     report_every: int = 20
     dev_every: int = 400
@@ -43,3 +43,8 @@ class TrainSettings:
     half: bool = True
     """multiply matrices in bfloat16"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse a run that could only crawl."""
+        if self.cool_down and not self.steps:
+            raise ValueError("a cool-down lies at the end of the steps: say how many there are (--steps)")

@@ -199,10 +199,8 @@ class Trainer:
         return known + (1.0 - part) * result.flat_start
 
     def _set_rates(self) -> None:
-        settings, step = self.settings, self.progress.step
-        last = settings.steps if settings.cool_down else 0
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, settings.rate, settings.warmup, settings.decay, last)
+            group["lr"] = learning_rate(self.progress.step, self.settings)
 
     def _keep_books(self, result: Losses) -> None:
         step, settings = self.progress.step, self.settings
