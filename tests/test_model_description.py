@@ -90,6 +90,18 @@ def test_a_setting_that_equals_the_engines_default_is_a_setting(described: Path,
     assert loaded.settings.search.threshold == SearchSettings().threshold
 
 
+@pytest.mark.parametrize(
+    ("chosen", "running"), [({}, 0.7), ({"search.threshold": 0.3}, 0.0), ({"search.running_threshold": 0.5}, 0.5)]
+)
+def test_a_threshold_of_the_users_holds_among_other_words_too(
+    described: Path, chosen: dict[str, float], running: float
+) -> None:
+    """`--threshold 0.3` with a model that asks for 0.7 among other words: 0.3 it is, everywhere."""
+    (described / "model.toml").write_text("[search]\nthreshold = 0.4\nrunning_threshold = 0.7\n")
+    search = load_settings({"model": str(described), **chosen}, file=None, environ={}).settings.search
+    assert search.running_threshold == running
+
+
 def test_keywords_come_before_all(described: Path) -> None:
     keywords = [Keyword("light"), Keyword("turn", threshold=0.9)]
     spotter = Spotter(Model(described), keywords)

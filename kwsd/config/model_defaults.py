@@ -18,6 +18,8 @@ def with_model_defaults(settings: Settings, origins: Mapping[str, str]) -> tuple
     except ModelError:
         return settings, origins
     values = {name: value for name, value in description.search.given().items() if f"search.{name}" not in origins}
+    if "search.threshold" in origins:
+        values.pop("running_threshold", None)  # who sets a threshold means all that is said
     search = settings.search.model_copy(update=values)
     added = {f"search.{name}": f"model {description.name}" for name in values}
     return settings.model_copy(update={"search": search}), {**origins, **added}
