@@ -144,6 +144,16 @@ def test_running_speech_asks_for_a_higher_score(keyword: Keyword, before: str, b
     assert bool(hits) == heard
 
 
+@pytest.mark.parametrize(("tokens", "running_threshold", "heard"), [(5, 0.0, True), (5, 0.6, False), (6, 0.6, True)])
+def test_long_phrases_need_no_higher_score(tokens: int, running_threshold: float, heard: bool) -> None:
+    """Each token at a posterior of a little less than a half, among other words."""
+    settings = SearchSettings(threshold=0.1, running_threshold=running_threshold)
+    words = ["NIGHT", "UP", "HERE", "LIGHT", "ON", "UP"][:tokens]
+    script = " . . ".join("▁" + word for word in words)
+    frames = np.concatenate([say("▁DOWN .*3"), rivalled(script, "▁DOWN", 0.3), say(".*3 ▁DOWN .*20")])
+    assert bool(Stream([" ".join(words)], settings).hear(frames)) == heard
+
+
 def test_the_pause_behind_is_waited_for() -> None:
     """1. Three quiet frames behind it end a chunk: not yet. 2. Eight more: now. 3. What is likelier needs no pause."""
     settings = SearchSettings(threshold=0.02, min_score=0.01, min_margin=-1.0, alone_margin=-4.0)

@@ -15,6 +15,10 @@ from kwsd.search.spelling import all_token_sequences
 from kwsd.search.tokens import PhraseTokenizer
 from kwsd.timebase import encoder_frames
 
+SHORT_TOKENS = 5
+"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score lost
+a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -53,6 +57,10 @@ class Rules:
             min_duration_frames=encoder_frames(pick("min_duration_s")),
             refractory_frames=encoder_frames(pick("refractory_s")),
         )
+
+    def least_running_score(self, tokens: int) -> float:
+        """The mean posterior that a phrase of so many tokens needs among other words, where `threshold` is less."""
+        return self.running_threshold if tokens <= SHORT_TOKENS else 0.0
 
     def least_margin(self, tokens: int) -> float:
         """How much less probable than the best reading, nats, a phrase of so many tokens may be."""

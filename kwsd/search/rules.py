@@ -157,7 +157,8 @@ class Decider:
         if spare < rules.alone_margin:
             return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
-        doubtful = spare < 0 or candidate.alignment.score < rules.running_threshold
+        asked = rules.least_running_score(len(best.entry.tokens))
+        doubtful = spare < 0 or candidate.alignment.score < asked
         if doubtful and not self._said_alone(candidate, candidate.alignment, pause_ahead):
             return None
         unseen = self._word_end_unseen(candidate.alignment, pause_ahead)

@@ -12,8 +12,8 @@ class SearchSettings:
     threshold: float = 0.49
     """Smallest mean token posterior that fires."""
     running_threshold: float = 0.0
-    """The same among other words, where it is more: only what is said alone, between pauses, needs `threshold` and no
-    more. A keyword with a threshold of its own is not held to this one."""
+    """The same for short phrases (of up to five tokens) among other words, where it is more; between pauses `threshold`
+    is enough. A keyword with a threshold of its own is not held to this one."""
     min_score: float = 0.001
     """Smallest posterior that any single token may have."""
     min_margin: float = -6.25
