@@ -55,4 +55,4 @@ def test_a_model_without_weights_is_named(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "manifest.tsv").write_text("path\ttext\n")
     assert main(["adapt", str(tmp_path), str(tmp_path / "own"), str(tmp_path / "run")]) == 1
-    assert "weights.pt" in capsys.readouterr().err
+    assert f"{tmp_path / PACKAGED} is missing; only a model that `export` wrote" in capsys.readouterr().err

@@ -16,8 +16,8 @@ from kwsd.search.tokens import PhraseTokenizer
 from kwsd.timebase import encoder_frames
 
 SHORT_TOKENS = 5
-"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score lost
-a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
+"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score
+lost a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
 
 
 @dataclass(frozen=True, slots=True)

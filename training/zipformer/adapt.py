@@ -50,6 +50,8 @@ def adapt(model: Path, own: Path, run: Path, *, shared: Path, how: Adaptation) -
         FileNotFoundError: the model has no weights to go on from.
         ValueError: no recording can be used.
     """
+    if not (model / PACKAGED).exists():
+        raise FileNotFoundError(f"{model / PACKAGED} is missing; only a model that `export` wrote can learn further")
     old = load_model(model / PACKAGED)
     if not (run / "index.tsv").exists():
         recordings = _recordings(own)
