@@ -228,6 +228,18 @@ def test_a_phrase_longer_than_the_memory_is_let_go() -> None:
     assert stream.phrases(" .*20 ".join(["▁LIGHT", "▁UP"] * 15)) == []
 
 
+def test_what_is_too_weak_anywhere_is_not_asked_whether_it_is_alone() -> None:
+    """Below both thresholds among other words: the near miss tells the score, and no pause is looked for."""
+    stream = Stream(["UP"], SearchSettings(threshold=0.4, running_threshold=0.9))
+    stream.hear(np.concatenate([say("▁LIGHT .*3"), rivalled("▁UP", "▁DOWN", 1.0), say(".*3 ▁ON .*20")]))
+    reasons = []
+    for _ in range(10):
+        stream.hear(say(".*8"))
+        reasons += [near.reason for near in stream.decider.near_misses]
+    assert reasons
+    assert all("is below 0.4" in reason for reason in reasons)
+
+
 def test_a_near_miss_says_why() -> None:
     stream = Stream([Keyword("LIGHT UP", threshold=0.9999)])
     stream.hear(say(f".*3 {SPACED} .*16"))

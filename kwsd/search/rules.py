@@ -158,7 +158,7 @@ class Decider:
             return None  # not worth an alignment; a later arrival may do better
         candidate.alignment = align(best.entry.tokens, best.frames, self._history, self._acoustics)
         asked = rules.least_running_score(len(best.entry.tokens))
-        doubtful = spare < 0 or candidate.alignment.score < asked
+        doubtful = spare < 0 or rules.threshold <= candidate.alignment.score < asked
         if doubtful and not self._said_alone(candidate, candidate.alignment, pause_ahead):
             return None
         unseen = self._word_end_unseen(candidate.alignment, pause_ahead)

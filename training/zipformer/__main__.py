@@ -219,7 +219,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _tune(args: argparse.Namespace) -> None:
     from training.zipformer.tune import Grid, tune  # noqa: PLC0415  (as above)
 
-    given = {name: getattr(args, name) for name in Grid.__dataclass_fields__}
+    given = {field.name: getattr(args, field.name) for field in fields(Grid)}
     grid = Grid(**{name: values for name, values in given.items() if values})
     tune(args.model, args.shared, args.limit, grid)
 
