@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from bench.commands12_costs import Cost, costs
 from bench.commands12_hearing import Heard, engines, heard, streams
 from bench.paths import RESULTS
-from kwsd.fallback.bundle import find_model
-from kwsd.fallback.settings import EngineName
+from kwsd.commands12.model import find_model
+from kwsd.commands12.settings import EngineName
 from training.commands12.labels import WORDS
 from training.commands12.streams import Outcome
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 import kwsd
 from bench.commands12_hearing import Feed, engines, feed
 from bench.paths import MODEL
-from kwsd.fallback.bundle import find_model
-from kwsd.fallback.settings import EngineName
-from kwsd.fallback.spotter import CommandSpotter
+from kwsd.commands12.model import find_model
+from kwsd.commands12.settings import EngineName
+from kwsd.commands12.stream import CommandSpotter
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12.labels import WORDS
 from training.commands12.streams import Stream

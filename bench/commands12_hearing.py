@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bench.paths import SHARED, WORK
 from bench.progress import track
+from kwsd.commands12.model import find_model
+from kwsd.commands12.settings import EngineName, FallbackSettings
+from kwsd.commands12.stream import CommandSpotter
 from kwsd.events import Detection
-from kwsd.fallback.bundle import find_model
-from kwsd.fallback.settings import EngineName, FallbackSettings
-from kwsd.fallback.spotter import CommandSpotter
 from training.commands12.streams import (
     Hit,
     Outcome,

@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests python -m bench.daemon_figures`: what the daemon costs, as a process of its own.
+"""`python -m bench.daemon_figures`: what the daemon costs, as a process of its own.
 
 A fake microphone gives sound in real time. Latency is from the moment the decoding thread makes a record to the moment
 a subscriber has read it, on the wall clock of this machine. Writes bench/results/daemon.md.
@@ -20,11 +20,11 @@ from statistics import median
 import numpy as np
 import psutil
 import soundfile
-from daemons import KWSD, DaemonProcess, Manager, Plug, eventually, running
 from numpy.typing import NDArray
-from serving import Client
 
 from bench.paths import MODEL, RESULTS, ROOT, need_shared
+from testkit.daemons import KWSD, DaemonProcess, Manager, Plug, eventually, running
+from testkit.serving import Client
 
 Row = tuple[str, str]
 

@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests python -m bench.daemon_memory`: what the daemon's memory does with thousands of one thing.
+"""`python -m bench.daemon_memory`: what the daemon's memory does with thousands of one thing.
 
 Each thing is done to a daemon of its own again and again, in batches; after each batch there is time for garbage to be
 collected, then anonymous memory is noted, which does not depend on what other processes share. The first batch warms
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from daemons import DaemonProcess, Plug, eventually, running
-from serving import Client
 
 from bench.paths import RESULTS
 from bench.soak_sampling import anonymous_mb
 from bench.soak_stage import Script, script_for
+from testkit.daemons import DaemonProcess, Plug, eventually, running
+from testkit.serving import Client
 
 BATCHES = 4
 COLLECTED_S = 65.0  # garbage is collected every minute

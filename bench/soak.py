@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests python -m bench.soak --minutes 60`: the real daemon, hour after hour, with everything going wrong.
+"""`python -m bench.soak --minutes 60`: the real daemon, hour after hour, with everything going wrong.
 
 A fake microphone says phrases in real time. Meanwhile, at random: it is pulled out, hangs, is muted; keyword files are
 reloaded, good and bad; subscribers get stuck, send rubbish, ask for clips, come and go. Every phrase must be heard all
@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from daemons import DaemonProcess, Manager, Plug, running
-
 from bench.paths import RESULTS
 from bench.soak_faults import Faults
 from bench.soak_report import Outcome, Sample, page
 from bench.soak_sampling import Sampling
 from bench.soak_stage import Ear, Script, Speaker, script_for
+from testkit.daemons import DaemonProcess, Manager, Plug, running
 
 WATCHDOG_S = 20.0
 

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from daemons import DaemonProcess, eventually
-from serving import Client
-
 from bench.soak_stage import Speaker
+from testkit.daemons import DaemonProcess, eventually
+from testkit.serving import Client
 
 COMES_BACK_S = 20.0
 MOST_CLIENTS = 40

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from daemons import DaemonProcess, Plug, eventually, phrase
 from numpy.typing import NDArray
-from tiny_model import build_tiny_model
 
 from bench.paths import MODEL
+from testkit.daemons import DaemonProcess, Plug, eventually, phrase
+from testkit.tiny_model import build_tiny_model
 
 DECIDED_S = 3.0  # after the last sample of a phrase it must have been heard
 NOBODY_SAYS = "ELEPHANT SEVEN"

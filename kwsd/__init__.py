@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
     from kwsd.events import Detection
-    from kwsd.search.keyword import Keyword
+    from kwsd.keywords.keyword import Keyword
     from kwsd.search.settings import SearchSettings
-    from kwsd.spotter import Spotter, load_keywords
+    from kwsd.spotters.phrases import Spotter, load_keywords
 
 __version__ = "0.1.0"
 __all__ = ["Detection", "Keyword", "Model", "SearchSettings", "Spotter", "__version__", "load_keywords"]
 
 _HOMES = {
     "Detection": "kwsd.events",
-    "Keyword": "kwsd.search.keyword",
+    "Keyword": "kwsd.keywords.keyword",
     "Model": "kwsd.acoustic.model",
     "SearchSettings": "kwsd.search.settings",
-    "Spotter": "kwsd.spotter",
-    "load_keywords": "kwsd.spotter",
+    "Spotter": "kwsd.spotters.phrases",
+    "load_keywords": "kwsd.spotters.phrases",
 }
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from kwsd.cli.kwsd_command import main
+from kwsd.cli.kwsd import main
 
 sys.exit(main())

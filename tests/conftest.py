@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tiny_model import build_tiny_model
+
+from testkit.tiny_model import build_tiny_model
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
 
-SHARED = Path(__file__).parent.parent.parent / "shared"
+SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,15 @@ from typing import Self
 
 import numpy as np
 
-from kwsd.acoustic.description import read_description
-from kwsd.acoustic.directory import find_model_directory
 from kwsd.acoustic.encoder import Encoder
-from kwsd.acoustic.lexicon import LEXICON
-from kwsd.acoustic.phone_tokenizer import PhoneTokenizer
-from kwsd.acoustic.tokenizer import BPE, Tokenizer
-from kwsd.acoustic.tokens import BLANK_ID, read_tokens
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
+from kwsd.models.description import read_description
+from kwsd.models.directory import find_model_directory
+from kwsd.text.lexicon import LEXICON
+from kwsd.text.phones import PhoneTokenizer
+from kwsd.text.pieces import BPE, Tokenizer
+from kwsd.text.vocabulary import BLANK_ID, read_tokens
 
 UNKNOWN = "<unk>"
 

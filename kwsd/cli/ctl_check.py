@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kwsd.audio.microphone import MicrophoneSource
     from kwsd.audio.source import Samples
     from kwsd.config import LoadedSettings
-    from kwsd.search.keyword import Keyword
+    from kwsd.keywords.keyword import Keyword
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _intact_directory(name: str) -> Path:
     """Of a model whose files are what model.toml and SHA256SUMS say; ModelError otherwise."""
-    from kwsd.acoustic.directory import find_model_directory  # noqa: PLC0415 - likewise
-    from kwsd.acoustic.install import require_intact  # noqa: PLC0415 - likewise
+    from kwsd.models.directory import find_model_directory  # noqa: PLC0415 - likewise
+    from kwsd.models.install import require_intact  # noqa: PLC0415 - likewise
 
     directory = find_model_directory(name)
     require_intact(directory)
@@ -66,8 +66,8 @@ def _intact_directory(name: str) -> Path:
 
 
 def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keyword]":
-    from kwsd.cli.spot import load_keywords  # noqa: PLC0415 - likewise
-    from kwsd.search.overlaps import keyword_warnings  # noqa: PLC0415 - likewise
+    from kwsd.cli.run_files import load_keywords  # noqa: PLC0415 - likewise
+    from kwsd.keywords.overlaps import keyword_warnings  # noqa: PLC0415 - likewise
 
     path = loaded.settings.keywords
     if path is None:
@@ -84,7 +84,7 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
 
 def _token_lines(keywords: "Sequence[Keyword]", model: "Model") -> Iterator[str]:
     """`lights on   ▁LIGHT S ▁ON`, below it what else counts as the same."""
-    from kwsd.search.spelling import token_sequences  # noqa: PLC0415 - likewise
+    from kwsd.keywords.sequences import token_sequences  # noqa: PLC0415 - likewise
 
     width = max(len(keyword.label) for keyword in keywords)
     for keyword in keywords:
@@ -98,7 +98,7 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     """Time faint noise through the whole, with one thread as in service."""
     import numpy as np  # noqa: PLC0415 - likewise
 
-    from kwsd.spotter import Spotter  # noqa: PLC0415 - likewise
+    from kwsd.spotters.phrases import Spotter  # noqa: PLC0415 - likewise
     from kwsd.timebase import samples  # noqa: PLC0415 - likewise
 
     spotter = Spotter(model, keywords, loaded.settings.search.to_search_settings())
@@ -117,7 +117,7 @@ def _verdict(rtf: float) -> str:
 def _check_microphone(loaded: "LoadedSettings") -> None:
     from kwsd.audio.level import measure_level  # noqa: PLC0415 - loads PortAudio
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - likewise
-    from kwsd.cli.spot import device  # noqa: PLC0415 - likewise
+    from kwsd.cli.run_files import device  # noqa: PLC0415 - likewise
 
     try:
         source = MicrophoneSource(device(loaded), loaded.settings.channel or 1)

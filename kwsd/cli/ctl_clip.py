@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kwsd.cli.daemon_client import DaemonClient, add_socket_argument
 from kwsd.errors import KwsdError
+from kwsd.protocol.client import DaemonClient, add_socket_argument
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from kwsd.cli.daemon_client import DaemonClient, Record, add_socket_argument
-from kwsd.cli.printer import write_line
+from kwsd.outlets.stdout import write_line
+from kwsd.protocol.client import DaemonClient, Record, add_socket_argument
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

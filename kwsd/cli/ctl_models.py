@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from kwsd.acoustic.directory import find_model_directory, model_homes, packaged_models, pulled_models
-from kwsd.acoustic.registry import PACKAGED, RegistryEntry, find_entry, read_registry
 from kwsd.errors import ModelError
+from kwsd.models.directory import find_model_directory, model_homes, packaged_models, pulled_models
+from kwsd.models.registry import PACKAGED, RegistryEntry, find_entry, read_registry
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _describe(directory: Path) -> None:
     """A model that came with kwsd."""
-    from kwsd.acoustic.description import read_description  # noqa: PLC0415 - pydantic, for this alone
+    from kwsd.models.description import read_description  # noqa: PLC0415 - pydantic, for this alone
 
     model = read_description(directory)
     print(f"{model.name} {model.version}: {model.about}" if model.about else model.name)
@@ -78,8 +78,8 @@ def _whereabouts(name: str) -> str:
 
 
 def _pull(arguments: argparse.Namespace) -> None:
-    from kwsd.acoustic.install import pull  # noqa: PLC0415 - `kwsctl --help` needs no network
     from kwsd.cli.progress import download_progress  # noqa: PLC0415 - likewise
+    from kwsd.models.install import pull  # noqa: PLC0415 - `kwsctl --help` needs no network
 
     entry = find_entry(arguments.name, read_registry(arguments.registry))
     home = arguments.to or model_homes()[0]
@@ -95,8 +95,8 @@ def _pull(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from kwsd.acoustic.install import require_intact  # noqa: PLC0415 - likewise
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
+    from kwsd.models.install import require_intact  # noqa: PLC0415 - likewise
 
     directory = find_model_directory(arguments.model)
     require_intact(directory, _entry_of(directory, read_registry(arguments.registry)))
@@ -111,7 +111,7 @@ def _entry_of(directory: Path, registry: tuple[RegistryEntry, ...]) -> RegistryE
 
 def _repair(arguments: argparse.Namespace) -> None:
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
-    from kwsd.acoustic.repair import repair_directory  # noqa: PLC0415 - likewise
+    from kwsd.models.repair import repair_directory  # noqa: PLC0415 - likewise
 
     for path in repair_directory(find_model_directory(arguments.directory), arguments.out):
         print(f"{path}: repaired")

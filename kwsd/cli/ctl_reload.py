@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from kwsd.cli.daemon_client import DaemonClient, add_socket_argument
+from kwsd.protocol.client import DaemonClient, add_socket_argument
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

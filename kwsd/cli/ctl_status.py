@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from kwsd.cli.daemon_client import DaemonClient, Record, add_socket_argument
+from kwsd.protocol.client import DaemonClient, Record, add_socket_argument
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

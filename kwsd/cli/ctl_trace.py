@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from kwsd.cli.ctl_listen import clock, human_line, json_line
-from kwsd.cli.daemon_client import DaemonClient, Record, add_socket_argument
-from kwsd.cli.printer import write_line
+from kwsd.outlets.stdout import write_line
+from kwsd.protocol.client import DaemonClient, Record, add_socket_argument
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kwsd.audio.source import Source
-from kwsd.cli.printer import write_line
+from kwsd.outlets.stdout import write_line
 from kwsd.timebase import seconds
 
 LONG_S = 60.0  # a minute of sound takes a second or two: less is over before a bar is read

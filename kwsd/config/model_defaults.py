@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from kwsd.acoustic.description import read_description
-from kwsd.acoustic.directory import find_model_directory
 from kwsd.config.settings import Settings
 from kwsd.errors import ModelError
+from kwsd.models.description import read_description
+from kwsd.models.directory import find_model_directory
 
 
 def with_model_defaults(settings: Settings, origins: Mapping[str, str]) -> tuple[Settings, Mapping[str, str]]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from kwsd.acoustic.directory import DEFAULT_MODEL
 from kwsd.config.fallback import Fallback
 from kwsd.config.section import Section
 from kwsd.config.service import Service
+from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
 
 DEFAULTS = SearchSettings()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from kwsd.audio.source import Source
-from kwsd.daemon.audio_queue import AudioQueue
+from kwsd.daemon.inbox import AudioQueue
 from kwsd.daemon.reporter import Reporter
 from kwsd.errors import AudioError
 

@@ -5,12 +5,12 @@ from typing import Protocol
 
 from kwsd.audio.source import Samples
 from kwsd.events import Detection
-from kwsd.search.keyword import Keyword
-from kwsd.search.keyword_set import KeywordSet
+from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.keyword import Keyword
 
 
 class Engine(Protocol):
-    """One stream. `kwsd.spotter.Spotter` is one. All but `compile` is called by the decoding thread only."""
+    """One stream. `kwsd.spotters.phrases.Spotter` is one. All but `compile` is called by the decoding thread only."""
 
     @property
     def bad_chunks(self) -> int:

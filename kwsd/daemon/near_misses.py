@@ -1,9 +1,9 @@
 """Near misses as events, made only while somebody traces them."""
 
+from kwsd.outlets.bus import Bus
+from kwsd.protocol.messages import NearMiss as NearMissEvent
 from kwsd.search.rules import NearMiss
-from kwsd.serve.bus import Bus
-from kwsd.serve.records import NearMiss as NearMissEvent
-from kwsd.spotter import Spotter
+from kwsd.spotters.phrases import Spotter
 
 
 class NearMissTeller:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from enum import Enum
 
 from kwsd.daemon.overload import Overload
-from kwsd.daemon.standing import Standing, labels
-from kwsd.search.keyword import Keyword
-from kwsd.serve.bus import Bus
-from kwsd.serve.records import (
+from kwsd.daemon.state import Standing, labels
+from kwsd.daemon.systemd import Notifier
+from kwsd.keywords.keyword import Keyword
+from kwsd.outlets.bus import Bus
+from kwsd.protocol.messages import (
     Degraded,
     Event,
     MicLost,
@@ -20,7 +21,6 @@ from kwsd.serve.records import (
     ReloadFailed,
     Unmuted,
 )
-from kwsd.serve.systemd import Notifier
 from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.keywords.compile import KeywordSet
 from kwsd.search.graph import Entry, Node
-from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import START, Acoustics, Context
 from kwsd.search.settings import SearchSettings
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kwsd.keywords.compile import KeywordSet, Rules
 from kwsd.search.alignment import Alignment, align
 from kwsd.search.beam import SAME_EMISSION_FRAMES, Arrival, BeamSearch
 from kwsd.search.graph import Entry
-from kwsd.search.keyword_set import KeywordSet, Rules
 from kwsd.search.posteriors import START, Acoustics, Context, FrameHistory
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows

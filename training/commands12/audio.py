@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12.labels import commands_in
 

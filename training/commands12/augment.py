@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
 from training.commands12.bank import Bank
 from training.commands12.labels import LABELS, SILENCE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.fallback.frontend import FloatArray
+from kwsd.commands12.frontend import FloatArray
 from training.commands12 import audio
 from training.commands12.labels import LABELS, SILENCE, UNKNOWN, class_of
 from training.commands12.sheets import Sheets, read_sheets

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES
 from training.commands12 import checkpoint
 from training.commands12.models.nc_ssm import NcSsm
 from training.commands12.models.registry import Recipe

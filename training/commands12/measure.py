@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.fallback.bundle import CommandModel
-from kwsd.fallback.engines import PosteriorEngine, make_engine
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture
-from kwsd.fallback.settings import FallbackSettings
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture
+from kwsd.commands12.model import CommandModel
+from kwsd.commands12.networks import PosteriorEngine, make_engine
+from kwsd.commands12.settings import FallbackSettings
 from training.commands12.audio import manifest, unpadded
 from training.commands12.labels import LABELS
 

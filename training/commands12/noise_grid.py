@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kwsd.fallback.bundle import CommandModel
-from kwsd.fallback.frontend import FloatArray, mel_power, pixels
+from kwsd.commands12.frontend import FloatArray, mel_power, pixels
+from kwsd.commands12.model import CommandModel
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12 import audio
 from training.commands12.measure import Clip, classify, figures

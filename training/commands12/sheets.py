@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.fallback.frontend import BANDS, CLIP_FRAMES
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES
 
 TILE_ROWS = 104  # 98 used: the sheets pad a picture to whole JPEG blocks
 TILES_ACROSS = 80

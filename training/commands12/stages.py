@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kwsd.fallback.bundle import CommandModel, read_bundle
-from kwsd.fallback.settings import FallbackSettings
+from kwsd.commands12.model import CommandModel, read_bundle
+from kwsd.commands12.settings import FallbackSettings
 from training.commands12 import checkpoint, curves
 from training.commands12 import noise_grid as grids
 from training.commands12.bank import load_bank

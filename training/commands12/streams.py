@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kwsd.fallback.frontend import FloatArray
+from kwsd.commands12.frontend import FloatArray
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12 import audio
 from training.commands12.labels import WORDS, commands_in

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kwsd.fallback.bundle import CommandModel
-from kwsd.fallback.decider import Decider, class_thresholds
-from kwsd.fallback.engines import make_engine
-from kwsd.fallback.frontend import CLIP_FRAMES, FloatArray
-from kwsd.fallback.settings import FallbackSettings
-from kwsd.fallback.span import CONTEXT_FRAMES, Span, sounding_span, stands_alone
-from kwsd.fallback.stream import FrameStream
-from kwsd.fallback.timing import decider_settings
+from kwsd.commands12.decisions import Decider, class_thresholds
+from kwsd.commands12.frontend import CLIP_FRAMES, FloatArray
+from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
+from kwsd.commands12.model import CommandModel
+from kwsd.commands12.networks import make_engine
+from kwsd.commands12.pictures import FrameStream
+from kwsd.commands12.settings import FallbackSettings
+from kwsd.commands12.timing import decider_settings
 from training.commands12.labels import WORDS
 from training.commands12.streams import Hit, Stream, is_near
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from kwsd.acoustic.description import DESCRIPTION, read_description
+from kwsd.models.description import DESCRIPTION, read_description
 from training.zipformer.checkpoint import CHECKPOINT, load_model
 from training.zipformer.data.pack import read_pack, write_pack
 from training.zipformer.data.records import Recording, noise, read_table, rooms, usable

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from bench.streams import floor
-from kwsd.search.keyword_line import read_lines
+from kwsd.keywords.text_lines import read_lines
 from training.zipformer.data.synthesis import RATE, Voice, speak
 
 VOICES = ("flite/rms", "espeak-ng/en-us+f4", "festival/ked_diphone")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kwsd.acoustic.description import DESCRIPTION, ModelDescription
-from kwsd.acoustic.download import checksum
+from kwsd.models.description import DESCRIPTION, ModelDescription
+from kwsd.models.download import checksum
 
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
 NOT_SUMMED = frozenset({DESCRIPTION, "README.md"})

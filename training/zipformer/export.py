@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kwsd.acoustic.lexicon import LETTER_SOUNDS, LEXICON
+from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON
 from training.zipformer import storage
 from training.zipformer.checkpoint import load_model
 from training.zipformer.data.lexicon import NOTICE

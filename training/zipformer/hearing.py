@@ -18,9 +18,9 @@ from bench.scoring import Hit
 from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.model import Model
-from kwsd.search.keyword import Keyword
+from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.spotter import FINISH_S, Spotter
+from kwsd.spotters.phrases import FINISH_S, Spotter
 from kwsd.timebase import SAMPLE_RATE, samples
 from training.zipformer.data.trials import Row, Trial
 from training.zipformer.progress import progress

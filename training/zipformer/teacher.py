@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.model import Model
-from kwsd.acoustic.tokens import BLANK_ID
+from kwsd.text.vocabulary import BLANK_ID
 from training.zipformer.data.records import speech, usable
 from training.zipformer.progress import progress
 

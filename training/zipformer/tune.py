@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench import scoring
 from bench.plots import canvas
-from kwsd.acoustic.description import DESCRIPTION
 from kwsd.acoustic.model import Model
+from kwsd.models.description import DESCRIPTION
 from kwsd.search.settings import SearchSettings
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search

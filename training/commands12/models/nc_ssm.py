@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kwsd.fallback.frontend import BANDS
+from kwsd.commands12.frontend import BANDS
 from training.commands12.labels import LABELS
 from training.commands12.models.noise_floor import follow, snr
 from training.commands12.models.scale import centred

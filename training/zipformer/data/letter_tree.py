@@ -1,9 +1,9 @@
-"""Grow the tree that says how letters sound in their context (IGTree; `kwsd.acoustic.letter_sounds` has the paper)."""
+"""Grow the tree that says how letters sound in their context (IGTree; `kwsd.text.letter_sounds` has the paper)."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 
-from kwsd.acoustic.letter_sounds import MOST_SOUNDS, LetterSounds, Sound, context
+from kwsd.text.letter_sounds import MOST_SOUNDS, LetterSounds, Sound, context
 from training.zipformer.data.letter_alignment import Alignment, Entry
 
 Example = tuple[bytes, int]

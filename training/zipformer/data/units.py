@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from kwsd.acoustic.phone_tokenizer import PhoneTokenizer
-from kwsd.acoustic.tokenizer import WORD_START
-from kwsd.acoustic.tokens import read_tokens
+from kwsd.text.phones import PhoneTokenizer
+from kwsd.text.pieces import WORD_START
+from kwsd.text.vocabulary import read_tokens
 
 BLANK = "<blk>"
 SPECIAL = (BLANK, "<sos/eos>", "<unk>")

@@ -1,0 +1,129 @@
+"""The `kwsd` command: hears a list of phrases in a microphone, a file or a pipe, and prints each with its time."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kwsd import __version__
+from kwsd.cli.exit_codes import guarded
+from kwsd.cli.logs import start_logging
+
+DESCRIPTION = """\
+Hears the phrases of a text file in a microphone, a file or a pipe, and prints each with its time and score.
+Nothing is trained, nothing leaves this machine."""
+
+EPILOG = """\
+examples:
+  echo "lights on" > commands.txt
+  kwsd --keywords commands.txt                        the default microphone, until Ctrl-C
+  kwsd --keywords commands.txt --device "usb mic"     another one; --list-devices names them
+  kwsd --keywords commands.txt --input meeting.mp3    a recording
+  arecord -q -f S16_LE -r 16000 -c 1 -t raw | kwsd --keywords commands.txt --input -
+  kwsd --keywords commands.txt --json | jq .keyword
+
+keyword file: one phrase per line; `:1.5` boosts it, `#0.4` sets its threshold, `@NAME` names it,
+`/Z OW L AX/` says in phones how a name sounds.
+settings: flags, then environment (KWSD_MODEL, KWSD_SEARCH_THRESHOLD, …), then config.toml, see --print-config.
+exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model.
+
+`kwsctl check` tries out microphone, model and keywords, and shows how phrases are pronounced."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kwsd` with these arguments (those of the process by default); returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    start_logging("kwsd", verbose=arguments.verbose)
+    return guarded(partial(_run, arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kwsd", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_argument_group("what to hear")
+    what.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
+    what.add_argument(
+        "--model", metavar="NAME|DIR", help="a model (kwsctl models list) or its directory; kwsd-en comes with kwsd"
+    )
+    what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
+    what.add_argument("--boost", type=float, metavar="X", help="how much the search leans towards the phrases, 0 to 20")
+    what.add_argument(
+        "--fallback",
+        choices=("off", "alongside", "only", "auto"),
+        help="the ten fixed commands (yes, no, up, …): beside the model, instead of it, or when it cannot",
+    )
+    where = parser.add_argument_group("where to listen")
+    where.add_argument(
+        "--input", action="append", metavar="mic|FILE|-", help="microphone, audio file or s16le 16 kHz; may repeat"
+    )
+    where.add_argument("-d", "--device", metavar="NAME", help="microphone: words of its name, or its number")
+    where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
+    where.add_argument("-l", "--list-devices", action="store_true", help="name the microphones and exit")
+    _add_service(parser.add_argument_group("as a service (docs/daemon.md)"))
+    _add_general(parser.add_argument_group("general"))
+    return parser
+
+
+def _add_service(service: Any) -> None:
+    service.add_argument("--socket", metavar="PATH", help="where subscribers connect; see kwsctl listen")
+    service.add_argument("--exec", metavar="COMMAND", help="run for every detection, with $KWSD_KEYWORD and so on")
+    service.add_argument("--clips", action="store_true", help="keep the last 10 s of sound for kwsctl clip")
+    service.add_argument("--save-detections", metavar="DIR", help="save the sound of every detection as a WAV file")
+
+
+def _add_general(general: Any) -> None:
+    general.add_argument("--json", action="store_true", help="print JSON lines")
+    general.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
+    general.add_argument("--print-config", action="store_true", help="print the settings in force as TOML and exit")
+    general.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
+    general.add_argument("--version", action="version", version=f"kwsd {__version__}")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.list_devices:
+        return _list_devices()
+    from kwsd.config import load_settings  # noqa: PLC0415 - --help and --version should not wait for pydantic
+
+    loaded = load_settings(_flags(arguments), file=arguments.config)
+    start_logging("kwsd", verbose=loaded.settings.verbose)
+    if arguments.print_config:
+        from kwsd.config.show import to_toml  # noqa: PLC0415 - likewise
+
+        print(to_toml(loaded), end="")
+        return 0
+    if loaded.settings.is_service:
+        from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
+
+        serve(loaded)
+    from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
+
+    return spot(loaded)
+
+
+def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    """Dotted key of the setting → value, None where the flag was not given."""
+    return {
+        "keywords": arguments.keywords,
+        "model": arguments.model,
+        "input": tuple(arguments.input) if arguments.input else None,
+        "device": arguments.device,
+        "channel": arguments.channel,
+        "json": arguments.json or None,
+        "verbose": arguments.verbose or None,
+        "fallback.mode": arguments.fallback,
+        "search.threshold": arguments.threshold,
+        "search.boost": arguments.boost,
+        "daemon.socket": arguments.socket,
+        "daemon.exec": arguments.exec,
+        "daemon.clips": arguments.clips or None,
+        "daemon.save_detections": arguments.save_detections,
+    }
+
+
+def _list_devices() -> int:
+    from kwsd.audio.portaudio import describe_devices  # noqa: PLC0415 - loads PortAudio
+
+    print(describe_devices() or "there is no microphone")
+    return 0

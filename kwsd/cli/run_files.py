@@ -1,0 +1,105 @@
+"""`kwsd` in the foreground: source → spotter → print, one input after the other."""
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from kwsd.audio.open import MICROPHONE, STDIN, open_source
+from kwsd.audio.source import Source
+from kwsd.cli.progress import progress_of
+from kwsd.config import FlagError, LoadedSettings, Settings
+from kwsd.events import Detection
+from kwsd.keywords.files import read_keyword_file
+from kwsd.keywords.keyword import Keyword
+from kwsd.outlets.stdout import Report, make_report
+from kwsd.spotters.open import Ears, Reader, open_ears
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
+from kwsd.timebase import seconds
+
+logger = logging.getLogger(__name__)
+
+MOST_PROBLEMS = 50  # more would only scroll away
+NO_KEYWORDS = "there is nothing to listen for: give --keywords FILE, a text file with one phrase per line"
+
+
+def spot(loaded: LoadedSettings) -> int:
+    """Hear every input of the settings; the exit code.
+
+    Raises:
+        KwsdError: a setting, the model, the keywords or an input are not usable.
+    """
+    settings = loaded.settings
+    ears = open_ears(settings, keyword_reader(settings))
+    _try_files(settings)
+    for name in settings.input:
+        source = open_source(name, device(loaded), settings.channel)
+        ears.engine.reset()
+        try:
+            _hear(source, ears, settings)
+        finally:
+            source.close()
+    return 0
+
+
+def keyword_reader(settings: Settings) -> Reader | None:
+    """Reads the keyword file of the settings; None where there is none and none is needed.
+
+    Raises:
+        FlagError: there is nothing to listen for.
+    """
+    if settings.keywords is not None:
+        return partial(load_keywords, settings.keywords.expanduser())
+    if settings.fallback.mode != "only":
+        raise FlagError(NO_KEYWORDS)
+    return None
+
+
+def _try_files(settings: Settings) -> None:
+    """Where there are several, the last one's absence is told at once, not after the hours of the first."""
+    for name in settings.input[1:]:
+        if name not in {MICROPHONE, STDIN}:
+            open_source(name, channel=settings.channel).close()
+
+
+def load_keywords(path: Path, tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
+    """The usable keywords of a file; what is wrong with the others goes to stderr as `file:line: what and why`."""
+    found = read_keyword_file(path, tokenizer)
+    for problem in found.problems[:MOST_PROBLEMS]:
+        logger.warning("%s", problem)
+    if len(found.problems) > MOST_PROBLEMS:
+        logger.warning("%s: %d more lines cannot be used", path, len(found.problems) - MOST_PROBLEMS)
+    logger.debug("%d keywords from %s", len(found.keywords), path)
+    return found.keywords
+
+
+def device(loaded: LoadedSettings) -> str | int | None:
+    """The microphone to open: a number means something on the command line only, since numbers change."""
+    from kwsd.audio.portaudio import device_from_command_line  # noqa: PLC0415 - files and pipes do without
+
+    wanted = loaded.settings.device
+    if wanted is not None and loaded.origins.get("device") == "--device":
+        return device_from_command_line(wanted)
+    return wanted
+
+
+def _hear(source: Source, ears: Ears, settings: Settings) -> None:
+    spotter = ears.engine
+    several = source.name if len(settings.input) > 1 else None
+    began_s = time.monotonic()
+    with progress_of(source) as progress:
+        report = make_report(as_json=settings.json_lines, source=several, write=progress.write)
+        for block in source:
+            if block.lost_samples:
+                _report_all(spotter.skip(block.lost_samples), report)
+            _report_all(spotter.accept(block.samples), report)
+            progress.advance(block.samples.size)
+        _report_all(spotter.finish(), report)
+    heard_s = seconds(spotter.position_samples)
+    logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
+
+
+def _report_all(detections: Sequence[Detection], report: Report) -> None:
+    for detection in detections:
+        report(detection)

@@ -1,0 +1,1 @@
+"""The fixed ten words by small networks."""

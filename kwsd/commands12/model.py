@@ -1,0 +1,82 @@
+"""The directory of 12-class models: what model.toml says, and the sessions it leads to."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kwsd.commands12.settings import EngineName
+from kwsd.errors import ModelError
+
+PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
+REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"
+DESCRIPTION = "model.toml"
+SILENT_LABELS = frozenset({"_silence_", "_unknown_"})
+"""Classes that are never reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandModel:
+    """One model of the bundle."""
+
+    name: str
+    engine: EngineName
+    path: Path
+    labels: tuple[str, ...]
+    """Classes in the order of the model's output."""
+    thresholds: Mapping[str, float]
+    """Smallest smoothed posterior that fires, by word."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Classes that can be reported."""
+        return tuple(label for label in self.labels if label not in SILENT_LABELS)
+
+
+def bundle_directory() -> Path:
+    """Where the models are: in the installed package, else in the source tree."""
+    return PACKAGED if PACKAGED.is_dir() else REPOSITORY
+
+
+def read_bundle(directory: Path) -> dict[str, CommandModel]:
+    """All models of a directory by name; those of one engine in order of preference.
+
+    Raises:
+        ModelError: model.toml is missing or not what it should be.
+    """
+    path = directory / DESCRIPTION
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+        labels = tuple(content["labels"])
+        return {name: _model(directory, name, table, labels) for name, table in content["models"].items()}
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; the fallback models belong to kwsd: install it again") from error
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: not a description of command models: {error!r}") from error
+
+
+def find_model(engine: EngineName, directory: Path | None = None) -> CommandModel:
+    """The preferred model of an engine.
+
+    Raises:
+        ModelError: there is none.
+    """
+    where = directory or bundle_directory()
+    for model in read_bundle(where).values():
+        if model.engine == engine:
+            return model
+    raise ModelError(f"{where / DESCRIPTION}: no model of engine {engine}")
+
+
+def _model(directory: Path, name: str, table: dict[str, Any], labels: tuple[str, ...]) -> CommandModel:
+    return CommandModel(
+        name=name,
+        engine=table["engine"],
+        path=directory / table["file"],
+        labels=labels,
+        thresholds={word: float(value) for word, value in table["thresholds"].items()},
+    )

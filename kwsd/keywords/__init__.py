@@ -1,0 +1,1 @@
+"""Files and commands become keywords, and keywords a searchable set."""

@@ -1,0 +1,113 @@
+"""Keyword files to keywords, and to the problems of whatever in them is none. The format: `keywords/README.md`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kwsd.errors import KeywordFileError
+from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.line import Entry
+from kwsd.keywords.sequences import first_sequence
+from kwsd.keywords.text_lines import read_lines
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
+
+_BOM = b"\xef\xbb\xbf"
+_BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something was not taken. `str()` is `file:line: what and why`, or `file: keyword 3: …` for a TOML table."""
+
+    path: Path
+    line: int | None
+    """None in TOML, whose reader does not tell; the text then names the table."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.line is None else f"{self.path}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordList:
+    """What a keyword file holds: the keywords run, the problems are for people to read."""
+
+    keywords: tuple[Keyword, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
+    """Read a keyword file: TOML where the name ends in `.toml`, else text in either dialect.
+
+    A keyword that repeats an earlier one is a problem, and the earlier one stays.
+
+    Raises:
+        KeywordFileError: the file cannot be read or has no usable keyword; the message holds every problem.
+    """
+    found = _sift(path, _entries(path, _read(path)), tokenizer)
+    if not found.keywords:
+        remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
+        raise KeywordFileError("\n".join([f"{path}: has no usable keyword; write {remedy}", *map(str, found.problems)]))
+    return found
+
+
+def _sift(path: Path, entries: Iterable[Entry], tokenizer: PhraseTokenizer) -> KeywordList:
+    keywords: list[Keyword] = []
+    problems: list[Problem] = []
+    taken: dict[tuple[int, ...], str] = {}
+    for entry in entries:
+        faults = list(entry.faults)
+        if entry.keyword is not None:
+            refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
+            faults.extend([refusal] if refusal else _unwritable(entry.keyword, tokenizer))
+            keywords.extend([] if refusal else [entry.keyword])
+        problems.extend(_problem(path, entry, fault) for fault in faults)
+    return KeywordList(tuple(keywords), tuple(problems))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if content.startswith(_BOMS_OF_UTF16):
+        raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
+    return content.removeprefix(_BOM)
+
+
+def _is_toml(path: Path) -> bool:
+    return path.suffix.lower() == ".toml"
+
+
+def _entries(path: Path, content: bytes) -> Iterable[Entry]:
+    if not _is_toml(path):
+        return read_lines(content)
+    from kwsd.keywords.toml_tables import read_tables  # noqa: PLC0415 - pydantic takes 60 ms that text files need not
+
+    try:
+        return read_tables(content)
+    except ValueError as error:
+        raise KeywordFileError(f"{path}: {error}") from error
+
+
+def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], tokenizer: PhraseTokenizer) -> str:
+    """Why the keyword cannot be used, or nothing; then its tokens are `taken`."""
+    try:
+        tokens = first_sequence(keyword, tokenizer).tokens
+    except ValueError as error:
+        return str(error)
+    earlier = taken.setdefault(tokens, place) if keyword.enabled else place
+    return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'
+
+
+def _unwritable(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
+    """What is wrong with single spellings of a keyword that has others."""
+    for spelling in keyword.spellings:
+        try:
+            first_sequence(Keyword(spelling, written_forms=keyword.written_forms), tokenizer)
+        except ValueError as error:
+            yield f"spelling {error}"
+
+
+def _problem(path: Path, entry: Entry, fault: str) -> Problem:
+    return Problem(path, entry.line, fault if entry.table is None else f"{entry.place}: {fault}")

@@ -1,0 +1,104 @@
+"""Text keyword files, line by line: a phrase or ready-made pieces, with `:boost #threshold @display name`."""
+
+import re
+from collections.abc import Iterator
+
+from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.line import Entry, check_text
+from kwsd.limits import BOOST, THRESHOLD, Range
+from kwsd.text.phrase_tokenizer import PIECE_START
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshold, `# lights` does not
+_MARKS = {":": "boost", "#": "threshold", "@": "name"}
+
+
+def read_lines(content: bytes) -> Iterator[Entry]:
+    """An entry for every line that is neither blank nor a comment."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            keyword = keyword_of_line(line)
+        except ValueError as error:
+            yield Entry(number, faults=(str(error),))
+        else:
+            if keyword is not None:
+                yield Entry(number, keyword=keyword)
+
+
+def keyword_of_line(line: bytes) -> Keyword | None:
+    """The keyword of a line, or None where the line is blank or a comment.
+
+    Raises:
+        ValueError: the line is wrong; the message says what and how to mend it.
+    """
+    text = _decoded(line).strip()
+    if not text or _COMMENT.match(text):
+        return None
+    check_text(text)
+    phrase, attributes = _split(text.split())
+    if not phrase:
+        raise ValueError("has attributes but no phrase")
+    return _keyword(phrase, attributes)
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
+
+
+def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Words of the phrase, and the text of each attribute. A name takes the words up to the next `:` or `#`."""
+    phrase: list[str] = []
+    attributes: dict[str, str] = {}
+    in_name = False
+    for word in words:
+        kind = _MARKS.get(word[0])
+        if kind is not None:
+            _add(attributes, kind, word)
+            in_name = kind == "name"
+        elif in_name:
+            attributes["name"] = f"{attributes['name']} {word}".strip()
+        else:
+            phrase.append(word)
+    return phrase, attributes
+
+
+def _add(attributes: dict[str, str], kind: str, word: str) -> None:
+    if word == "#":
+        raise ValueError('"#" begins a threshold like #0.35 here; a comment needs a line of its own')
+    if kind in attributes:
+        raise ValueError(f'"{word}" is a second {kind}; a line has one')
+    attributes[kind] = word[1:]
+
+
+def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
+    name = attributes.get("name")
+    if name == "":
+        raise ValueError('"@" has no name after it')
+    pieces = (" ".join(phrase),) if phrase[0].startswith(PIECE_START) else ()
+    return Keyword(
+        phrase=" ".join(_words(phrase)) if pieces else " ".join(phrase),
+        name=name or "",
+        spellings=pieces,
+        written_forms=not pieces,
+        boost=_number(attributes, "boost", ":", BOOST),
+        threshold=_number(attributes, "threshold", "#", THRESHOLD),
+    )
+
+
+def _words(pieces: list[str]) -> Iterator[str]:
+    """`▁LIGHT S ▁UP` → LIGHTS, UP."""
+    return iter("".join(pieces).replace(PIECE_START, " ").split())
+
+
+def _number(attributes: dict[str, str], kind: str, mark: str, allowed: Range) -> float | None:
+    text = attributes.get(kind)
+    if text is None:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f'{kind} "{mark}{text}" is not a number; write it like {mark}{allowed.example}')
+    if float(text) not in allowed:
+        raise ValueError(f'{kind} "{mark}{text}" is not {allowed}')
+    return float(text)

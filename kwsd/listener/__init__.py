@@ -1,1 +1,0 @@
-"""One stream, whichever engines hear it: the open vocabulary, the fixed set, or both."""

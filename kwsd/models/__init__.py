@@ -1,0 +1,1 @@
+"""Model directories on disk: found, described, fetched, verified, repaired."""

@@ -1,0 +1,118 @@
+"""Models to and on this disk: pulled from the registry, and verified later. Nothing here runs when a daemon starts."""
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kwsd.errors import ModelError
+from kwsd.models.description import read_description
+from kwsd.models.download import Advance, DownloadError, checksum, download
+from kwsd.models.registry import RegistryEntry, RegistryFile
+
+CHECKSUMS = "SHA256SUMS"
+
+
+def pull(entry: RegistryEntry, home: Path, advance: Advance) -> Path:
+    """Fetch a model into `home`/NAME and return that directory; what was there is replaced once all is verified.
+
+    Raises:
+        DownloadError: the network failed, or the archive is not what the registry says.
+        ModelError: `home` cannot be written.
+    """
+    archive = home / Path(entry.url).name
+    try:
+        download(entry.url, archive, sha256=entry.sha256, size=entry.size, advance=advance)
+        with tempfile.TemporaryDirectory(prefix=f".{entry.name}.", dir=home) as temporary:
+            staged = Path(temporary) / entry.name
+            _unpack(archive, entry, staged)
+            _replace(staged, home / entry.name, Path(temporary) / "old")
+    except PermissionError as error:
+        raise ModelError(f"{home}: cannot be written ({error.strerror}); --to DIR names another place") from error
+    archive.unlink()
+    return home / entry.name
+
+
+def verify(directory: Path, entry: RegistryEntry | None = None) -> list[str]:
+    """What is wrong with the files of a model directory, one line each; none is well.
+
+    Compared with the checksums in its model.toml and its SHA256SUMS and, if given, those of the registry.
+    """
+    recorded = read_description(directory).sha256 | _recorded(directory / CHECKSUMS)
+    expected = [(name, sha256) for name, sha256 in recorded.items()]
+    if entry:
+        expected += [(file.name, file.sha256) for file in entry.files if file.sha256]
+    return list(dict.fromkeys(_complaints(directory, expected)))
+
+
+def require_intact(directory: Path, entry: RegistryEntry | None = None) -> None:
+    """Like `verify`.
+
+    Raises:
+        ModelError: a file is not what it should be; the message lists all of them.
+    """
+    problems = verify(directory, entry)
+    if problems:
+        raise ModelError("\n".join([*problems, "install kwsd again, or fetch the model: kwsctl models pull NAME"]))
+
+
+def record_checksums(directory: Path) -> None:
+    """Write the SHA256SUMS of a directory's files: for those the registry does not know, first seen is trusted."""
+    files = sorted(path for path in directory.iterdir() if path.is_file() and path.name != CHECKSUMS)
+    lines = (f"{checksum(path)}  {path.name}\n" for path in files)
+    (directory / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _complaints(directory: Path, expected: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name, sha256 in expected:
+        path = directory / name
+        if not path.is_file():
+            yield f"{path}: is missing"
+        elif checksum(path) != sha256:
+            yield f"{path}: has another checksum than it should: it was changed or damaged"
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """Name → sha256 of a file as sha256sum writes it."""
+    if not path.is_file():
+        return {}
+    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    return {name.lstrip("*"): sha256 for sha256, name in lines}
+
+
+def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
+    """Only the files that the registry names leave the archive, under the names it gives them, as plain files."""
+    staged.mkdir()
+    wanted = {f"{entry.root}/{file.member}": file for file in entry.files}
+    try:
+        with tarfile.open(archive, "r|*") as tar:
+            for member in tar:
+                file = wanted.pop(member.name.removeprefix("./"), None)
+                content = tar.extractfile(member) if file and member.isfile() else None
+                if file and content:
+                    with content, (staged / file.name).open("wb") as target:
+                        shutil.copyfileobj(content, target)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DownloadError(f"{entry.url}: cannot be unpacked: {error}") from error
+    _check_staged(entry, staged)
+    record_checksums(staged)
+
+
+def _check_staged(entry: RegistryEntry, staged: Path) -> None:
+    for file in entry.files:
+        path = staged / file.name
+        if not path.is_file():
+            raise DownloadError(f"{entry.url}: the archive has no {entry.root}/{file.member}")
+        _check_file(entry, file, path)
+
+
+def _check_file(entry: RegistryEntry, file: RegistryFile, path: Path) -> None:
+    if (file.sha256 and checksum(path) != file.sha256) or (file.size and path.stat().st_size != file.size):
+        raise DownloadError(f"{entry.url}: {file.member} in it is not the file that the registry names")
+
+
+def _replace(staged: Path, target: Path, old: Path) -> None:
+    if target.exists():
+        target.rename(old)
+    staged.rename(target)

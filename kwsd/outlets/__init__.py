@@ -1,0 +1,1 @@
+"""Where events go, a file for each kind."""

@@ -1,0 +1,157 @@
+"""One client of the socket: its commands in, replies and events out, each at its own pace and within bounds."""
+
+import asyncio
+import logging
+import select
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from kwsd.outlets.bus import Bus
+from kwsd.outlets.peer import Peer, may_change
+from kwsd.outlets.subscription import Outbox, Subscription
+from kwsd.protocol.commands import (
+    CHANGING,
+    DEFAULT_TYPES,
+    MAX_LINE_BYTES,
+    Command,
+    CommandError,
+    Subscribe,
+    Trace,
+    parse_command,
+)
+from kwsd.protocol.messages import Reply
+
+logger = logging.getLogger(__name__)
+
+STUCK_S = 5.0  # a socket that takes nothing for so long has nobody reading it
+PATIENCE = 10  # lines in a row that are no commands, before the connection is closed
+_HALF_CLOSED_POLL_S = 1.0
+
+CarryOut = Callable[[Command], Awaitable[dict[str, Any]]]
+"""Does what a command asks and gives the data of the reply. Raises CommandError."""
+
+
+class Connection:
+    """Serves one client until it goes, is stuck, or sends rubbish.
+
+    Commands are taken one at a time, the next one when the last reply has gone: who does not read is not read.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        bus: Bus,
+        carry_out: CarryOut,
+        group: int | None,
+    ) -> None:
+        self.outbox = Outbox()
+        self._reader = reader
+        self._writer = writer
+        self._bus = bus
+        self._carry_out = carry_out
+        self._socket: socket.socket = writer.get_extra_info("socket")
+        self._may_change = may_change(Peer.of(self._socket), group)
+        writer.transport.set_write_buffer_limits(high=0)  # drain() then means: the kernel has it all
+
+    async def serve(self, hello: bytes) -> None:
+        """Everything from the first line to the last."""
+        self.outbox.reply(hello)
+        self._bus.attach(self.outbox)
+        sending = asyncio.create_task(self._send())
+        receiving = asyncio.create_task(self._receive())
+        try:
+            done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._bus.detach(self.outbox)
+            sending.cancel()
+            receiving.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+
+    async def _send(self) -> None:
+        while True:
+            self._writer.write(await self.outbox.next())
+            await self._drained()
+
+    async def _drained(self) -> None:
+        """Wait until the kernel has taken everything. Raises TimeoutError when it takes nothing for STUCK_S."""
+        transport = self._writer.transport
+        while waiting := transport.get_write_buffer_size():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._writer.drain(), STUCK_S)
+            if transport.get_write_buffer_size() == waiting:
+                raise TimeoutError(f"took nothing for {STUCK_S:.0f} s")
+
+    async def _receive(self) -> None:
+        rubbish = 0
+        while rubbish < PATIENCE and (line := await self._line()):
+            try:
+                reply, rubbish = await self._answer(parse_command(line)), 0
+            except CommandError as error:
+                reply, rubbish = _no_command(error), rubbish + 1
+            self.outbox.reply(reply.line())
+            await self.outbox.answered()
+        if self._reader.at_eof() and not _hung_up(self._socket):
+            await self._gone()
+
+    async def _line(self) -> bytes:
+        """The next line, or nothing at the end. A line that is too long ends the connection after a reply."""
+        try:
+            return await self._reader.readline()
+        except ValueError:
+            error = f"a line may have {MAX_LINE_BYTES} bytes at most"
+            self.outbox.reply(Reply(command=None, request_id=None, ok=False, error=error).line())
+            await self.outbox.answered()
+            return b""
+
+    async def _answer(self, command: Command) -> Reply:
+        try:
+            data = await self._do(command)
+        except CommandError as error:
+            return Reply(command=command.command, request_id=command.request_id, ok=False, error=str(error))
+        return Reply(command=command.command, request_id=command.request_id, ok=True, data=data)
+
+    async def _do(self, command: Command) -> dict[str, Any]:
+        if isinstance(command, CHANGING) and not self._may_change:
+            raise CommandError("not permitted: only root, the daemon's own user and members of command_group may")
+        if isinstance(command, Subscribe):
+            return self._subscribe(command)
+        if isinstance(command, Trace):
+            return self._trace(command.on)
+        return await self._carry_out(command)
+
+    def _subscribe(self, command: Subscribe) -> dict[str, Any]:
+        types = DEFAULT_TYPES if command.types is None else frozenset(command.types)
+        keywords = None if command.keywords is None else frozenset(command.keywords)
+        return self._change(Subscription(types, keywords))
+
+    def _trace(self, on: bool) -> dict[str, Any]:
+        old = self.outbox.subscription
+        types = old.types | {"near_miss"} if on else old.types - {"near_miss"}
+        return self._change(Subscription(types, old.keywords))
+
+    def _change(self, subscription: Subscription) -> dict[str, Any]:
+        self.outbox.subscription = subscription
+        self._bus.renew_wanted()
+        return {"types": sorted(subscription.types)}
+
+    async def _gone(self) -> None:
+        """A client that has sent its last may still listen; wait until it no longer does."""
+        while True:
+            await asyncio.sleep(_HALF_CLOSED_POLL_S)
+            if _hung_up(self._socket):
+                return
+
+
+def _no_command(error: CommandError) -> Reply:
+    return Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)
+    return bool(poll.poll(0))

@@ -1,0 +1,127 @@
+"""`--exec`: a command run for every detection, bounded in number and time, never through a shell."""
+
+import asyncio
+import logging
+import os
+import shlex
+import shutil
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from kwsd.errors import ConfigError
+from kwsd.protocol.messages import DetectionEvent, Event
+
+logger = logging.getLogger(__name__)
+
+_KILL_AFTER_S = 2.0  # between the request to end and the order
+
+
+class Hook:
+    """Runs the command with the fields of each detection in its environment, as KWSD_KEYWORD and so on."""
+
+    def __init__(self, command: str, *, limit: int, timeout_s: float) -> None:
+        """Args as in the settings exec, exec_limit and exec_timeout_s. Raises ConfigError for a command not found."""
+        self.arguments = _split(command)
+        self.skipped = 0
+        """Detections for which it was not run, because `limit` of them were still running."""
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._running: set[asyncio.Task[None]] = set()
+        self._complained = False
+
+    def __call__(self, event: Event) -> None:
+        """Listener of the bus: start the command, unless too many are running."""
+        if not isinstance(event, DetectionEvent):
+            return
+        if len(self._running) >= self._limit:
+            self._skip()
+            return
+        self._complained = False
+        self._start(self._run(event))
+
+    async def idle(self) -> None:
+        """Wait until none is running."""
+        await asyncio.gather(*self._running)
+
+    async def stop(self) -> None:
+        """End what is still running."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _start(self, run: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(run)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _skip(self) -> None:
+        self.skipped += 1
+        if not self._complained:
+            logger.warning("exec: %d of %s still run; skipping detections", self._limit, self.arguments[0])
+        self._complained = True
+
+    async def _run(self, event: DetectionEvent) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=2,  # our own standard output may be JSON lines
+                env={**os.environ, **environment(event)},
+                start_new_session=True,  # so that its children can be ended with it
+            )
+        except OSError as error:
+            logger.warning("exec: %s: %s", self.arguments[0], error.strerror)
+            return
+        await self._wait(process)
+
+    async def _wait(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            code = await asyncio.wait_for(process.wait(), self._timeout_s)
+        except TimeoutError:
+            logger.warning("exec: %s ended after %g s", self.arguments[0], self._timeout_s)
+            await _end(process)
+        except asyncio.CancelledError:
+            await _kill(process)
+            raise
+        else:
+            if code:
+                logger.warning("exec: %s exited with %d", self.arguments[0], code)
+
+
+def environment(event: DetectionEvent) -> dict[str, str]:
+    """Detection → the variables its command sees: KWSD_ID, KWSD_KEYWORD, KWSD_START, KWSD_SCORE and so on."""
+    fields = event.model_dump(exclude={"tokens", "timestamps"})
+    variables = {f"KWSD_{name.upper()}": str(value) for name, value in fields.items()}
+    return variables | {
+        "KWSD_TOKENS": " ".join(event.tokens),
+        "KWSD_TIMESTAMPS": " ".join(map(str, event.timestamps)),
+    }
+
+
+def _split(command: str) -> list[str]:
+    try:
+        arguments = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f"exec: {command}: {error}") from None
+    if not arguments or shutil.which(arguments[0]) is None:
+        raise ConfigError(f"exec: {command}: no such program; give its full path")
+    return arguments
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    _signal(process, signal.SIGTERM)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _KILL_AFTER_S)
+    await _kill(process)
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    _signal(process, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

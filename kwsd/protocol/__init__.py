@@ -1,0 +1,1 @@
+"""Messages and commands as JSON lines, their schema, a client."""

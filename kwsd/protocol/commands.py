@@ -1,0 +1,203 @@
+"""Every command the socket takes, one JSON object per line, and the border where a line becomes one of them."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from kwsd.protocol.messages import EVENT_TYPES, OPTIONAL_TYPES, RequestId
+
+MAX_LINE_BYTES = 64 * 1024
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+"""Text on one line."""
+Threshold = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+EventType = Literal[
+    "detection",
+    "mic_lost",
+    "mic_recovered",
+    "overrun",
+    "degraded",
+    "reloaded",
+    "reload_failed",
+    "muted",
+    "unmuted",
+    "heartbeat",
+    "level",
+    "near_miss",
+]
+
+
+class CommandError(Exception):
+    """A line that is no command, or a command that cannot be carried out. The message goes to its sender."""
+
+    def __init__(self, message: str, command: str | None = None, request_id: RequestId = None) -> None:
+        super().__init__(message)
+        self.command = command
+        self.request_id = request_id
+
+
+class Base(BaseModel):
+    """What all commands have in common."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    command: str
+    request_id: Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**53), le=2**53)] | None = None
+    """Anything; the reply repeats it."""
+
+
+class Subscribe(Base):
+    """Choose what this connection is sent from now on."""
+
+    command: Literal["subscribe"]
+    types: tuple[EventType, ...] | None = None
+    """Event types wanted; null means all but the optional ones (`heartbeat`, `level`, `near_miss`)."""
+    keywords: tuple[Name, ...] | None = None
+    """Names of the keywords whose detections are wanted; null means all."""
+
+
+class Status(Base):
+    """How things stand, with the counters."""
+
+    command: Literal["status"]
+
+
+class Reload(Base):
+    """Read the keyword file again."""
+
+    command: Literal["reload"]
+
+
+class KeywordSpec(BaseModel):
+    """One keyword, as in a keyword file."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    phrase: Name
+    name: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
+    """What events call it; empty means the phrase itself."""
+    spellings: tuple[Name, ...] = ()
+    boost: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] | None = None
+    threshold: Threshold | None = None
+    min_score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+
+
+class SetKeywords(Base):
+    """Listen for these keywords instead, until the next reload or restart. The keyword file is not touched."""
+
+    command: Literal["set_keywords"]
+    keywords: Annotated[tuple[KeywordSpec | Name, ...], Field(min_length=1)]
+    """Phrases, or objects with settings."""
+
+
+class SetThreshold(Base):
+    """Change what a score has to reach, until the next reload or restart."""
+
+    command: Literal["set_threshold"]
+    threshold: Threshold
+    keyword: Name | None = None
+    """Name of the keyword; null means every keyword."""
+
+
+class Mute(Base):
+    """Close the microphone."""
+
+    command: Literal["mute"]
+
+
+class Unmute(Base):
+    """Open the microphone again."""
+
+    command: Literal["unmute"]
+
+
+class Clip(Base):
+    """The sound around a detection, or between two times, out of the ring of the last seconds, as a WAV file."""
+
+    command: Literal["clip"]
+    id: int | None = None
+    """A detection; its `start` and `end`, with half a second on either side, are taken where no time is given."""
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Seconds of sound since the daemon started."""
+    end: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Seconds of sound since the daemon started; may lie ahead, then the reply waits for the sound to arrive."""
+
+
+class Trace(Base):
+    """Have near misses sent to this connection, or no longer."""
+
+    command: Literal["trace"]
+    on: bool = True
+
+
+Command = Annotated[
+    Subscribe | Status | Reload | SetKeywords | SetThreshold | Mute | Unmute | Clip | Trace,
+    Field(discriminator="command"),
+]
+
+CHANGING = (Reload, SetKeywords, SetThreshold, Mute, Unmute, Clip)
+"""Commands for the daemon's own user, root and the configured group only: those that change anything, and sound."""
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+def parse_command(line: bytes) -> Command:
+    """One line of a client → a command.
+
+    Raises:
+        CommandError: naming the field and what it may be; it carries the request_id where there was one.
+    """
+    try:
+        return COMMANDS.validate_json(line)
+    except ValidationError as error:
+        sent = _sent(line)
+        raise CommandError(_explain(error), _text(sent.get("command")), _request_id(sent)) from None
+
+
+def _sent(line: bytes) -> dict[str, Any]:
+    """The object that was sent, so far as it is one."""
+    try:
+        return _OBJECT.validate_json(line)
+    except ValidationError:
+        return {}
+
+
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+def _text(value: object) -> str | None:
+    return value[:200] if isinstance(value, str) else None
+
+
+def _request_id(sent: dict[str, Any]) -> RequestId:
+    value = sent.get("request_id")
+    if isinstance(value, str):
+        return value[:200]
+    return value if type(value) is int and abs(value) <= 2**53 else None
+
+
+def _explain(error: ValidationError) -> str:
+    """Field and what is wrong with it; where a field may be of several kinds, what is wrong for each."""
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    if mistakes[0]["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return f"no such command; there are: {', '.join(COMMAND_NAMES)}"
+    first = _where(mistakes[0])
+    complaints = [mistake["msg"] for mistake in mistakes if _where(mistake) == first]
+    return f"{first}: {', or: '.join(complaints)}" if first else complaints[0]
+
+
+def _where(mistake: ErrorDetails) -> str:
+    """Such as `keywords.1.phrase`; what pydantic adds to tell the kinds of a union apart is left out."""
+    path = mistake["loc"][1:]
+    unknown = path[-1:] if mistake["type"] == "extra_forbidden" else ()
+    known = (part for part in path if isinstance(part, int) or part in _FIELDS)
+    return ".".join(str(part) for part in (*known, *unknown))
+
+
+_FIELDS = {name for model in (*get_args(get_args(Command)[0]), KeywordSpec) for name in model.model_fields}
+
+COMMAND_NAMES = ("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "trace")
+
+DEFAULT_TYPES = frozenset(EVENT_TYPES)
+ALL_TYPES = frozenset(EVENT_TYPES + OPTIONAL_TYPES)

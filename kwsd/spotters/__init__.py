@@ -1,0 +1,1 @@
+"""One stream, whatever hears it: phrases, fixed words, both."""

@@ -1,0 +1,1 @@
+"""A phrase becomes the texts, pieces or phones that a model may write for it."""

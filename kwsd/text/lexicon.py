@@ -1,0 +1,161 @@
+"""How words sound, in phones: a dictionary, and rules for what it lacks. Needs nothing but the standard library."""
+
+from __future__ import annotations
+
+import gzip
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain, islice, product
+from pathlib import Path
+from typing import Self
+
+from kwsd.errors import ModelError
+from kwsd.text.letter_sounds import LetterSounds
+
+LEXICON = "lexicon.txt.gz"
+LETTER_SOUNDS = "letter_sounds.gz"
+MOST_PRONUNCIATIONS = 4
+"""Of one word; the dictionary has more for a handful of words only."""
+CACHED_WORDS = 4096
+
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ'")
+_VOWELS = frozenset("AEIOUY")
+_TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-"})
+_LONGEST_ACRONYM = 5
+_SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
+_VOICELESS = frozenset({"P", "T", "K", "F", "TH"})
+
+Phones = tuple[str, ...]
+
+
+class Lexicon:
+    """Words to phones. Immutable but for a cache.
+
+    The dictionary holds only words whose sound the rules below it would get wrong, or which have several.
+    """
+
+    def __init__(self, lines: bytes, letter_sounds: LetterSounds) -> None:
+        """Make one from lines `WORD<tab>phones` sorted by word, the usual pronunciation first."""
+        self._lines = lines
+        self._letter_sounds = letter_sounds
+        self._of_plain_word = lru_cache(maxsize=CACHED_WORDS)(self._look_up)
+
+    @classmethod
+    def load(cls, model_directory: Path) -> Self:
+        """Read `lexicon.txt.gz` and `letter_sounds.gz` of a model directory.
+
+        Raises:
+            ModelError: a file is missing or broken.
+        """
+        path = model_directory / LEXICON
+        try:
+            lines = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError) as error:
+            raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
+        return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS))
+
+    def pronunciations(self, word: str) -> tuple[Phones, ...]:
+        """How a word may be said, the usual way first; one to `MOST_PRONUNCIATIONS`.
+
+        Case does not matter, accents are taken off, and the parts of a word with hyphens are looked up one by one.
+
+        Raises:
+            ValueError: something in the word is no letter; the message names it and the remedy.
+        """
+        parts = [part for part in _plain(word).split("-") if part.strip("'")]
+        strange = sorted(set("".join(parts)) - _LETTERS)
+        if strange or not parts:
+            raise ValueError(_unpronounceable(word, strange))
+        combinations = product(*map(self._of_plain_word, parts))
+        return tuple(tuple(chain(*phones)) for phones in islice(combinations, MOST_PRONUNCIATIONS))
+
+    def _look_up(self, word: str) -> tuple[Phones, ...]:
+        listed = tuple(dict.fromkeys(tuple(phones.decode().split()) for phones in _listed(self._lines, word)))
+        return listed[:MOST_PRONUNCIATIONS] or self._by_rule(word)
+
+    def _by_rule(self, word: str) -> tuple[Phones, ...]:
+        """A word that is not listed: its stem and ending, its letters one by one, or the sounds that letters have."""
+        if word.strip("'") != word:
+            return self._of_plain_word(word.strip("'"))
+        if word.endswith("'S"):
+            return tuple((*phones, *_ending(phones)) for phones in self._of_plain_word(word.removesuffix("'S")))
+        if len(word) == 1 or (len(word) <= _LONGEST_ACRONYM and not _VOWELS & set(word)):
+            return self._letter_by_letter(word)
+        phones = self._letter_sounds.phones(word)
+        return (phones,) if phones else self._letter_by_letter(word)
+
+    def _letter_by_letter(self, word: str) -> tuple[Phones, ...]:
+        letters = [letter for letter in word if letter != "'"]
+        return (tuple(chain.from_iterable(LETTER_NAMES[letter] for letter in letters)),)
+
+
+def _plain(word: str) -> str:
+    """Capitals without accents, typewriter quotes and hyphens."""
+    decomposed = unicodedata.normalize("NFKD", word.upper())
+    return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).translate(_TYPED)
+
+
+def _unpronounceable(word: str, strange: list[str]) -> str:
+    if not strange:
+        return f'"{word}" has no letters to pronounce'
+    named = ", ".join(f'"{character}"' for character in strange)
+    return f'"{word}" has {named}, which has no English sound; write it with the letters A to Z, or give its phones'
+
+
+def _listed(lines: bytes, word: str) -> Iterator[bytes]:
+    """What stands behind a word in sorted lines; nothing where it is not among them."""
+    wanted = word.encode("ascii") + b"\t"
+
+    def beginning(position: int) -> bytes:
+        """Of the line around a position, as much as is compared."""
+        start = lines.rfind(b"\n", 0, position) + 1
+        return lines[start : start + len(wanted)]
+
+    start = bisect_left(range(len(lines)), wanted, key=beginning)
+    while lines.startswith(wanted, start):
+        end = lines.find(b"\n", start)
+        yield lines[start + len(wanted) : end]
+        start = end + 1
+
+
+def _ending(phones: Phones) -> Phones:
+    """The sound of a possessive S behind others."""
+    if phones[-1] in _SIBILANTS:
+        return ("IH", "Z")
+    return ("S",) if phones[-1] in _VOICELESS else ("Z",)
+
+
+LETTER_NAMES: dict[str, Phones] = {
+    letter: tuple(name.split())
+    for letter, name in {
+        "A": "EY",
+        "B": "B IY",
+        "C": "S IY",
+        "D": "D IY",
+        "E": "IY",
+        "F": "EH F",
+        "G": "JH IY",
+        "H": "EY CH",
+        "I": "AY",
+        "J": "JH EY",
+        "K": "K EY",
+        "L": "EH L",
+        "M": "EH M",
+        "N": "EH N",
+        "O": "OW",
+        "P": "P IY",
+        "Q": "K Y UW",
+        "R": "AA R",
+        "S": "EH S",
+        "T": "T IY",
+        "U": "Y UW",
+        "V": "V IY",
+        "W": "D AH B AX L Y UW",
+        "X": "EH K S",
+        "Y": "W AY",
+        "Z": "Z IY",
+    }.items()
+}
+"""What the letters are called, for abbreviations that nobody can read as a word."""

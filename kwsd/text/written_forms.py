@@ -1,0 +1,128 @@
+"""Texts that sound like a given one, one change at a time: what a model may write for the same sound."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib.resources import files
+
+Words = tuple[str, ...]
+
+SHORTEST_HALF = 3  # letters; with two, ordinary words fall apart (BE FORE, ME DIA)
+LONGEST_SAME = 3  # words of the longest entry in written_forms.toml
+LETTERS = range(2, 5)  # T V, D V D, H D M I
+CACHED_WORDS = 4096
+_VOWELS = frozenset("AEIOUY")
+_BRITISH_ISE = re.compile(r"(\w{3,}[^CV])IS(E|ES|ED|ING|ER|ERS)")  # not ADVISE, EXERCISE
+
+
+def one_change(words: Words) -> Iterator[Words]:
+    """Every text that differs from `words` in one place and sounds the same."""
+    for start, word in enumerate(words):
+        for replacement in _forms_of_word(word):
+            yield (*words[:start], *replacement, *words[start + 1 :])
+        for length, replacement in _forms_of_run(words, start):
+            yield (*words[:start], *replacement, *words[start + length :])
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def _forms_of_word(word: str) -> tuple[Words, ...]:
+    """Likeliest kinds first."""
+    known = _same_sound().get((word,), ())
+    return (*known, *_split(word), *_without_hyphen(word), *_american(word), *(() if known else _letters(word)))
+
+
+def _forms_of_run(words: Words, start: int) -> Iterator[tuple[int, Words]]:
+    """What may stand for several words from `start` on: how many of them go, and the words instead."""
+    for length in range(2, min(LONGEST_SAME, len(words) - start) + 1):
+        for other in _same_sound().get(words[start : start + length], ()):
+            yield length, other
+    if len(words) > start + 1 and _is_compound(words[start], words[start + 1]):
+        yield 2, ("".join(words[start : start + 2]),)
+    letters = _run_of_letters(words, start)
+    if letters in LETTERS:
+        yield letters, ("".join(words[start : start + letters]),)
+
+
+def _split(word: str) -> Iterator[Words]:
+    """SNOWBOY → SNOW BOY: listed compounds, and words whose halves are both halves of listed ones."""
+    if word in _compounds():
+        yield _compounds()[word]
+        return
+    for at in range(SHORTEST_HALF, len(word) - SHORTEST_HALF + 1):
+        if _is_compound(word[:at], word[at:]):
+            yield word[:at], word[at:]
+
+
+def _is_compound(first: str, second: str) -> bool:
+    """Whether the two are a listed compound, or each a half of one; the second may be a plural."""
+    if _compounds().get(first + second) == (first, second):
+        return True
+    return first in _halves() and (second in _halves() or second.removesuffix("S") in _halves())
+
+
+def _without_hyphen(word: str) -> Iterator[Words]:
+    """WI-FI → WI FI, WIFI."""
+    parts = tuple(filter(None, word.split("-")))
+    if len(parts) > 1:
+        yield parts
+        yield ("".join(parts),)
+
+
+def _american(word: str) -> Iterator[Words]:
+    """ORGANISE → ORGANIZE. Other pairs stand in written_forms.toml."""
+    match = _BRITISH_ISE.fullmatch(word)
+    if match:
+        yield (f"{match[1]}IZ{match[2]}",)
+
+
+def _letters(word: str) -> Iterator[Words]:
+    """DVD → D V D, where no vowel lets it be a word."""
+    if len(word) in LETTERS and word.isalpha() and not _VOWELS & set(word):
+        yield tuple(word)
+
+
+def _run_of_letters(words: Words, start: int) -> int:
+    """How many single letters stand in a row from `start`; 0 inside of a row."""
+    if start and len(words[start - 1]) == 1:
+        return 0
+    length = 0
+    while start + length < len(words) and len(words[start + length]) == 1 and words[start + length].isalpha():
+        length += 1
+    return length
+
+
+@cache
+def _same_sound() -> dict[Words, tuple[Words, ...]]:
+    tables = tomllib.loads(_text("written_forms.toml"))
+    found: dict[Words, tuple[Words, ...]] = {}
+    for group in tables["same"]:
+        forms = [tuple(form.split()) for form in group]
+        found.update({form: tuple(other for other in forms if other != form) for form in forms})
+    found.update({tuple(typed.split()): tuple(tuple(o.split()) for o in others) for typed, *others in tables["also"]})
+    return found
+
+
+@cache
+def _compounds() -> dict[str, Words]:
+    """SNOWMAN → (SNOW, MAN)."""
+    return {first + second: (first, second) for first, second, _ in _listed_compounds()}
+
+
+@cache
+def _halves() -> frozenset[str]:
+    """Words that the split rule knows."""
+    lent = (half for first, second, lends in _listed_compounds() if lends for half in (first, second))
+    return frozenset(half for half in lent if len(half) >= SHORTEST_HALF)
+
+
+def _listed_compounds() -> Iterator[tuple[str, str, bool]]:
+    """First half, second half, and whether the split rule may use them."""
+    for line in _text("compounds.txt").splitlines():
+        first, _, seconds = line.partition(": ")
+        if not line.startswith("#"):
+            yield from ((first.removeprefix("="), second, not line.startswith("=")) for second in seconds.split())
+
+
+def _text(name: str) -> str:
+    return (files("kwsd.text") / name).read_text(encoding="utf-8")

@@ -1,0 +1,128 @@
+"""The real `kwsd`, but with a microphone made of a socket and with faults that can be switched on from outside.
+
+Everything of `kwsd` runs as always except PortAudio (tests with PulseAudio and ALSA have that). Usage:
+
+    python kwsd_with_faults.py DIRECTORY [arguments of kwsd …]
+
+In DIRECTORY, `microphone` is the Unix socket of a `Plug`; it is there or it is not. Files that may appear there:
+`slow` (seconds to waste per 20 ms of sound), `hang` and `die` (what the decoding thread does next).
+"""
+
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from kwsd.audio.source import Block, Samples
+from kwsd.cli import kwsd as kwsd_command
+from kwsd.cli import run_daemon as service
+from kwsd.daemon import Plan, overload
+from kwsd.errors import AudioError
+from kwsd.events import Detection
+from kwsd.spotters import model_retry as revival
+from kwsd.spotters import open_fixed as fixed
+
+BLOCK_BYTES = 640  # 20 ms
+NAME = "Fake USB microphone"
+
+
+class SocketMicrophone:
+    """A Source that hears what a Plug says; AudioError when it is pulled out."""
+
+    name = NAME
+    duration_s = None
+
+    def __init__(self, path: Path) -> None:
+        self._closed = threading.Event()
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise AudioError(f'there is no microphone "{NAME}"; plug it in') from None
+
+    def __iter__(self) -> Iterator[Block]:
+        """Blocks as they arrive."""
+        rest = b""
+        while (data := self._read()) is not None:
+            data = rest + data
+            whole = len(data) - len(data) % 2
+            rest = data[whole:]
+            yield Block((np.frombuffer(data[:whole], "<i2") / 32768).astype(np.float32))
+
+    def close(self) -> None:
+        """Iteration ends."""
+        self._closed.set()
+
+    def _read(self) -> bytes | None:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        while not poll.poll(50):
+            if self._closed.is_set():
+                self._socket.close()
+                return None
+        if self._closed.is_set():
+            self._socket.close()
+            return None
+        data = self._socket.recv(BLOCK_BYTES)
+        if not data:
+            self._socket.close()
+            raise AudioError(f'"{NAME}" cannot be read any more; is it still plugged in?')
+        return data
+
+
+class FaultyEngine:
+    """An Engine that does as it is told by files."""
+
+    def __init__(self, engine: Any, directory: Path) -> None:
+        self._engine = engine
+        self._directory = directory
+
+    def accept(self, samples: Samples) -> list[Detection]:
+        """Hear, after what the files say."""
+        if (self._directory / "die").exists():
+            raise RuntimeError("told to die")
+        while (self._directory / "hang").exists():
+            time.sleep(0.05)
+        slow = self._directory / "slow"
+        if slow.exists() and len(samples):
+            time.sleep(float(slow.read_text()) * len(samples) / 320)
+        heard: list[Detection] = self._engine.accept(samples)
+        return heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def main() -> int:
+    """Run kwsd with its microphone and engine exchanged."""
+    directory = Path(sys.argv[1])
+    make_plan = service.make_plan
+
+    def plan_with_faults(*arguments: Any) -> Plan:
+        plan = make_plan(*arguments)
+        return replace(
+            plan,
+            open_source=(lambda: SocketMicrophone(directory / "microphone")) if plan.reopens else plan.open_source,
+            engine=FaultyEngine(plan.engine, directory),
+        )
+
+    retry_s = float(os.environ.get("TEST_RETRY_S", revival.RETRY_S))
+    overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
+    impatient = partial(revival.Revival, retry_s=retry_s)
+    with patch.object(service, "make_plan", plan_with_faults), patch.object(fixed, "Revival", impatient):
+        return kwsd_command.main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

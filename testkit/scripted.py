@@ -1,0 +1,120 @@
+"""An acoustic side written by hand, to test the search alone: no audio, no onnxruntime.
+
+The vocabulary is BLANK, UNKNOWN and the pieces of PIECES. A frame is one row of unnormalised log-probabilities; as with
+a real transducer, a token that has just been emitted is not emitted again while its frames go on.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.keywords.compile import KeywordSet, compile_keywords
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.beam import BeamSearch
+from kwsd.search.posteriors import Context, FrameHistory
+from kwsd.search.rules import Decider, Hit
+from kwsd.search.settings import SearchSettings
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
+
+PIECES = ("<blk>", "<sos/eos>", "<unk>", "▁LIGHT", "▁UP", "▁DOWN", "S", "▁NIGHT", "FALL", "▁ON", "▁HERE")
+CHUNK_FRAMES = 8
+LOUD = 8.0  # log-odds of the scripted token against every other one
+
+
+class ScriptedTokenizer:
+    """Phrases are words of PIECES; `LIGHT+S` joins pieces of one word."""
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Ids of a phrase."""
+        pieces = [piece for word in text.split() for piece in ("▁" + word).split("+")]
+        return tuple(PIECES.index(piece) for piece in pieces)
+
+    def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
+        """The only way to write it."""
+        yield self.encode(text)
+
+    def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """Text of each id."""
+        return tuple(PIECES[token] for token in ids)
+
+    def is_word_start(self, token: int) -> bool:
+        """Whether a word begins here."""
+        return PIECES[token].startswith("▁")
+
+
+class UnmarkedTokenizer(ScriptedTokenizer):
+    """Like phones: no token tells whether a word begins with it."""
+
+    def is_word_start(self, token: int) -> bool:
+        """Any may."""
+        return 0 <= token < len(PIECES)
+
+
+class ScriptedAcoustics:
+    """What a frame says is what is likely, unless it was the last token already."""
+
+    vocabulary_size = len(PIECES)
+    silent_tokens: tuple[int, ...] = (0, 2)
+
+    def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+        """Log-softmax of the frames, the last token of each context out of reach."""
+        logits = np.array(frames, np.float32)
+        for row, (_, last) in enumerate(contexts):
+            if last > 0:
+                logits[row, last] = -LOUD
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits
+
+
+def say(script: str, **likelihood: float) -> NDArray[np.float32]:
+    """Frames (n, vocabulary): `▁LIGHT . . ▁UP` is a frame each, `.` a blank, `.*20` twenty.
+
+    `likelihood` gives the log-odds of pieces by name where they are not LOUD.
+    """
+    rows = []
+    for item in script.split():
+        piece, _, count = item.partition("*")
+        row = np.zeros(len(PIECES), np.float32)
+        row[0 if piece == "." else PIECES.index(piece)] = likelihood.get(piece.strip("▁"), LOUD)
+        row[0] = max(row[0], LOUD / 2)  # a blank is never out of the question
+        rows += [row] * int(count or 1)
+    return np.array(rows)
+
+
+class Stream:
+    """A beam and its decider over scripted frames, chunk by chunk."""
+
+    def __init__(
+        self,
+        keywords: Sequence[Keyword | str],
+        settings: SearchSettings | None = None,
+        tokenizer: PhraseTokenizer | None = None,
+    ) -> None:
+        """Listen for phrases or keywords."""
+        self.tokenizer = tokenizer or ScriptedTokenizer()
+        self.settings = settings or SearchSettings(threshold=0.5, min_score=0.1)
+        self.acoustics = ScriptedAcoustics()
+        self.history = FrameHistory(250)
+        self.set = self._compiled(keywords)
+        self.beam = BeamSearch(self.set, self.acoustics, self.settings)
+        self.decider = Decider(self.set, self.acoustics, self.history)
+
+    def _compiled(self, keywords: Sequence[Keyword | str]) -> KeywordSet:
+        listed = [Keyword(k, written_forms=False) if isinstance(k, str) else k for k in keywords]
+        return compile_keywords(listed, self.tokenizer, len(PIECES), self.settings)
+
+    def hear(self, frames: NDArray[np.float32]) -> list[Hit]:
+        """All hits, in order."""
+        hits: list[Hit] = []
+        for start in range(0, len(frames), CHUNK_FRAMES):
+            chunk = frames[start : start + CHUNK_FRAMES]
+            number = self.history.end
+            self.history.append(chunk)
+            hits += self.decider.decide(self.beam.step(chunk, number), self.beam, lambda _: False)
+        return hits
+
+    def phrases(self, script: str, **likelihood: float) -> list[str]:
+        """Phrases heard in a script, with enough silence after it."""
+        hits = self.hear(say(f"{script} .*40", **likelihood))
+        return [self.set.keywords[hit.keyword].phrase for hit in hits]

@@ -1,0 +1,122 @@
+"""From posteriors to one decision per utterance, on made-up posteriors."""
+
+import numpy as np
+import pytest
+
+from kwsd.commands12.decisions import Decider, DeciderSettings, Decision, class_thresholds
+from kwsd.commands12.isolation import Span, sounding_span, stands_alone
+
+LABELS = ("_silence_", "_unknown_", "yes", "no")
+YES, NO = 2, 3
+HOP = 16
+
+
+def row(**scores: float) -> np.ndarray:
+    values = np.array([scores.get(label.strip("_"), 0.0) for label in LABELS], np.float32)
+    values[0] = max(0.0, 1.0 - values.sum())
+    return values
+
+
+def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
+    settings = DeciderSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
+    thresholds = class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {})
+    decider = Decider(thresholds, settings)
+    frames = [(index + 1) * HOP for index in range(len(rows))]
+    blocks = (slice(first, first + 3) for first in range(0, len(rows), 3))
+    found = [each for block in blocks for each in decider.accept(frames[block], np.array(rows[block]))]
+    last = decider.finish()
+    return found if last is None else [*found, last]
+
+
+QUIET = [row()] * 8
+
+
+def test_one_utterance_is_one_decision_at_its_best() -> None:
+    found = decide([*QUIET, row(yes=0.7), row(yes=0.9), row(yes=0.9), row(yes=0.9), row(yes=0.7), *QUIET])
+    assert [each.label for each in found] == [YES]
+    assert found[0].score == pytest.approx(0.9)
+    assert found[0].frame == 11 * HOP
+
+
+def test_one_lone_window_is_smoothed_away() -> None:
+    assert decide([*QUIET, row(yes=0.95), *QUIET]) == []
+
+
+def test_the_better_word_wins() -> None:
+    found = decide([*QUIET, row(no=0.65), row(yes=0.95), row(yes=0.95), *QUIET], smoothing_steps=1)
+    assert [each.label for each in found] == [YES]
+
+
+def test_the_same_word_again_after_a_pause_is_heard_again() -> None:
+    word = [row(yes=0.9)] * 4
+    assert [each.label for each in decide([*QUIET, *word, *QUIET, *word, *QUIET])] == [YES, YES]
+
+
+def test_a_word_that_stays_is_told_once() -> None:
+    assert len(decide([*QUIET, *[row(yes=0.9)] * 60])) == 1
+
+
+def test_the_blocks_that_posteriors_come_in_change_nothing() -> None:
+    generator = np.random.default_rng(3)
+    rows = [row(yes=float(x), unknown=float(0.3 * y)) for x, y in generator.random((300, 2)) * (1.0, 0.9)]
+    found = decide(rows)
+    assert found
+    settings = DeciderSettings(smoothing_steps=2, hold_frames=16, refractory_frames=50)
+    decider = Decider(class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {}), settings)
+    single = [each for index, one in enumerate(rows) for each in decider.accept([(index + 1) * HOP], one[None])]
+    assert [(each.frame, each.label) for each in single] == [(each.frame, each.label) for each in found]
+
+
+def test_silence_and_unknown_are_never_told() -> None:
+    assert decide([np.array([1, 0, 0, 0], np.float32)] * 20 + [np.array([0, 1, 0, 0], np.float32)] * 20) == []
+
+
+def test_a_word_at_the_very_end_is_told_by_finish() -> None:
+    assert [each.label for each in decide([*QUIET, row(no=0.9), row(no=0.9)])] == [NO]
+
+
+def test_thresholds_are_the_models_own_unless_given() -> None:
+    found = class_thresholds(LABELS, ("yes",), {"yes": 0.6, "no": 0.6}, {"yes": 0.25})
+    assert found.tolist() == [np.inf, np.inf, 0.25, np.inf]
+
+
+def test_the_span_bridges_a_closure_and_leaves_the_rest() -> None:
+    loudness = np.full(98, 20.0, np.float32)
+    loudness[5:8] = 90.0  # something else, long before
+    loudness[40:60] = 120.0
+    loudness[68:72] = 80.0  # the release of a final t
+    span = sounding_span(loudness)
+    assert (span.start, span.end) == (40, 72)
+
+
+def test_the_span_of_nothing_is_still_one() -> None:
+    span = sounding_span(np.zeros(10, np.float32))
+    assert 0 <= span.start < span.end <= 10
+
+
+def around(before: float, after: float, floor: float = 20.0) -> np.ndarray:
+    """Two seconds with a word of 160 in frames 100 to 140, and something before and after it."""
+    loudness = np.full(180, floor, np.float32)
+    loudness[60:90] = before
+    loudness[100:140] = 160.0
+    loudness[150:180] = after
+    return loudness
+
+
+@pytest.mark.parametrize(
+    ("loudness", "alone"),
+    [
+        (around(20, 20), True),
+        (around(150, 20), False),
+        (around(20, 150), False),
+        (around(90, 90), True),
+        (around(130, 130, floor=128), True),
+    ],
+    ids=["silence", "speech before", "speech after", "something quieter", "steady noise"],
+)
+def test_a_word_is_alone_when_nothing_as_loud_is_near(loudness: np.ndarray, alone: bool) -> None:
+    assert stands_alone(loudness, Span(100, 140)) == alone
+
+
+def test_a_word_at_the_edges_is_alone() -> None:
+    assert stands_alone(np.full(30, 160.0, np.float32), Span(0, 30))

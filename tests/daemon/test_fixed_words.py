@@ -1,0 +1,83 @@
+"""The fixed commands in the real daemon: a microphone, a socket, a model that is not there."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.daemons import Plug, eventually, phrase, running
+from testkit.spoken import with_gaps
+
+
+@pytest.fixture
+def plug(tmp_path: Path) -> Iterator[Plug]:
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    yield plug
+    plug.pull_out()
+
+
+def test_auto_says_that_it_stands_in_and_hears(tmp_path: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The open-vocabulary model is missing; the daemon starts all the same.
+    2. "yes" is said.
+
+    Result: one detection, by the fixed set's engine, under the name that the keyword file gives it. The log says who
+    hears, and whoever connects is told `degraded`.
+    """
+    with running(tmp_path, tmp_path / "nowhere", "--fallback", "auto", keywords="lamp\nyes @agree\n") as daemon:
+        client, hello = daemon.client()
+        with client:
+            assert hello["model"] == "ds-cnn"
+            assert eventually(lambda: plug.is_open)
+            plug.say_all(with_gaps("yes", gap_s=0.7))
+            heard = client.read_until("detection")
+            assert (heard["keyword"], heard["phrase"], heard["engine"]) == ("agree", "yes", "ds-cnn")
+        assert any("only the fixed commands are heard" in line for line in daemon.log)
+        later, standing = daemon.client()
+        with later:
+            assert standing["degraded"]
+
+
+def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The open-vocabulary model is missing at the start. 2. It is put in its place.
+
+    Result: `degraded` ends and `reloaded` tells all keywords; so does `hello`, with the name of the model; a command
+    that changes the keywords finds them all, and a phrase is heard that the fixed set does not know.
+    """
+    retry = {"TEST_RETRY_S": "1"}
+    words = "light on\nyes\n"
+    with running(tmp_path, tmp_path / "m", "--fallback", "auto", keywords=words, environment=retry) as daemon:
+        client, hello = daemon.client()
+        with client:
+            assert (hello["model"], hello["keywords"]) == ("ds-cnn", ["yes"])
+            shutil.copytree(tiny_model_dir, tmp_path / "coming")
+            (tmp_path / "coming").rename(tmp_path / "m")
+            assert client.read_until("reloaded")["keywords"] == ["light on", "yes"]
+            assert not client.read_until("degraded")["active"]
+            assert client.ask(command="set_threshold", threshold=0.2)["data"]["keywords"] == ["light on", "yes"]
+            plug.say_all(phrase("LIGHT ON"))
+            assert client.read_until("detection")["keyword"] == "light on"
+        later, standing = daemon.client()
+        with later:
+            assert standing["model"] == "m + ds-cnn"
+            assert standing["keywords"] == ["light on", "yes"]
+            assert not standing["degraded"]
+
+
+def test_alongside_hears_after_a_reload_too(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """The fixed set hears "off" beside a model that listens for a phrase; a reload keeps both."""
+    with running(tmp_path, tiny_model_dir, "--fallback", "alongside", keywords="light on\n") as daemon:
+        client, hello = daemon.client()
+        with client:
+            assert hello["model"].endswith("+ ds-cnn")
+            assert not hello["degraded"]
+            assert eventually(lambda: plug.is_open)
+            client.ask(command="reload")
+            plug.say_all(with_gaps("off", gap_s=0.7))
+            heard = client.read_until("detection")
+            assert (heard["keyword"], heard["engine"], heard["second_engine"]) == ("off", "ds-cnn", None)

@@ -1,0 +1,241 @@
+"""How a daemon starts, what it refuses, and how it ends."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from testkit.daemons import KWSD, Plug, eventually, phrase, running
+from testkit.tiny_model import speak
+
+
+@pytest.fixture
+def plug(tmp_path: Path) -> Iterator[Plug]:
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    yield plug
+    plug.pull_out()
+
+
+def test_sigterm_ends_it_within_a_second_with_the_last_events_sent(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug
+) -> None:
+    """Scenario.
+
+    1. A phrase has just been said; it is not decided yet, or its event has not been read.
+    2. SIGTERM.
+
+    Result: within 1 s the process has ended with 0; the subscriber has been sent the detection; the socket is gone.
+    """
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        assert eventually(lambda: plug.is_open)
+        plug.say_all(speak("LIGHT ON", lead_s=0.3, tail_s=0.3))
+        asked_s = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 0
+        assert time.monotonic() - asked_s < 1.0
+        assert client.read_until("detection")["keyword"] == "LIGHT ON"
+        with pytest.raises(EOFError):
+            client.read()
+        assert not daemon.socket_path.exists()
+        client.close()
+
+
+def test_killed_and_started_again(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """SIGKILL leaves the socket's file behind; the next start replaces it and serves."""
+    with running(tmp_path, tiny_model_dir) as daemon:
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        assert daemon.socket_path.is_socket()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, hello = daemon.client()
+        assert hello["keywords"]
+        assert eventually(lambda: plug.is_open)
+        plug.say(phrase("LIGHT ON"))
+        client.read_until("detection")
+        client.close()
+
+
+def test_it_tells_nobody_outside(tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 1.29 on onnxruntime keeps a file of what it reports to Microsoft, unless it is told not to report."""
+    monkeypatch.delenv("CI", raising=False)  # where it reports nothing anyway
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache")}
+    (tmp_path / "home").mkdir()
+    with running(tmp_path, tiny_model_dir, environment=home) as daemon:
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    assert list((tmp_path / "home").rglob("*")) == []
+
+
+def test_a_second_instance_is_refused_and_the_first_not_disturbed(tmp_path: Path, tiny_model_dir: Path) -> None:
+    with running(tmp_path, tiny_model_dir) as first:
+        client, _ = first.client()
+        (tmp_path / "second").mkdir()
+        socket_again = ("--socket", str(first.socket_path))
+        with running(tmp_path / "second", tiny_model_dir, *socket_again, wait=False) as second:
+            assert second.wait() == 1
+            assert f"another kwsd (process {first.process.pid}) listens on {first.socket_path}" in second.log[-1]
+        assert client.ask(command="status")["ok"]
+        client.close()
+
+
+def test_a_pipe_with_a_socket_ends_with_its_sound(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """`… | kwsd --input - --socket S --json`: detections on both, exit code 0 when the pipe ends."""
+    sound = (np.concatenate([phrase("LIGHT ON"), phrase("TURN OFF")]) * 32767).astype("<i2").tobytes()
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running(tmp_path, tiny_model_dir, "--input", "-", "--json", program=(KWSD,), **pipes) as daemon:
+        client, hello = daemon.client()
+        assert hello["microphone"]["name"] in {"-", "stdin"}
+        out, _ = daemon.process.communicate(sound, timeout=20)
+        assert daemon.wait() == 0
+        printed = [json.loads(line)["keyword"] for line in out.splitlines()]
+        assert printed == ["LIGHT ON", "TURN OFF"]
+        assert [client.read_until("detection")["keyword"] for _ in range(2)] == printed
+        client.close()
+
+
+def test_it_ends_when_nobody_reads_its_output(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """`kwsd … | head -n 1` ends, quietly."""
+    with running(tmp_path, tiny_model_dir, stdout=subprocess.PIPE) as daemon:
+        assert daemon.process.stdout is not None
+        assert eventually(lambda: plug.is_open)
+        daemon.process.stdout.close()
+        plug.say(phrase("LIGHT ON"))
+        assert daemon.wait() == 0
+        assert "Traceback" not in "\n".join(daemon.log)
+
+
+def test_it_ends_when_its_terminal_is_closed(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """SIGHUP means reload, but not when it says that the terminal is gone: that daemon nobody could find again."""
+    controller, terminal = pty.openpty()
+    tty: dict[str, Any] = {"stdin": terminal, "stdout": terminal, "start_new_session": True}
+    program = (
+        "setsid",
+        "--ctty",
+        "--wait",
+        sys.executable,
+        str(Path(__file__).parents[2] / "testkit" / "kwsd_with_faults.py"),
+    )
+    with running(tmp_path, tiny_model_dir, program=(*program, str(tmp_path)), **tty) as daemon:
+        os.close(terminal)
+        assert eventually(lambda: plug.is_open)
+        os.close(controller)
+        assert eventually(lambda: not plug.is_open and not daemon.socket_path.exists())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--exec", "no-such-program"), "exec: no-such-program: no such program"),
+        (("--save-detections", "/proc/nowhere"), "save_detections: /proc/nowhere"),
+        (("--socket", "/proc/nowhere/s"), "socket: /proc/nowhere/s"),
+    ],
+)
+def test_wrong_settings_end_it_with_78(
+    tmp_path: Path, tiny_model_dir: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    with running(tmp_path, tiny_model_dir, *arguments, wait=False) as daemon:
+        assert daemon.wait(20) == 78
+        assert complaint in daemon.log[-1]
+        assert not (tmp_path / "s").exists()
+
+
+def test_an_unknown_group_is_a_wrong_setting(tmp_path: Path, tiny_model_dir: Path) -> None:
+    environment = {"KWSD_DAEMON_COMMAND_GROUP": "nosuchgroup"}
+    with running(tmp_path, tiny_model_dir, wait=False, environment=environment) as daemon:
+        assert daemon.wait(20) == 78
+        assert 'command_group: there is no group "nosuchgroup"' in daemon.log[-1]
+
+
+def test_detections_are_saved_and_commands_run(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """`--save-detections` and `--exec` on a running daemon."""
+    arguments = ("--save-detections", str(tmp_path / "clips"), "--exec", f"touch {tmp_path}/done")
+    with running(tmp_path, tiny_model_dir, *arguments):
+        assert eventually(lambda: plug.is_open)
+        plug.say(phrase("LIGHT ON"))
+        assert eventually((tmp_path / "done").exists)
+        assert eventually(lambda: list((tmp_path / "clips").glob("*-1-light_on.wav")))
+
+
+CLOCK_SHIM = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <time.h>
+static long offset(void) {
+    long seconds = 0; FILE *file = fopen(CLOCK_FILE, "r");
+    if (file) { if (fscanf(file, "%ld", &seconds) != 1) seconds = 0; fclose(file); }
+    return seconds;
+}
+int clock_gettime(clockid_t id, struct timespec *at) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, at);
+    if (id == CLOCK_REALTIME) at->tv_sec += offset();
+    return result;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler to shift the wall clock of one process")
+def test_the_wall_clock_may_jump(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The wall clock of the process jumps 3 years ahead, then 10 years back.
+
+    Result: detections go on, on the clock of the sound; only `time` jumps; no microphone is thought lost.
+    """
+    (tmp_path / "shim.c").write_text(f'#define CLOCK_FILE "{tmp_path}/clock"\n{CLOCK_SHIM}')
+    shim = tmp_path / "shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, tmp_path / "shim.c", "-ldl"], check=True)
+    with running(tmp_path, tiny_model_dir, environment={"LD_PRELOAD": str(shim)}) as daemon:
+        client, _ = daemon.client()
+        years, starts = [], []
+        for offset_s in (0, 3 * 31_556_952, -10 * 31_556_952):
+            (tmp_path / "clock").write_text(str(offset_s))
+            plug.say(phrase("LIGHT ON"))
+            detection = client.read_until("detection")
+            years.append(int(detection["time"][:4]))
+            starts.append(detection["start"])
+        assert [year - years[0] for year in years] == [0, 3, -10]
+        assert starts == sorted(starts)
+        assert starts[-1] < 30
+        assert daemon.ask(command="status")["data"]["reconnects"] == 0
+        client.close()
+
+
+def test_a_socket_that_systemd_opened_is_used_and_left(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario, with systemd's own `systemd-socket-activate`.
+
+    1. It listens on a socket and starts the daemon at the first connection, handing the socket over.
+
+    Result: that connection gets its hello; the socket's file stays when the daemon has ended.
+    """
+    activate = shutil.which("systemd-socket-activate")
+    if activate is None:
+        pytest.skip("needs apt package systemd")
+    path = tmp_path / "handed"
+    (tmp_path / "keywords.txt").write_text("LIGHT ON\n")
+    daemon = [KWSD, "--keywords", str(tmp_path / "keywords.txt"), "--model", str(tiny_model_dir), "--input", "mic"]
+    with subprocess.Popen([activate, "-l", str(path), *daemon], stderr=subprocess.DEVNULL) as process:
+        assert eventually(path.is_socket)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(path))
+            assert json.loads(client.makefile("rb").readline())["type"] == "hello"
+            process.terminate()
+            assert process.wait(10) == 0
+        assert path.is_socket()

@@ -1,0 +1,159 @@
+"""Microphones that are missing, unplugged, hung or slow: the daemon says so, and hears again."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.daemons import Manager, Plug, eventually, phrase, running
+
+
+@pytest.fixture
+def plug(tmp_path: Path) -> Iterator[Plug]:
+    plug = Plug(tmp_path)
+    yield plug
+    plug.pull_out()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    manager = Manager(tmp_path)
+    yield manager
+    manager.close()
+
+
+def test_missing_at_start_then_plugged_in(tmp_path: Path, tiny_model_dir: Path, plug: Plug, manager: Manager) -> None:
+    """Scenario.
+
+    1. The daemon starts without a microphone, under a manager with a watchdog of 3 s.
+    2. It is ready at once, says that it waits, and feeds the watchdog with the attempts that end.
+    3. The microphone is plugged in and a phrase is said.
+
+    Result: `mic_recovered`, then the detection.
+    """
+    with running(tmp_path, tiny_model_dir, environment=manager.environment(watchdog_s=3)) as daemon:
+        client, hello = daemon.client()
+        assert hello["state"] == "waiting"
+        assert not hello["microphone"]["open"]
+        assert "plug it in" in client.ask(command="status")["data"]["waiting_because"]
+        assert manager.times("READY")
+        assert eventually(lambda: len(manager.times("WATCHDOG")) >= 2)
+        assert 'waiting for microphone "default", 3 keywords' in manager.last("STATUS")
+        plug.plug_in()
+        recovered = client.read_until("mic_recovered")
+        assert recovered["microphone"] == "Fake USB microphone"
+        assert recovered["attempts"] >= 2
+        plug.say(phrase("LIGHT ON"))
+        assert client.read_until("detection")["keyword"] == "LIGHT ON"
+        assert not client.ask(command="status")["data"]["waiting_because"]
+        assert "listening to" in manager.last("STATUS")
+        assert sum("no microphone" in line for line in daemon.log) == 1, "one line, however many attempts"
+        client.close()
+
+
+def test_unplugged_and_plugged_in_again(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. A phrase is heard.
+    2. The microphone is pulled out: `mic_lost`. It is plugged in again: `mic_recovered`.
+    3. Another phrase is said.
+
+    Result: it is heard, on a clock that went on.
+    """
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        plug.say(phrase("LIGHT ON"))
+        first = client.read_until("detection")
+        plug.pull_out()
+        assert "still plugged in" in client.read_until("mic_lost")["reason"]
+        plug.plug_in()
+        assert client.read_until("mic_recovered")["after_s"] < 5
+        plug.say(phrase("TURN OFF"))
+        second = client.read_until("detection")
+        assert (first["keyword"], second["keyword"]) == ("LIGHT ON", "TURN OFF")
+        assert second["start"] > first["end"]
+        client.close()
+
+
+def test_a_microphone_that_hangs_starves_the_watchdog(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug, manager: Manager
+) -> None:
+    """Scenario.
+
+    1. The microphone hangs: reading it neither returns nor fails.
+    2. After 6 s `mic_lost` says so; the watchdog is fed no more, so that systemd would restart the daemon.
+    3. It comes to again.
+
+    Result: `mic_recovered`, a phrase is heard, the watchdog is fed.
+    """
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment=manager.environment(watchdog_s=1)) as daemon:
+        client, _ = daemon.client()
+        plug.say(phrase("LIGHT ON"))
+        client.read_until("detection")
+        plug.frozen = True
+        hung_at_s = time.monotonic()
+        assert "no sound and no error" in client.read_until("mic_lost")["reason"]
+        assert time.monotonic() - hung_at_s < 9
+        assert not [at for at in manager.times("WATCHDOG") if at > hung_at_s + 0.5]
+        plug.frozen = False
+        client.read_until("mic_recovered")
+        plug.say(phrase("LIGHT ON"))
+        client.read_until("detection")
+        assert manager.times("WATCHDOG")[-1] > hung_at_s + 6
+        client.close()
+
+
+def test_decoding_that_hangs_starves_the_watchdog(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug, manager: Manager
+) -> None:
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment=manager.environment(watchdog_s=0.6)):
+        assert eventually(lambda: len(manager.times("WATCHDOG")) > 3)
+        (tmp_path / "hang").touch()
+        time.sleep(0.3)
+        before = len(manager.times("WATCHDOG"))
+        time.sleep(1)
+        assert len(manager.times("WATCHDOG")) == before, "the microphone alone is no progress"
+
+
+def test_a_decoder_slower_than_real_time(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. Decoding takes 1.5 times real time.
+    2. The oldest sound is dropped: `overrun` with the milliseconds; what waits stays under 2 s.
+    3. After 5 s of this: `degraded`.
+    4. Decoding is fast again.
+
+    Result: `degraded` ends, a phrase is heard; one log line for the whole storm of overruns.
+    """
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment={"TEST_RECOVERS_S": "2"}) as daemon:
+        client, _ = daemon.client()
+        (tmp_path / "slow").write_text("0.03")
+        overrun = client.read_until("overrun")
+        assert overrun["lost_ms"] > 0
+        assert client.read_until("degraded")["active"]
+        status = daemon.ask(command="status")["data"]
+        assert status["backlog_ms"] <= 2000
+        assert status["degraded"]
+        assert status["overruns"] > 10
+        (tmp_path / "slow").unlink()
+        assert not client.read_until("degraded")["active"]
+        plug.say(phrase("LIGHT ON"))
+        assert client.read_until("detection")["keyword"] == "LIGHT ON"
+        assert sum("were lost" in line for line in daemon.log) == 1
+        client.close()
+
+
+@pytest.mark.parametrize("fault", ["die"])
+def test_a_thread_that_dies_takes_the_process_down(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug, fault: str
+) -> None:
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        (tmp_path / fault).touch()
+        assert daemon.wait(5) == 1
+        assert "told to die" in daemon.log[-1]
