@@ -1,1 +1,1 @@
-"""The fixed command set: training, export and measurement of the 12-class models of kwsd/fallback."""
+"""The fixed command set: training, export and measurement of the 12-class models of kwsd/commands12."""

@@ -20,7 +20,7 @@ Written by `python -m training.commands12 card`; every number below is measured 
 
 **What they are.** Twelve classes: silence, unknown, and the ten commands yes, no, up, down, left, right, on, off, stop,
 go. `ds-cnn` models look at a window of one second; `nc-ssm` models are recurrent and decide at every 10 ms frame. Both
-take the log-mel pictures of `kwsd/fallback/frontend.py` (40 bands to 4 kHz) and give posteriors.
+take the log-mel pictures of `kwsd/commands12/frontend.py` (40 bands to 4 kHz) and give posteriors.
 
 **What they are for.** Commands said on their own, in English, to a machine too weak for an open vocabulary, or as a
 second opinion beside it. Not for finding these words inside running speech, and not for anything where a false
