@@ -48,7 +48,9 @@ def hear(model: Model, keywords: Sequence[Keyword], pieces: Sequence[Piece]) -> 
         for cut in cuts(piece, chance):
             heard += spotter.accept(cut)
     heard += spotter.finish()
-    return {"detections": [detection.to_dict() for detection in heard], "near_misses": near}
+    found = {"detections": [detection.to_dict() for detection in heard], "near_misses": near}
+    plain: Hearing = json.loads(json.dumps(found))  # lists where records have tuples
+    return plain
 
 
 def cuts(sound: Floats, chance: np.random.Generator) -> Iterator[Floats]:

@@ -92,7 +92,7 @@ def test_python_m_kwsd_is_kwsd(home: Path) -> None:
 def test_help_and_version_load_nothing_heavy(home: Path, command: str, arguments: str) -> None:
     """Measured at 40 ms of CPU with no heavy import and over 400 ms with them all."""
     program = (
-        f"import sys\nfrom kwsd.cli.{command}_command import main\n"
+        f"import sys\nfrom kwsd.cli.{command} import main\n"
         f"try:\n    main(['{arguments}'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
         f"print('heavy:', sorted({HEAVY} & set(sys.modules)))"
     )
@@ -311,9 +311,9 @@ def test_many_bad_lines_do_not_flood(kwsd: Callable[..., Completed], home: Path)
 
 def test_an_unexpected_exception_is_one_line_and_v_shows_where(home: Path, tiny_model_dir: Path) -> None:
     program = (
-        "import sys\nfrom kwsd.cli import kwsd_command, spot\n"
-        "spot.open_source = lambda *_: 1 / 0\n"
-        "sys.exit(kwsd_command.main())"
+        "import sys\nfrom kwsd.cli import kwsd, run_files\n"
+        "run_files.open_source = lambda *_: 1 / 0\n"
+        "sys.exit(kwsd.main())"
     )
     flags = ("--model", tiny_model_dir, "--keywords", "keywords.txt", "--input", "lights.wav")
     done = run(sys.executable, "-c", program, *flags, home=home)
