@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from kwsd.audio.source import Block, Samples
+from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.cli import kwsd as kwsd_command
 from kwsd.cli import run_daemon as service
 from kwsd.daemon import Plan, overload
@@ -31,6 +31,7 @@ from kwsd.errors import AudioError
 from kwsd.events import Detection
 from kwsd.spotters import model_retry as revival
 from kwsd.spotters import open_fixed as fixed
+from kwsd.stream import Chunk
 
 BLOCK_BYTES = 640  # 20 ms
 NAME = "Fake USB microphone"
@@ -51,14 +52,14 @@ class SocketMicrophone:
             self._socket.close()
             raise AudioError(f'there is no microphone "{NAME}"; plug it in') from None
 
-    def __iter__(self) -> Iterator[Block]:
-        """Blocks as they arrive."""
-        rest = b""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks as they arrive."""
+        counter, rest = ChunkCounter(NAME), b""
         while (data := self._read()) is not None:
             data = rest + data
             whole = len(data) - len(data) % 2
             rest = data[whole:]
-            yield Block((np.frombuffer(data[:whole], "<i2") / 32768).astype(np.float32))
+            yield counter.chunk((np.frombuffer(data[:whole], "<i2") / 32768).astype(np.float32))
 
     def close(self) -> None:
         """Iteration ends."""

@@ -15,7 +15,8 @@ from kwsd.models.directory import find_model_directory
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
 from kwsd.text.pieces import BPE, Tokenizer
-from kwsd.text.vocabulary import BLANK_ID, read_tokens
+from kwsd.text.vocabulary import read_tokens
+from kwsd.units import BLANK_ID, START
 
 UNKNOWN = "<unk>"
 
@@ -64,7 +65,7 @@ class Model:
                 f"{self.transducer.vocabulary_size}: they belong to different models"
             )
         try:
-            log_probs = self.transducer.log_probs(np.zeros((1, width), np.float32), [(-1, BLANK_ID)])
+            log_probs = self.transducer.log_probs(np.zeros((1, width), np.float32), [START])
         except Exception as error:  # whatever onnxruntime raises here means the same
             raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
         if not np.isfinite(log_probs).all():

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
+from kwsd.units import Context
 
 JOINER_INPUTS = ["encoder_out", "decoder_out"]
-
-Context = tuple[int, int]
-"""The last two tokens of a hypothesis. (-1, 0) is the start: -1 is embedded as a zero vector."""
 
 CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have about a hundred contexts
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from kwsd.audio.resample import Resampler
 from kwsd.audio.sanitise import sanitise
-from kwsd.audio.source import Block, Samples
+from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
+from kwsd.stream import Chunk
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,14 @@ class FileSource:
         self._bad_samples = 0
         self.duration_s: float | None = self._file.frames / self._file.samplerate
 
-    def __iter__(self) -> Iterator[Block]:
-        """Blocks of half a second; AudioError when not even the first can be read."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks of half a second; AudioError when not even the first can be read."""
+        counter = ChunkCounter(self.name)
         try:
             while (frames := self._read()).size:
                 self._heard_frames += len(frames)
-                yield Block(self._resampler.accept(self._mono(frames)))
-            yield Block(self._resampler.finish())
+                yield counter.chunk(self._resampler.accept(self._mono(frames)))
+            yield counter.chunk(self._resampler.finish())
             if not self._heard_frames:
                 logger.warning("%s holds no sound", self.name)
         finally:

@@ -16,8 +16,9 @@ import numpy as np
 from kwsd.audio.portaudio import InputDevice, close_stream, find_device, portaudio
 from kwsd.audio.resample import Resampler
 from kwsd.audio.sanitise import sanitise
-from kwsd.audio.source import Block, Samples
+from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
+from kwsd.stream import Chunk
 from kwsd.timebase import SAMPLE_RATE, samples
 
 logger = logging.getLogger(__name__)
@@ -50,12 +51,13 @@ class MicrophoneSource:
         self._stream = _open_stream(found, channel)
         self.rate_hz = round(self._stream.samplerate)
         self._resampler = Resampler(self.rate_hz)
+        self._counter = ChunkCounter(self.name)
         self._block_frames = round(BLOCK_S * self.rate_hz)
         self._read_at_s = time.monotonic()
         logger.debug('listening to "%s", channel %d, at %d Hz', self.name, channel, self.rate_hz)
 
-    def __iter__(self) -> Iterator[Block]:
-        """Blocks of 40 ms or more as they are heard."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks of 40 ms or more as they are heard."""
         try:
             while (available := self._wait()) is not None:
                 yield from self._read(available)
@@ -98,7 +100,7 @@ class MicrophoneSource:
                 raise self._failed(error) from error
         return available
 
-    def _read(self, available: int) -> Iterator[Block]:
+    def _read(self, available: int) -> Iterator[Chunk]:
         """All that is available; before it, if some was lost, the end of what came before."""
         with self._lock:
             if self._closed.is_set():
@@ -111,9 +113,9 @@ class MicrophoneSource:
         self._read_at_s = time.monotonic()
         if lost_samples:
             # what comes next does not follow what came before: they must not meet in the resampler's filter
-            yield Block(self._resampler.finish())
+            yield self._counter.chunk(self._resampler.finish())
             self._resampler = Resampler(self.rate_hz)
-        yield Block(self._resampler.accept(self._pick(frames)), lost_samples)
+        yield self._counter.chunk(self._resampler.accept(self._pick(frames)), lost_samples)
 
     def _lost_samples(self, available: int) -> int:
         """Best guess, at least 1, at 16 kHz: what time has brought since the last read, less what was there to read.

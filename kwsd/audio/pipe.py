@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kwsd.audio.source import Block, Samples
+from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
+from kwsd.stream import Chunk
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,9 @@ class PipeSource:
         self._descriptor = descriptor
         self._closed = threading.Event()
 
-    def __iter__(self) -> Iterator[Block]:
-        """Blocks as they arrive, until the other end closes; AudioError when reading fails."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks as they arrive, until the other end closes; AudioError when reading fails."""
+        counter = ChunkCounter(self.name)
         half = b""
         first = True
         while data := self._next_bytes():
@@ -41,7 +43,7 @@ class PipeSource:
             first = False
             data = half + data
             half = data[len(data) - len(data) % SAMPLE_BYTES :]
-            yield Block(_decode(data))
+            yield counter.chunk(_decode(data))
         if half:
             logger.warning("%s ended in the middle of a sample; its last byte is dropped", self.name)
 

@@ -1,27 +1,30 @@
 """What every source of sound looks like to the rest of kwsd."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from kwsd.stream import Chunk
+from kwsd.stream import Float32 as Samples
 
-Samples = NDArray[np.float32]
-"""Mono, 16 kHz, nominally -1 to 1, shape (n,)."""
+__all__ = ["ChunkCounter", "Samples", "Source"]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some consecutive sound, of any length."""
+class ChunkCounter:
+    """Makes a source's chunks, counted from its opening."""
 
-    samples: Samples
-    lost_samples: int = 0
-    """16 kHz samples known to be missing just before this block (an overrun); 0 when the sound is continuous."""
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._next_sample = 0
+
+    def chunk(self, samples: Samples, lost_samples: int = 0) -> Chunk:
+        """The next sound (n,); so many samples of 16 kHz are known to be missing just before it."""
+        chunk = Chunk(self._next_sample + lost_samples, samples, self._source)
+        self._next_sample = chunk.end_sample
+        return chunk
 
 
 class Source(Protocol):
-    """An iterator of blocks with a name and an end. Iterating raises AudioError when the sound cannot be read."""
+    """An iterator of chunks with a name and an end. Iterating raises AudioError when the sound cannot be read."""
 
     @property
     def name(self) -> str:
@@ -33,8 +36,8 @@ class Source(Protocol):
         """Seconds in all, when known beforehand."""
         ...
 
-    def __iter__(self) -> Iterator[Block]:
-        """Blocks in order, until the sound ends."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks in order, counted from the opening of the source, until the sound ends."""
         ...
 
     def close(self) -> None:

@@ -90,11 +90,11 @@ def _hear(source: Source, ears: Ears, settings: Settings) -> None:
     began_s = time.monotonic()
     with progress_of(source) as progress:
         report = make_report(as_json=settings.json_lines, source=several, write=progress.write)
-        for block in source:
-            if block.lost_samples:
-                _report_all(spotter.skip(block.lost_samples), report)
-            _report_all(spotter.accept(block.samples), report)
-            progress.advance(block.samples.size)
+        for chunk in source:
+            if gap := chunk.start_sample - spotter.position_samples:
+                _report_all(spotter.skip(gap), report)
+            _report_all(spotter.accept(chunk.samples), report)
+            progress.advance(chunk.samples.size)
         _report_all(spotter.finish(), report)
     heard_s = seconds(spotter.position_samples)
     logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)

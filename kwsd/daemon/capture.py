@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kwsd.audio.source import Source
 from kwsd.daemon.inbox import AudioQueue
@@ -38,6 +39,7 @@ class Capture:
         self._hurry = threading.Event()
         self._source: Source | None = None
         self._pauses = _pauses()
+        self._next_sample = 0
 
     def run(self) -> None:
         """Capture until told to stop, or until a source that is no microphone ends. Raises its AudioError."""
@@ -105,12 +107,15 @@ class Capture:
         return source
 
     def _read(self, source: Source) -> None:
-        for block in source:
+        opened_at = self._next_sample  # a closed microphone does not count
+        for chunk in source:
             if self._is_unwanted():
                 break
             self.heard_at_s = time.monotonic()
             self._reporter.heard(source.name)
-            self._queue.put(block)
+            placed = replace(chunk, start_sample=opened_at + chunk.start_sample)
+            self._next_sample = placed.end_sample
+            self._queue.put(placed)
             self._pauses = _pauses()
         source.close()
 

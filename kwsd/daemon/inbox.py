@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kwsd.audio.source import Block, Samples
+from kwsd.audio.source import Samples
+from kwsd.stream import Chunk
 
 NOTHING: Samples = np.zeros(0, np.float32)
 
@@ -34,16 +35,18 @@ class AudioQueue:
         self._dropping = dropping
         self._turns: deque[Turn] = deque()
         self._dropped = 0
+        self._next_sample = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, block: Block) -> None:
+    def put(self, chunk: Chunk) -> None:
         """Sound, in order."""
         with self._changed:
             if not self._dropping:
                 self._changed.wait_for(lambda: self._closed or self.waiting < self._limit)
-            self._turns.append(Turn(block.samples, block.lost_samples))
-            self.waiting += len(block.samples)
+            self._turns.append(Turn(chunk.samples, chunk.start_sample - self._next_sample))
+            self._next_sample = chunk.end_sample
+            self.waiting += len(chunk.samples)
             self._drop_oldest()
             self._changed.notify_all()
 

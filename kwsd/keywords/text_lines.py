@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Entry, check_text
 from kwsd.limits import BOOST, THRESHOLD, Range
-from kwsd.text.phrase_tokenizer import PIECE_START
+from kwsd.units import WORD_START
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshold, `# lights` does not
@@ -77,7 +77,7 @@ def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
     name = attributes.get("name")
     if name == "":
         raise ValueError('"@" has no name after it')
-    pieces = (" ".join(phrase),) if phrase[0].startswith(PIECE_START) else ()
+    pieces = (" ".join(phrase),) if phrase[0].startswith(WORD_START) else ()
     return Keyword(
         phrase=" ".join(_words(phrase)) if pieces else " ".join(phrase),
         name=name or "",
@@ -90,7 +90,7 @@ def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
 
 def _words(pieces: list[str]) -> Iterator[str]:
     """`▁LIGHT S ▁UP` → LIGHTS, UP."""
-    return iter("".join(pieces).replace(PIECE_START, " ").split())
+    return iter("".join(pieces).replace(WORD_START, " ").split())
 
 
 def _number(attributes: dict[str, str], kind: str, mark: str, allowed: Range) -> float | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.search.posteriors import START, Acoustics, FrameHistory
+from kwsd.search.posteriors import Acoustics, FrameHistory
+from kwsd.units import START
 
 EARLY_FRAMES = 2  # a token's span begins this long before its emission …
 LATE_FRAMES = 4  # … and ends this long after the emission of the next one

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from kwsd.keywords.compile import KeywordSet
 from kwsd.search.graph import Entry, Node
-from kwsd.search.posteriors import START, Acoustics, Context
+from kwsd.search.posteriors import Acoustics
 from kwsd.search.settings import SearchSettings
+from kwsd.units import BLANK_ID, START, Context
 
-BLANK = 0
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
 CACHED_BONUSES = 2048  # × vocabulary floats: 4 MB at most
 
@@ -92,8 +92,8 @@ class BeamSearch:
     def _is_quiet(self, at_root: NDArray[np.float32]) -> bool:
         """Whether at the root (vocabulary,) every token but the blank falls outside the beam."""
         ranks = at_root + self._bonus(self._graph.root)
-        blank = float(ranks[BLANK])
-        ranks[BLANK] = -np.inf
+        blank = float(ranks[BLANK_ID])
+        ranks[BLANK_ID] = -np.inf
         return float(ranks.max()) < blank - self._beam_delta
 
     def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Arrival]:
@@ -128,7 +128,7 @@ class BeamSearch:
         flat = ranks.ravel()
         near = np.flatnonzero(flat >= flat.max() - self._beam_delta)
         kept = near[(-flat[near]).argsort(kind="stable")[: self._beam]].tolist()
-        return [(0, BLANK), *(divmod(index, ranks.shape[1]) for index in kept if index != BLANK)]
+        return [(0, BLANK_ID), *(divmod(index, ranks.shape[1]) for index in kept if index != BLANK_ID)]
 
     def _bonus(self, node: Node) -> NDArray[np.float32]:
         """What is lent to a hypothesis at `node` once it has taken each token (vocabulary,)."""

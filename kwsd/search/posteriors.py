@@ -8,11 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Context = tuple[int, int]
-"""The last two tokens of a hypothesis."""
-
-START: Context = (-1, 0)
-"""Nothing said yet, as the models were trained: -1 is a zero vector, 0 the blank."""
+from kwsd.units import Context
 
 
 class Acoustics(Protocol):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from kwsd.text.lexicon import CACHED_WORDS, Lexicon
-from kwsd.text.pieces import WORD_START
 from kwsd.text.vocabulary import is_control, read_tokens
+from kwsd.units import WORD_START
 
 MOST_ENCODINGS = 8  # of one phrase, however many of its words may be said in two ways
 _TYPED_PHONES = re.compile(r"(?<!\S)/([^/]*)/(?!\S)")

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-PIECE_START = "▁"
-"""U+2581: a text that starts with it is ready-made pieces, not a phrase."""
+from kwsd.units import WORD_START
+
 PHONE_MARK = "/"
 """Phones stand between two of them: `hey /Z OW L W/`."""
 
 
 def is_ready_made(text: str) -> bool:
-    """Whether units of the model stand in a text, so that nothing but the text itself will do."""
-    return text.startswith(PIECE_START) or PHONE_MARK in text
+    """Whether units of the model stand in a text (`▁HEY`, `/Z OW/`), so that nothing but the text itself will do."""
+    return text.startswith(WORD_START) or PHONE_MARK in text
 
 
 class PhraseTokenizer(Protocol):

@@ -7,9 +7,7 @@ from typing import Self
 
 from kwsd.errors import ModelError
 from kwsd.text.vocabulary import is_control, read_tokens
-
-WORD_START = "▁"
-"""U+2581, which sentencepiece writes where a word begins."""
+from kwsd.units import WORD_START
 
 BPE = "bpe.model"
 CACHED_WORDS = 4096  # keyword lists repeat their words; 10 000 lines load four times faster

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from kwsd.errors import ModelError
+from kwsd.units import BLANK_ID
 
 BLANK = "<blk>"
-BLANK_ID = 0  # fixed by the training recipes, not a choice
 
 
 def read_tokens(path: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "kwsd"
 
 FLOORS = [
-    {"timebase", "errors", "limits", "events"},
+    {"timebase", "errors", "limits", "units", "stream", "events"},
     {"audio", "text", "search"},
     {"models"},
     {"keywords"},

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.model import Model
-from kwsd.text.vocabulary import BLANK_ID
+from kwsd.units import START, WORD_START
 from training.zipformer.data.records import speech, usable
 from training.zipformer.progress import progress
 
 TAIL_SAMPLES = 16000
 """Silence behind each recording, which brings out its last words."""
-WORD_START = "▁"
 
 
 def write_pseudo_labels(teacher: Path, shared: Path, output: Path, least_confidence: float) -> None:
@@ -44,7 +43,7 @@ def write_pseudo_labels(teacher: Path, shared: Path, output: Path, least_confide
 def transcribe(model: Model, samples: NDArray[np.float32]) -> tuple[str, float]:
     """Write down 16 kHz samples by greedy search; gives the text and the mean probability of its tokens."""
     stream, fbank = EncoderStream(model.encoder), Fbank(model.encoder.chunk_frames, model.encoder.shift_frames)
-    tokens, probabilities = [-1, BLANK_ID], []
+    tokens, probabilities = [*START], []
     for chunk in fbank.accept(np.concatenate([samples, np.zeros(TAIL_SAMPLES, np.float32)])):
         frames = stream.step(chunk)
         for frame in frames if frames is not None else ():

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from kwsd.text.phones import PhoneTokenizer
-from kwsd.text.pieces import WORD_START
 from kwsd.text.vocabulary import read_tokens
+from kwsd.units import WORD_START
 
 BLANK = "<blk>"
 SPECIAL = (BLANK, "<sos/eos>", "<unk>")
