@@ -12,11 +12,12 @@ import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
 
 NUM_BINS = 80
 HIGH_HZ = -400.0  # counted down from 8 kHz
 SLICE_SAMPLES = 16_000  # copied into a Python list at a time, so that memory does not follow the caller's block size
+RENEWED_FRAMES = 1 << 20  # 3 h; the library counts frames in 32 bits, so it is made anew long before they end
 
 
 def _options() -> kaldi_native_fbank.FbankOptions:
@@ -41,19 +42,24 @@ class Fbank:
     def reset(self) -> None:
         """Forget all sound."""
         self._online = kaldi_native_fbank.OnlineFbank(_options())
-        self._next = 0  # first frame not yet copied out
+        self._next = 0  # first frame not yet copied out, as the library's object counts
+        self._tail = np.empty(0, np.float32)  # sound from one frame before that one on
         self._frames = np.empty((0, NUM_BINS), np.float32)
 
     def accept(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         """Take samples (n,) and yield every chunk (chunk_frames, 80) that they complete."""
         for start in range(0, len(samples), SLICE_SAMPLES):
-            self._online.accept_waveform(SAMPLE_RATE, samples[start : start + SLICE_SAMPLES].tolist())
-            self._collect()
+            if self._next >= RENEWED_FRAMES:
+                self._renew()
+            self._take(samples[start : start + SLICE_SAMPLES])
             while len(self._frames) >= self._chunk_frames:
                 yield self._frames[: self._chunk_frames]
                 self._frames = self._frames[self._shift_frames :]
 
-    def _collect(self) -> None:
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        """Sound in, complete frames out to `_frames`."""
+        self._online.accept_waveform(SAMPLE_RATE, samples.tolist())
+        self._tail = np.concatenate([self._tail, samples])
         ready = self._online.num_frames_ready
         if ready == self._next:
             return
@@ -61,4 +67,13 @@ class Fbank:
         new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
         self._frames = np.concatenate([self._frames, new])
         self._online.pop(ready - self._next)
+        self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
         self._next = ready
+
+    def _renew(self) -> None:
+        """Give the tail to a new object: it mirrors sound at its beginning for frame 0 alone, which is left out."""
+        tail = self._tail
+        self._online = kaldi_native_fbank.OnlineFbank(_options())
+        self._online.accept_waveform(SAMPLE_RATE, tail.tolist())
+        self._online.pop(1)
+        self._next = 1
