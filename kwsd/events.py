@@ -1,44 +1,228 @@
-"""What kwsd tells the world: frozen records, no input or output."""
+"""What kwsd tells the world: frozen records of one shape. Names, subscriptions and the published schema follow `Event`.
 
-from dataclasses import asdict, dataclass
-from typing import Any
+Changes are additive: a client ignores types and fields that it does not know. Anything else raises PROTOCOL.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, get_args
+
+State = Literal["listening", "waiting", "muted"]
+"""`waiting`: there is no microphone at the moment and the daemon keeps trying to open it."""
+
+
+def now() -> str:
+    """The wall clock as ISO 8601 in UTC, to the microsecond. For people: nothing in kwsd computes with it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
-    """One keyword heard. Times are seconds since the start of the stream, on a clock that never restarts."""
+class Record:
+    """What all records have in common."""
 
+    type: ClassVar[str]
+    """The name it goes by."""
+    optional: ClassVar[bool] = False
+    """Whether a subscriber gets it only by naming it."""
+
+    time: str = field(default_factory=now, compare=False)
+    """Wall clock when the record was made, ISO 8601 in UTC."""
+
+    def fields(self) -> dict[str, Any]:
+        """All of it, `type` and `time` first."""
+        return {"type": self.type, **asdict(self)}
+
+    def line(self) -> bytes:
+        """The record as it goes over the socket."""
+        text = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="replace") + b"\n"  # a file's name may hold what is not UTF-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection(Record):
+    """A keyword was heard. Times without a unit are seconds of sound since the daemon started; they never restart."""
+
+    type: ClassVar[str] = "detection"
+    id: int = 0
+    """Counts from 1 since the daemon started; `clip` takes it. 0 where there is no daemon."""
     keyword: str
-    """Stable name: the `@display name` of the keyword file, else the phrase as typed."""
+    """Stable name: the `@name` of the keyword file, else the phrase."""
     phrase: str
-    """The phrase as typed by the user, whichever of its spellings was heard."""
+    """As written in the keyword file, whichever of its spellings was heard."""
     start: float
-    """Seconds: frame of the first token. The sound itself begins about a quarter of a second earlier."""
+    """Where the first token was heard; the sound itself begins about a quarter of a second earlier."""
     end: float
-    """Seconds: end of the frame on which the last token is most likely."""
+    """Where the last token ends."""
     score: float
-    """Mean over the tokens of each token's best acoustic posterior inside its own span, 0 to 1."""
+    """Mean posterior of the tokens, 0 to 1: of each the best inside its own span."""
     min_score: float
-    """The smallest of those posteriors, 0 to 1."""
+    """The smallest of them."""
     threshold: float
     """What `score` had to reach."""
     tokens: tuple[str, ...]
-    """Pieces of the spelling that matched."""
+    """Pieces of the spelling that was heard."""
     timestamps: tuple[float, ...]
-    """Seconds: the frame each token was emitted on."""
+    """Where each of them was heard."""
     engine: str = "zipformer"
     """Which engine heard it."""
     second_engine: str | None = None
-    """Which other engine heard the same word at the same time; None when one engine heard it alone."""
+    """Which other engine heard the same word at the same time; null when one engine heard it alone."""
     second_score: float | None = None
     """That engine's score, 0 to 1."""
     stream_time: float = 0.0
-    """Seconds of audio that had to arrive before this could be decided."""
+    """Seconds of sound that had to arrive before this could be decided."""
     latency_ms: float = 0.0
-    """`stream_time` minus `end`: audio time from the end of the phrase to its detection."""
-    type: str = "detection"
+    """`stream_time` minus `end`, in milliseconds of sound."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON-ready values, `type` first."""
-        fields = asdict(self)
-        return {"type": fields.pop("type"), **fields}
+        """What was heard as JSON-ready values, `type` first; without `id` and `time`, which mean nothing in a file."""
+        return {name: value for name, value in self.fields().items() if name not in {"id", "time"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMiss(Record):
+    """A keyword that was nearly heard. Only sent after `trace on`."""
+
+    type: ClassVar[str] = "near_miss"
+    optional: ClassVar[bool] = True
+    keyword: str
+    phrase: str
+    start: float
+    end: float
+    score: float
+    min_score: float
+    reason: str
+    """What it fell short of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicLost(Record):
+    """The microphone could not be opened, failed, or went quiet without an error. The daemon keeps trying."""
+
+    type: ClassVar[str] = "mic_lost"
+    microphone: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicRecovered(Record):
+    """Sound arrives again."""
+
+    type: ClassVar[str] = "mic_recovered"
+    microphone: str
+    after_s: float
+    """How long it was gone."""
+    attempts: int
+    """Attempts to open it, the successful one included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun(Record):
+    """Sound was lost: the driver overran, or the oldest was dropped because decoding fell behind."""
+
+    type: ClassVar[str] = "overrun"
+    lost_ms: float
+    total_lost_ms: float
+    """Since the daemon started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degraded(Record):
+    """Less is heard than was asked for (`active`), or all of it again.
+
+    Decoding has been slower than real time for a while, or the fixed commands stand in for a model. When one of two
+    causes ends, it is sent again with `active` and the one that holds.
+    """
+
+    type: ClassVar[str] = "degraded"
+    active: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded(Record):
+    """A model that could not be loaded at the start hears after all; `reloaded` follows with the keywords in force."""
+
+    type: ClassVar[str] = "loaded"
+    model: str
+    """What to call the models that hear now."""
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(Record):
+    """A new keyword list is in force, after a reload or because a model could be loaded. No sound was lost by it."""
+
+    type: ClassVar[str] = "reloaded"
+    keywords: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    """Lines of the file that were passed over, as `file:line: what and why`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadFailed(Record):
+    """The new keyword list has no usable keyword, or cannot be read. The old one stays in force."""
+
+    type: ClassVar[str] = "reload_failed"
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muted(Record):
+    """The microphone was closed on request."""
+
+    type: ClassVar[str] = "muted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmuted(Record):
+    """The microphone may be opened again."""
+
+    type: ClassVar[str] = "unmuted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Record):
+    """A sign of life; only to who subscribes to it."""
+
+    type: ClassVar[str] = "heartbeat"
+    optional: ClassVar[bool] = True
+    state: State
+    stream_time: float
+    """Seconds of sound decoded since the daemon started."""
+    progress_age_s: float
+    """Time since sound was last decoded, or an attempt to open the microphone ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level(Record):
+    """How loud it is, about three times a second; only to who subscribes to it. Full scale is 0 dB."""
+
+    type: ClassVar[str] = "level"
+    optional: ClassVar[bool] = True
+    rms_db: float
+    peak_db: float
+
+
+Event = (
+    Detection
+    | MicLost
+    | MicRecovered
+    | Overrun
+    | Degraded
+    | Loaded
+    | Reloaded
+    | ReloadFailed
+    | Muted
+    | Unmuted
+    | Heartbeat
+    | Level
+    | NearMiss
+)
+"""What the bus carries to every subscriber who wants it."""
+
+EVENTS: tuple[type[Event], ...] = get_args(Event)
+EVENT_TYPES = tuple(event.type for event in EVENTS)
+DEFAULT_TYPES = frozenset(event.type for event in EVENTS if not event.optional)
+"""What a subscriber gets without asking; the others only by naming them."""

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from kwsd.daemon.socket_file import SocketFile
+from kwsd.events import Detection
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.socket_server import Server
 from kwsd.protocol.commands import Command, CommandError
-from kwsd.protocol.messages import DetectionEvent, Hello, Microphone, now
+from kwsd.protocol.messages import Hello, Microphone
 
 
 class Client:
@@ -119,10 +120,9 @@ def serving(path: Path) -> Iterator[Harness]:
         file.close()
 
 
-def detection(number: int, keyword: str = "a") -> DetectionEvent:
+def detection(number: int, keyword: str = "a") -> Detection:
     """A detection event with nothing special about it."""
-    return DetectionEvent(
-        time=now(),
+    return Detection(
         id=number,
         keyword=keyword,
         phrase=keyword,

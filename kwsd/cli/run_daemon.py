@@ -14,11 +14,11 @@ from kwsd.cli.exit_codes import guarded
 from kwsd.cli.run_files import device, keyword_reader
 from kwsd.config import FlagError, LoadedSettings
 from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon, steady_heap
+from kwsd.events import Event
 from kwsd.keywords.files import KeywordList, read_keyword_file
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.printing_thread import PrintingThread
 from kwsd.outlets.stdout import make_report, write_line
-from kwsd.protocol.messages import Event
 from kwsd.spotters.open import Ears, open_ears
 from kwsd.spotters.paired import Listener
 from kwsd.spotters.phrases import Spotter

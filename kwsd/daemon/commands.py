@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 from typing import Any
 
 from kwsd import __version__
@@ -91,7 +92,7 @@ class Desk:
             "waiting_because": standing.waiting_because,
             "degraded": standing.degraded,
             "degraded_because": standing.degraded_because,
-            "microphone": self._microphone().model_dump(),
+            "microphone": asdict(self._microphone()),
             "keywords": standing.keywords,
             "stream_time": standing.position_s,
             "progress_age_s": round(now_s - standing.progress_at_s, 3),

@@ -27,6 +27,7 @@ from kwsd.daemon.state import Standing
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.watch_file import watch
 from kwsd.daemon.watchdog import Health
+from kwsd.events import Event
 from kwsd.keywords.files import KeywordList
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.clips import Clips
@@ -35,7 +36,6 @@ from kwsd.outlets.peer import group_id
 from kwsd.outlets.recent_audio import Ring
 from kwsd.outlets.saver import Saver
 from kwsd.outlets.socket_server import Server
-from kwsd.protocol.messages import Event
 from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """The decoding thread: the straight line from sound to events."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +11,9 @@ from kwsd.daemon.engine import Engine
 from kwsd.daemon.inbox import AudioQueue, Turn
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.watchdog import Health
-from kwsd.events import Detection
+from kwsd.events import Detection, Level
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.recent_audio import Ring
-from kwsd.protocol.messages import DetectionEvent, Level
 from kwsd.timebase import seconds
 
 LEVEL_SAMPLES = 5120  # 320 ms: what one `level` event tells of
@@ -80,7 +80,7 @@ class Decoding:
     def _publish(self, hit: Detection) -> None:
         standing = self._reporter.standing
         standing.detections += 1
-        self._bus.publish(detection_event(hit, standing.detections))
+        self._bus.publish(replace(hit, id=standing.detections))
 
     def _account(self, turn: Turn) -> None:
         self._reporter.standing.position_s = seconds(self._engine.position_samples)
@@ -88,8 +88,3 @@ class Decoding:
             self._reporter.kept_up()
         if turn.is_progress:
             self._health.progress()
-
-
-def detection_event(hit: Detection, number: int) -> DetectionEvent:
-    """What the engine heard → what subscribers are told."""
-    return DetectionEvent(id=number, **hit.to_dict())

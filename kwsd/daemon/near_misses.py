@@ -1,7 +1,7 @@
 """Near misses as events, made only while somebody traces them."""
 
+from kwsd.events import NearMiss as NearMissEvent
 from kwsd.outlets.bus import Bus
-from kwsd.protocol.messages import NearMiss as NearMissEvent
 from kwsd.search.rules import NearMiss
 from kwsd.spotters.phrases import Spotter
 

@@ -8,11 +8,10 @@ from enum import Enum
 from kwsd.daemon.overload import Overload
 from kwsd.daemon.state import Standing, labels
 from kwsd.daemon.systemd import Notifier
-from kwsd.keywords.keyword import Keyword
-from kwsd.outlets.bus import Bus
-from kwsd.protocol.messages import (
+from kwsd.events import (
     Degraded,
     Event,
+    Loaded,
     MicLost,
     MicRecovered,
     Muted,
@@ -21,6 +20,8 @@ from kwsd.protocol.messages import (
     ReloadFailed,
     Unmuted,
 )
+from kwsd.keywords.keyword import Keyword
+from kwsd.outlets.bus import Bus
 from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Reporter:
         """A model that could not be loaded at the start hears after all, for these keywords."""
         self.standing.model = model
         self.standing.keywords = labels(keywords)
+        self._bus.publish(Loaded(model=model, keywords=self.standing.keywords))
         self._tell(Reloaded(keywords=self.standing.keywords), logging.INFO, "%s is loaded", model)
 
     # From the event loop.

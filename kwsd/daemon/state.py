@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kwsd.events import State
 from kwsd.keywords.keyword import Keyword
-from kwsd.protocol.messages import State
 
 
 @dataclass(slots=True)

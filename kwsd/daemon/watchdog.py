@@ -7,8 +7,8 @@ import time
 from kwsd.daemon.capture import Capture
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.systemd import Notifier
+from kwsd.events import Heartbeat
 from kwsd.outlets.bus import Bus
-from kwsd.protocol.messages import Heartbeat
 
 logger = logging.getLogger(__name__)
 

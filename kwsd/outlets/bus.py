@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from kwsd.events import Event
 from kwsd.outlets.subscription import Outbox
-from kwsd.protocol.messages import Event
 
 logger = logging.getLogger(__name__)
 

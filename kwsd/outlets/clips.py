@@ -5,11 +5,11 @@ import base64
 from collections import OrderedDict
 from typing import Any
 
+from kwsd.events import Detection, Event
 from kwsd.outlets.recent_audio import Ring
 from kwsd.outlets.saver import Saver
 from kwsd.outlets.wav import wav_bytes
 from kwsd.protocol.commands import Clip, CommandError
-from kwsd.protocol.messages import DetectionEvent, Event
 from kwsd.timebase import samples, seconds
 
 MARGIN_S = 0.5  # on either side of a detection: its start is an estimate
@@ -24,12 +24,12 @@ class Clips:
     def __init__(self, ring: Ring, saver: Saver | None) -> None:
         self._ring = ring
         self._saver = saver
-        self._detections: OrderedDict[int, DetectionEvent] = OrderedDict()
+        self._detections: OrderedDict[int, Detection] = OrderedDict()
         self._saving: set[asyncio.Task[None]] = set()
 
     def __call__(self, event: Event) -> None:
         """Listener of the bus."""
-        if not isinstance(event, DetectionEvent):
+        if not isinstance(event, Detection):
             return
         self._detections[event.id] = event
         if len(self._detections) > REMEMBERED:
@@ -71,14 +71,14 @@ class Clips:
                 return
             await asyncio.sleep(POLL_S)  # polled: the decoding thread has better to do than to tell us
 
-    async def _save(self, event: DetectionEvent, saver: Saver) -> None:
+    async def _save(self, event: Detection, saver: Saver) -> None:
         await self._arrival(event.end + MARGIN_S)
         start = samples(max(0.0, event.start - MARGIN_S))
         _, pcm = self._ring.cut(start, samples(event.end + MARGIN_S))
         saver.save(file_name(event), wav_bytes(pcm))
 
 
-def file_name(event: DetectionEvent) -> str:
+def file_name(event: Detection) -> str:
     """Such as `20261121T081502.123Z-17-lights_on.wav`: sorts by time, and is safe whatever the keyword is called."""
     stamp = event.time.replace("-", "").replace(":", "").replace("+0000", "Z")
     word = "".join(letter if letter.isalnum() else "_" for letter in event.keyword.lower())[:60]

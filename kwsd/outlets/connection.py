@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from kwsd.events import DEFAULT_TYPES
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
 from kwsd.protocol.commands import (
     CHANGING,
-    DEFAULT_TYPES,
     MAX_LINE_BYTES,
     Command,
     CommandError,

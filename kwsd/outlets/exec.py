@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from kwsd.errors import ConfigError
-from kwsd.protocol.messages import DetectionEvent, Event
+from kwsd.events import Detection, Event
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Hook:
 
     def __call__(self, event: Event) -> None:
         """Listener of the bus: start the command, unless too many are running."""
-        if not isinstance(event, DetectionEvent):
+        if not isinstance(event, Detection):
             return
         if len(self._running) >= self._limit:
             self._skip()
@@ -62,7 +62,7 @@ class Hook:
             logger.warning("exec: %d of %s still run; skipping detections", self._limit, self.arguments[0])
         self._complained = True
 
-    async def _run(self, event: DetectionEvent) -> None:
+    async def _run(self, event: Detection) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.arguments,
@@ -90,11 +90,9 @@ class Hook:
                 logger.warning("exec: %s exited with %d", self.arguments[0], code)
 
 
-def environment(event: DetectionEvent) -> dict[str, str]:
+def environment(event: Detection) -> dict[str, str]:
     """Detection → the variables its command sees: KWSD_ID, KWSD_KEYWORD, KWSD_START, KWSD_SCORE and so on."""
-    fields = event.model_dump(exclude={"tokens", "timestamps"})
-    variables = {f"KWSD_{name.upper()}": str(value) for name, value in fields.items()}
-    return variables | {
+    return {f"KWSD_{name.upper()}": str(value) for name, value in event.fields().items()} | {
         "KWSD_TOKENS": " ".join(event.tokens),
         "KWSD_TIMESTAMPS": " ".join(map(str, event.timestamps)),
     }

@@ -5,9 +5,8 @@ import signal
 from queue import Full, Queue
 from threading import Thread
 
-from kwsd.events import Detection
+from kwsd.events import Detection, Event
 from kwsd.outlets.stdout import Report
-from kwsd.protocol.messages import DetectionEvent, Event
 
 PRINTED_LATE = 1024  # detections that a slow reader may be behind; then the oldest go
 
@@ -23,8 +22,8 @@ class PrintingThread:
 
     def __call__(self, event: Event) -> None:
         """Print a detection some time soon. Never blocks."""
-        if isinstance(event, DetectionEvent):
-            self._put(Detection(**event.model_dump(exclude={"id", "time"})))
+        if isinstance(event, Detection):
+            self._put(event)
 
     def close(self, timeout_s: float) -> None:
         """Print what waits, for so long at most."""

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from kwsd.protocol.commands import DEFAULT_TYPES
-from kwsd.protocol.messages import DetectionEvent, Dropped, Event, NearMiss
+from kwsd.events import DEFAULT_TYPES, Detection, Event, NearMiss
+from kwsd.protocol.messages import Dropped
 
 QUEUE_LIMIT = 64  # events: some 20 kB, and minutes of talking to a busy room
 
@@ -22,7 +22,7 @@ class Subscription:
         """Whether the event is to be sent."""
         if event.type not in self.types:
             return False
-        if self.keywords is None or not isinstance(event, DetectionEvent | NearMiss):
+        if self.keywords is None or not isinstance(event, Detection | NearMiss):
             return True
         return event.keyword in self.keywords
 

@@ -1,31 +1,22 @@
 """Every command the socket takes, one JSON object per line, and the border where a line becomes one of them."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from kwsd.protocol.messages import EVENT_TYPES, OPTIONAL_TYPES, RequestId
+from kwsd.events import EVENT_TYPES
+from kwsd.protocol.messages import RequestId
 
 MAX_LINE_BYTES = 64 * 1024
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 """Text on one line."""
 Threshold = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-EventType = Literal[
-    "detection",
-    "mic_lost",
-    "mic_recovered",
-    "overrun",
-    "degraded",
-    "reloaded",
-    "reload_failed",
-    "muted",
-    "unmuted",
-    "heartbeat",
-    "level",
-    "near_miss",
-]
+if TYPE_CHECKING:
+    EventType = str
+else:
+    EventType = Literal[EVENT_TYPES]
 
 
 class CommandError(Exception):
@@ -198,6 +189,3 @@ def _where(mistake: ErrorDetails) -> str:
 _FIELDS = {name for model in (*get_args(get_args(Command)[0]), KeywordSpec) for name in model.model_fields}
 
 COMMAND_NAMES = ("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "trace")
-
-DEFAULT_TYPES = frozenset(EVENT_TYPES)
-ALL_TYPES = frozenset(EVENT_TYPES + OPTIONAL_TYPES)

@@ -4,31 +4,50 @@ import json
 import sys
 from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic import ConfigDict, TypeAdapter, with_config
 
+from kwsd.events import Detection, Record
 from kwsd.protocol.commands import Command
-from kwsd.protocol.messages import PROTOCOL, RECORDS
+from kwsd.protocol.messages import PROTOCOL, RECORDS, Microphone
+
+PUBLISHED: dict[type[Record], str] = {Detection: "DetectionEvent"}
+"""Definitions whose names were published before the classes got others."""
+_REF = "#/$defs/{model}"
 
 
 def schema() -> dict[str, Any]:
     """One definition per record and command; `sent` and `taken` say which goes which way."""
-    models, definitions = models_json_schema([(model, "serialization") for model in RECORDS], ref_template=_REF)
     taken = TypeAdapter(Command).json_schema(ref_template=_REF)
+    sent = {PUBLISHED.get(record, record.__name__): _sent(record) for record in RECORDS}
+    microphone = sent["Hello"].pop("$defs")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"kwsd socket protocol {PROTOCOL}: one JSON object per line",
         "anyOf": [{"$ref": "#/$defs/sent"}, {"$ref": "#/$defs/taken"}],
         "$defs": {
-            **definitions["$defs"],
+            **sent,
+            **microphone,
             **taken.pop("$defs"),
-            "sent": {"oneOf": list(models.values())},
+            "sent": {"oneOf": [{"$ref": _REF.format(model=name)} for name in sent]},
             "taken": taken,
         },
     }
 
 
-_REF = "#/$defs/{model}"
+def _sent(record: type[Record]) -> dict[str, Any]:
+    """A record's definition, with its `type` as the one constant; every field of it is always sent."""
+    definition, common = (
+        TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF) for kind in (record, Record)
+    )
+    kind = {"const": record.type, "default": record.type, "title": "Type", "type": "string"}
+    properties = {"type": kind, **definition["properties"], **common["properties"]}
+    title = PUBLISHED.get(record, record.__name__)
+    return {**definition, "properties": properties, "required": list(properties), "title": title}
+
+
+_EXPLAINED = ConfigDict(use_attribute_docstrings=True)
+with_config(_EXPLAINED)(Microphone)
+with_config(_EXPLAINED)(Record)
 
 
 def schema_text() -> str:

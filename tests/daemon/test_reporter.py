@@ -6,8 +6,8 @@ from kwsd.daemon.overload import PERSISTS_S, RECOVERS_S
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.state import Standing
 from kwsd.daemon.systemd import Notifier
+from kwsd.events import Degraded, Event
 from kwsd.outlets.bus import Bus
-from kwsd.protocol.messages import Degraded, Event
 from kwsd.timebase import SAMPLE_RATE
 
 NO_MODEL = "only the fixed commands are heard"

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from kwsd.errors import ConfigError
+from kwsd.events import Muted
 from kwsd.outlets.exec import Hook
-from kwsd.protocol.messages import Muted
 from testkit.daemons import eventually
 from testkit.serving import detection
 

@@ -1,6 +1,7 @@
 """The protocol's border and its published schema."""
 
 import json
+import os
 import random
 import re
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kwsd.events import DEFAULT_TYPES, EVENT_TYPES, ReloadFailed
 from kwsd.protocol.commands import COMMAND_NAMES, CommandError, parse_command
-from kwsd.protocol.messages import EVENT_TYPES, OPTIONAL_TYPES, RECORDS, Reply
+from kwsd.protocol.messages import RECORDS, Reply
 from kwsd.protocol.schema import schema_text
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -107,10 +109,21 @@ def test_the_published_schema_is_that_of_the_models() -> None:
     assert (DOCS / "protocol.schema.json").read_text() == schema_text()
 
 
+def test_a_name_is_a_class_and_a_class_a_name() -> None:
+    assert len({record.type for record in RECORDS}) == len(RECORDS)
+    assert {"detection", "muted", "loaded"} <= DEFAULT_TYPES <= set(EVENT_TYPES)
+    assert set(EVENT_TYPES) - DEFAULT_TYPES == {"heartbeat", "level", "near_miss"}
+
+
+def test_a_line_is_json_whatever_a_file_is_called() -> None:
+    line = ReloadFailed(problems=(os.fsdecode(b"caf\xe9.txt:1: \xe2\x98\x83"),)).line()
+    assert json.loads(line.decode())["problems"] == ["caf?.txt:1: ☃"]
+
+
 def test_the_page_speaks_of_every_record_command_and_event() -> None:
     page = (DOCS / "protocol.md").read_text()
-    names = [model.model_fields["type"].default for model in RECORDS] + list(COMMAND_NAMES)
-    assert {name for name in (*names, *EVENT_TYPES, *OPTIONAL_TYPES) if f"`{name}`" not in page} == set()
+    names = (*(record.type for record in RECORDS), *COMMAND_NAMES)
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_every_example_of_the_page_is_a_command_that_is_taken() -> None:
