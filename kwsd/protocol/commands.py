@@ -143,7 +143,9 @@ def parse_command(line: bytes) -> Command:
         return COMMANDS.validate_json(line)
     except ValidationError as error:
         sent = _sent(line)
-        raise CommandError(_explain(error), _text(sent.get("command")), _request_id(sent)) from None
+        command = sent.get("command")
+        name = command[:200] if isinstance(command, str) else None
+        raise CommandError(_explain(error), name, _request_id(sent)) from None
 
 
 def _sent(line: bytes) -> dict[str, Any]:
@@ -155,10 +157,6 @@ def _sent(line: bytes) -> dict[str, Any]:
 
 
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-
-
-def _text(value: object) -> str | None:
-    return value[:200] if isinstance(value, str) else None
 
 
 def _request_id(sent: dict[str, Any]) -> RequestId:
