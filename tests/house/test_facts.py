@@ -1,0 +1,73 @@
+"""One place per fact: what an event is called, how many samples a second has, how wide a 10 ms shift is."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kwsd.events import EVENT_TYPES
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(path for room in ("kwsd", "measure", "bench", "training") for path in (ROOT / room).rglob("*.py"))
+HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/protocol/")
+QUOTED_YET = {
+    "bench/soak_faults.py",
+    "kwsd/cli/ctl_listen.py",
+    "kwsd/cli/ctl_trace.py",
+    "kwsd/cli/ctl_unmute.py",
+    "kwsd/daemon/near_misses.py",
+    "kwsd/daemon/reporter.py",
+    "kwsd/outlets/connection.py",
+}
+"""Files that quote the name of an event yet: this set may only shrink."""
+TIMES = {16_000: "SAMPLE_RATE", 160: "FBANK_SHIFT_SAMPLES"}
+SAY_IT_AGAIN = {
+    "bench/daemon_figures.py",
+    "bench/daemon_memory.py",
+    "bench/soak_stage.py",
+    "bench/wav.py",
+    "kwsd/acoustic/fbank.py",
+    "kwsd/commands12/frontend.py",
+    "training/commands12/audio.py",
+    "training/zipformer/data/fbank.py",
+    "training/zipformer/data/pack.py",
+    "training/zipformer/data/synthesis.py",
+    "training/zipformer/teacher.py",
+}
+"""Files that say the sample rate or the shift once more yet: this set may only shrink."""
+OTHER_THINGS = {
+    ("training/commands12/models/ds_cnn.py", 160),  # channels
+    ("training/zipformer/data/augment.py", 160),  # a length that suits the transform
+    ("training/zipformer/data/synthesis.py", 160),  # words a minute
+    ("training/zipformer/__main__.py", 160),  # ms of a chunk
+}
+
+
+def constants(path: Path) -> Iterator[object]:
+    """Numbers and texts in the code of a file; docstrings are none."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    loose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in loose:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_sample_rate_and_the_shift_stand_in_timebase(path: Path) -> None:
+    where = str(path.relative_to(ROOT))
+    again = {value for value in constants(path) if type(value) is int and value in TIMES}
+    again -= {number for file, number in OTHER_THINGS if file == where}
+    if where != "kwsd/timebase.py" and where not in SAY_IT_AGAIN:
+        assert not again, f"import {', '.join(TIMES[number] for number in again)} from kwsd.timebase"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_of_events_stand_in_events(path: Path) -> None:
+    """A name that is an ordinary word as well (level, muted, loaded) may stand as one elsewhere."""
+    where = str(path.relative_to(ROOT))
+    if where.startswith(HOMES_OF_EVENTS) or where in QUOTED_YET:
+        return
+    plain = {"level", "muted", "loaded", "detection", "heartbeat", "degraded"}
+    quoted = {value for value in constants(path) if value in set(EVENT_TYPES) - plain}
+    assert not quoted, "take Event.type"
