@@ -13,6 +13,12 @@ class ConfigError(KwsdError):
     exit_code = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
 
 
+class FlagError(ConfigError):
+    """A flag's value is wrong: a mistake of usage."""
+
+    exit_code = 2
+
+
 class KeywordFileError(ConfigError):
     """A keyword file has no usable keyword. The message holds one `file:line: what and why` per bad line."""
 

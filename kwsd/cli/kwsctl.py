@@ -10,6 +10,7 @@ from functools import partial
 from kwsd import __version__
 from kwsd.cli import (
     ctl_check,
+    ctl_classify,
     ctl_clip,
     ctl_keywords,
     ctl_listen,
@@ -25,6 +26,7 @@ from kwsd.cli.logs import start_logging
 
 COMMANDS = (
     ctl_check,
+    ctl_classify,
     ctl_models,
     ctl_listen,
     ctl_status,

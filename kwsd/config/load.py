@@ -14,17 +14,11 @@ from pydantic.fields import FieldInfo
 
 from kwsd.config.model_defaults import with_model_defaults
 from kwsd.config.settings import Settings
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, FlagError
 
 PREFIX = "KWSD_"
 SYSTEM_FILE = Path("/etc/kwsd/config.toml")
 DEFAULT = "default"
-
-
-class FlagError(ConfigError):
-    """A flag's value is wrong: a mistake of usage."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture
+from kwsd.commands12.classify import clip_engine, clip_posteriors
+from kwsd.commands12.frontend import FloatArray, clip_picture
 from kwsd.commands12.model import CommandModel
-from kwsd.commands12.networks import PosteriorEngine, make_engine
-from kwsd.commands12.settings import FallbackSettings
 from training.commands12.audio import manifest, unpadded
 from training.commands12.labels import LABELS
 
@@ -31,18 +30,8 @@ def test_clips(shared: Path) -> list[Clip]:
 
 def classify(model: CommandModel, pictures: Iterable[FloatArray]) -> NDArray[np.int64]:
     """Most likely class of each picture (98, 40), from a fresh start each time."""
-    engine = make_engine(model, FallbackSettings(hop_s=CLIP_FRAMES / 100))
+    engine = clip_engine(model)
     return np.array([int(np.argmax(clip_posteriors(engine, picture))) for picture in pictures])
-
-
-def clip_posteriors(engine: PosteriorEngine, picture: FloatArray) -> FloatArray:
-    """Posteriors (classes,) after the last frame of one picture."""
-    engine.reset()
-    blocks = -(-CLIP_FRAMES // engine.block_frames)
-    padded = np.concatenate((picture, np.zeros((blocks * engine.block_frames - CLIP_FRAMES, BANDS), np.float32)))
-    rows = [engine.accept(block) for block in np.split(padded, blocks)]
-    last = CLIP_FRAMES // engine.step_frames - 1
-    return np.asarray(np.concatenate(rows)[last], np.float32)
 
 
 @dataclass(frozen=True)

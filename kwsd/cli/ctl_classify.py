@@ -1,0 +1,121 @@
+"""`kwsctl classify`: which of the ten fixed words is it? Probabilities of all twelve classes, window by window."""
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kwsd.errors import FlagError
+
+if TYPE_CHECKING:
+    from kwsd.audio.source import Source
+    from kwsd.cli.progress import Progress
+    from kwsd.commands12.classify import Classification
+    from kwsd.commands12.frontend import FloatArray
+
+EPILOG = """\
+examples:
+  kwsctl classify yes.wav                      a clip of up to a second, as a whole
+  kwsctl classify meeting.flac --hop 0.5       a window of a second every half second
+  kwsctl classify *.wav --json | jq 'select(.label == "stop")'
+  kwsctl classify long.wav --plot long.png     the probabilities over time"""
+SHOWN = 3
+"""Classes in a line of the table."""
+HOPS_S = (0.01, 60.0)
+LIKELY = 0.5
+"""Classes that get there are named in the plot."""
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Declare `classify`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "classify",
+        help="which of the ten fixed words is it",
+        description=__doc__.splitlines()[0],
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE|-", help="audio files, or - for s16le 16 kHz on stdin")
+    parser.add_argument("--engine", choices=("ds-cnn", "nc-ssm"), default="ds-cnn", help="(default: %(default)s)")
+    parser.add_argument("--hop", type=float, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
+    parser.add_argument("--json", action="store_true", help="print JSON lines with all twelve probabilities")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the probabilities of one file over time")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify every file; the exit code."""
+    from kwsd.audio.open import open_source  # noqa: PLC0415 - `kwsctl --help` needs no numpy
+    from kwsd.cli.progress import progress_of  # noqa: PLC0415 - likewise
+    from kwsd.commands12.classify import classify  # noqa: PLC0415 - likewise
+    from kwsd.commands12.model import find_model  # noqa: PLC0415 - likewise
+
+    if not HOPS_S[0] <= arguments.hop <= HOPS_S[1]:
+        raise FlagError(f"--hop {arguments.hop:g}: choose from 0.01 to 60 seconds")
+    if arguments.plot and len(arguments.files) > 1:
+        raise FlagError("--plot draws one file; give one, or leave out --plot")
+    model = find_model(arguments.engine)
+    for name in arguments.files:
+        with closing(open_source(name)) as source, progress_of(source) as progress:
+            windows = []
+            for window in classify(model, samples_of(source, progress), arguments.hop):
+                progress.write(line_of(window, source.name if len(arguments.files) > 1 else "", arguments.json))
+                windows += [window] if arguments.plot else []
+    if arguments.plot:
+        plot(windows, arguments.plot)
+    return 0
+
+
+def samples_of(source: "Source", progress: "Progress") -> "Iterator[FloatArray]":
+    """The sound of a source, and the bar moved on."""
+    for chunk in source:
+        yield chunk.samples
+        progress.advance(chunk.samples.size)
+
+
+def line_of(window: "Classification", name: str, as_json: bool) -> str:
+    """A row of the table, or a JSON object; `name` tells several files apart."""
+    if as_json:
+        record = {"source": name} if name else {}
+        probabilities = dict(window.probabilities)
+        return json.dumps(
+            {**record, "start": window.start, "end": window.end, "label": window.label, "probabilities": probabilities}
+        )
+    likely = list(window.probabilities.items())[:SHOWN]
+    shown = "  ".join(f"{label:9} {probability:5.2f}" for label, probability in likely)
+    return f"{name + '  ' if name else ''}{window.start:9.2f} s to {window.end:9.2f} s  {shown}".rstrip()
+
+
+def plot(windows: "Sequence[Classification]", path: Path) -> None:
+    """Draw probabilities over time into a PNG; classes that are never likely stay out of the legend.
+
+    Raises:
+        FlagError: matplotlib is not installed, the file cannot be written, or there is nothing to draw.
+    """
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its font cache
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise FlagError("--plot needs matplotlib: pip install 'kwsd[tune]'") from error
+    if not windows:
+        raise FlagError("--plot: there is no sound to draw")
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots()
+    middles = [(window.start + window.end) / 2 for window in windows]
+    for label in sorted(windows[0].probabilities):
+        values = [window.probabilities[label] for window in windows]
+        likely = max(values) >= LIKELY
+        spoken = label == label.strip("_")  # silence and unknown; matplotlib would hide such a name
+        style = {"marker": ".", "lw": 1.5, "label": label.strip("_")} if likely else {"lw": 0.5}
+        axes.plot(middles, values, color=None if spoken else "0.6" if label == "_unknown_" else "0.85", **style)
+    axes.set(xlabel="middle of the window (s)", ylabel="probability", ylim=(0, 1.02))
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise FlagError(f"--plot {path}: cannot be written: {error}") from error

@@ -1,0 +1,76 @@
+"""Windows of a second over sound of any length, and `kwsctl classify` as a process."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kwsd.commands12.classify import WINDOW_SAMPLES, classify
+from kwsd.commands12.model import find_model
+from kwsd.timebase import SAMPLE_RATE
+from testkit.commands import KWSCTL, run
+from testkit.spoken import spoken, with_gaps
+
+MODEL = find_model("ds-cnn")
+SOUND = np.random.default_rng(1).normal(0, 0.01, 3 * SAMPLE_RATE).astype(np.float32)
+
+
+@settings(max_examples=15)
+@given(length=st.integers(1, 3 * SAMPLE_RATE), cuts=st.lists(st.integers(0, 3 * SAMPLE_RATE), max_size=6))
+def test_cuts_make_no_difference_and_every_sample_is_in_a_window(length: int, cuts: list[int]) -> None:
+    sound = SOUND[:length]
+    whole = list(classify(MODEL, [sound]))
+    assert list(classify(MODEL, np.split(sound, sorted(cut for cut in cuts if cut < length)))) == whole
+    assert whole[0].start == 0
+    assert whole[-1].end == pytest.approx(length / SAMPLE_RATE, abs=1e-6)
+    assert all(later.start <= earlier.end for earlier, later in pairwise(whole))
+
+
+def test_no_sound_has_no_windows() -> None:
+    assert list(classify(MODEL, [])) == list(classify(MODEL, [SOUND[:0]])) == []
+
+
+@pytest.mark.parametrize("engine", ["ds-cnn", "nc-ssm"])
+def test_a_word_is_told_with_all_twelve_probabilities(tmp_path: Path, engine: str) -> None:
+    """1. A clip says yes. Result: one line of JSON, yes the likeliest, probabilities that add up to one."""
+    word = spoken("yes")[:WINDOW_SAMPLES]
+    soundfile.write(tmp_path / "yes.wav", word, SAMPLE_RATE)
+    done = run(KWSCTL, "classify", "yes.wav", "--json", "--engine", engine, home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert found["label"] == "yes"
+    assert len(found["probabilities"]) == 12
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_longer_sound_is_a_table_with_the_words_in_it_and_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    soundfile.write(tmp_path / "two.wav", with_gaps("yes", "off"), SAMPLE_RATE)
+    done = run(KWSCTL, "classify", "two.wav", "--plot", "two.png", home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    likeliest = [line.split(" s ")[2].split()[0] for line in done.stdout.splitlines()]
+    assert {"yes", "off"} <= set(likeliest)
+    assert (tmp_path / "two.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("absent.wav",), "absent.wav"),
+        (("yes.wav", "--hop", "0"), "choose from 0.01 to 60 seconds"),
+        (("yes.wav", "yes.wav", "--plot", "a.png"), "--plot draws one file"),
+        (("yes.wav", "--plot", "nowhere/a.png"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    soundfile.write(tmp_path / "yes.wav", SOUND, SAMPLE_RATE)
+    done = run(KWSCTL, "classify", *arguments, home=tmp_path)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
