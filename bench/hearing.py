@@ -15,7 +15,7 @@ from bench.paths import MODEL, ROOT, WORK
 from bench.peer import Peer
 from bench.product import Product
 from bench.scoring import Hit
-from bench.wav import BLOCK, blocks, duration_s
+from bench.wav import BLOCK, blocks, duration_s, sample_count
 
 Engine = Peer | Product
 
@@ -61,7 +61,7 @@ def recall(path: Path) -> list[Hit]:
 def listen(engine: Engine, wav: Path, block: int, *, replay: bool) -> list[Hit]:
     """Hits in one WAV, heard anew."""
     if replay and isinstance(engine, Product):
-        return engine.hear(blocks(wav, block), tape.taped(engine.model, wav))
+        return engine.search(tape.frames_of(engine.model, wav), sample_count(wav), block)
     return engine.hear(blocks(wav, block))
 
 

@@ -14,6 +14,7 @@ from bench.scoring import Hit
 from bench.wav import RATE, Samples
 from kwsd.events import Detection
 from kwsd.search.settings import SearchSettings
+from kwsd.stream import Frames
 
 LENIENT = SearchSettings(threshold=0.02, min_score=0.0)
 """Lets nearly everything through, with its scores: stricter limits are then tried after the fact."""
@@ -44,9 +45,18 @@ class Product:
             path.write_text("\n".join(self.phrases) + "\n", encoding="utf-8")
             return kwsd.load_keywords(path, self.model)
 
-    def hear(self, blocks: Iterable[Samples], model: kwsd.Model | None = None) -> list[Hit]:
-        """Hits over the blocks of one stream, in the order reported; `model` stands in for the loaded one."""
-        spotter = kwsd.Spotter(model or self.model, self.keywords, self.settings)
+    def search(self, stream: Iterable[Frames], samples: int, block: int) -> list[Hit]:
+        """The hits that `hear` would give for the blocks of which these frames were made, `samples` in all."""
+        spotter = kwsd.Spotter(self.model, self.keywords, self.settings)
+        hits: list[Hit] = []
+        for frames in stream:
+            fed = min(samples, -(-frames.arrived_sample // block) * block)
+            hits += [hit_of(detection, fed) for detection in spotter.search(frames)]
+        return hits
+
+    def hear(self, blocks: Iterable[Samples]) -> list[Hit]:
+        """Hits over the blocks of one stream, in the order reported."""
+        spotter = kwsd.Spotter(self.model, self.keywords, self.settings)
         hits: list[Hit] = []
         fed = 0
         for block in blocks:

@@ -30,8 +30,13 @@ def cut(sound: Samples, size: int = BLOCK) -> Iterator[Samples]:
 
 def duration_s(path: Path) -> float:
     """Length of a WAV in seconds."""
+    return sample_count(path) / RATE
+
+
+def sample_count(path: Path) -> int:
+    """Samples in a 16 kHz WAV."""
     with wave.open(str(path)) as file:
-        return float(file.getnframes() / file.getframerate())
+        return int(file.getnframes())
 
 
 def silence(length_s: float) -> Samples:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kwsd.keywords.compile import KeywordSet, compile_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.beam import BeamSearch
-from kwsd.search.posteriors import FrameHistory
+from kwsd.search.history import FrameHistory
 from kwsd.search.rules import Decider, Hit
 from kwsd.search.settings import SearchSettings
 from kwsd.text.phrase_tokenizer import PhraseTokenizer

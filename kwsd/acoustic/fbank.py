@@ -31,11 +31,11 @@ def _options() -> kaldi_native_fbank.FbankOptions:
 
 
 class Fbank:
-    """Streaming features that hand out overlapping chunks. What it gives does not depend on how sound is split."""
+    """Streaming features that hand out overlapping segments. What it gives does not depend on how sound is split."""
 
-    def __init__(self, chunk_frames: int, shift_frames: int) -> None:
-        """`chunk_frames` per chunk (T, 45 upstream), of which `shift_frames` are new in each (32 upstream)."""
-        self._chunk_frames = chunk_frames
+    def __init__(self, segment_frames: int, shift_frames: int) -> None:
+        """`segment_frames` per segment (T, 45 upstream), of which `shift_frames` are new in each (32 upstream)."""
+        self._segment_frames = segment_frames
         self._shift_frames = shift_frames
         self.reset()
 
@@ -47,13 +47,13 @@ class Fbank:
         self._frames = np.empty((0, NUM_BINS), np.float32)
 
     def accept(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Take samples (n,) and yield every chunk (chunk_frames, 80) that they complete."""
+        """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
         for start in range(0, len(samples), SLICE_SAMPLES):
             if self._next >= RENEWED_FRAMES:
                 self._renew()
             self._take(samples[start : start + SLICE_SAMPLES])
-            while len(self._frames) >= self._chunk_frames:
-                yield self._frames[: self._chunk_frames]
+            while len(self._frames) >= self._segment_frames:
+                yield self._frames[: self._segment_frames]
                 self._frames = self._frames[self._shift_frames :]
 
     def _take(self, samples: NDArray[np.float32]) -> None:

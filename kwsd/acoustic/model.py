@@ -58,14 +58,13 @@ class Model:
         return cls(find_model_directory(name_or_directory))
 
     def _self_test(self) -> None:
-        width = self.encoder.self_test()
         if self.transducer.vocabulary_size != len(self.tokens):
             raise ModelError(
                 f"{self.directory}: tokens.txt has {len(self.tokens)} tokens, the joiner "
                 f"{self.transducer.vocabulary_size}: they belong to different models"
             )
         try:
-            log_probs = self.transducer.log_probs(np.zeros((1, width), np.float32), [START])
+            log_probs = self.transducer.log_probs(np.zeros((1, self.encoder.width), np.float32), [START])
         except Exception as error:  # whatever onnxruntime raises here means the same
             raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
         if not np.isfinite(log_probs).all():

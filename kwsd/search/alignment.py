@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.search.posteriors import Acoustics, FrameHistory
+from kwsd.search.history import FrameHistory
+from kwsd.search.posteriors import Acoustics
 from kwsd.units import START
 
 EARLY_FRAMES = 2  # a token's span begins this long before its emission …

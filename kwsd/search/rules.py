@@ -17,7 +17,8 @@ from kwsd.keywords.compile import KeywordSet, Rules
 from kwsd.search.alignment import Alignment, align
 from kwsd.search.beam import SAME_EMISSION_FRAMES, Arrival, BeamSearch
 from kwsd.search.graph import Entry
-from kwsd.search.posteriors import Acoustics, FrameHistory
+from kwsd.search.history import FrameHistory
+from kwsd.search.posteriors import Acoustics
 from kwsd.units import START, Context
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows

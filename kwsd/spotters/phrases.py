@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd import timebase
-from kwsd.acoustic.encoder import EncoderStream
-from kwsd.acoustic.fbank import Fbank
-from kwsd.acoustic.loudness import Loudness
 from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.samples import checked_samples
 from kwsd.events import Detection
 from kwsd.keywords.compile import KeywordSet, compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.beam import BeamSearch
-from kwsd.search.posteriors import FrameHistory
+from kwsd.search.history import FrameHistory
 from kwsd.search.rules import Decider, Hit, NearMiss
 from kwsd.search.settings import SearchSettings
+from kwsd.stream import NO_SAMPLES, Chunk, Frames
 
 HISTORY_FRAMES = 250  # 10 s: the longest phrase that can still be aligned
 REPLAY_FRAMES = 50  # 2 s: a phrase under way when the keywords change is taken up again from here
-FINISH_S = 1.0  # silence that brings out the last words: look-ahead, chunk and trailing blanks
 
 
 def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
@@ -59,8 +57,6 @@ class Spotter:
         """
         self._model = model
         self._settings = settings or SearchSettings(**model.description.search.given())
-        self._fbank = Fbank(model.encoder.chunk_frames, model.encoder.shift_frames)
-        self._encoder = EncoderStream(model.encoder)
         self.on_near_miss = on_near_miss
         self.bad_chunks = 0
         """Chunks whose encoder output was not finite; the encoder state started over each time."""
@@ -83,43 +79,39 @@ class Spotter:
         Raises:
             ValueError: not one-dimensional floating-point samples.
         """
-        samples = checked_samples(samples)
-        self._accepted_samples += len(samples)
-        return [detection for chunk in self._fbank.accept(samples) for detection in self._decode(chunk)]
+        return self.push(Chunk(self.position_samples, checked_samples(samples), ""))
 
-    def _decode(self, chunk: NDArray[np.float32]) -> Iterator[Detection]:
-        """One chunk of fbank (T, 80): the straight line."""
-        self._chunks += 1
-        frames = self._encoder.step(chunk)
-        if frames is None:
-            self._pass_over()
+    def push(self, chunk: Chunk) -> list[Detection]:
+        """Take the next sound; what lies between it and the chunk before was lost."""
+        return [detection for frames in self._stream.push(chunk) for detection in self.search(frames)]
+
+    def search(self, frames: Frames) -> Iterator[Detection]:
+        """What frames complete that were kept, or made elsewhere."""
+        if frames.origin_sample != self._origin_samples:
+            self._start(frames.origin_sample)
+        self._history.push(frames)
+        self._arrived_sample = frames.arrived_sample
+        if frames.encoder_out is None:
+            self.bad_chunks += 1
+            self._beam.reset()
             return
-        first_frame = self._history.end
-        self._history.append(frames)
-        self._loudness.append(chunk)
-        arrivals = self._beam.step(frames, first_frame)
-        hits = self._decider.decide(arrivals, self._beam, self._loudness.pause_ahead)
+        arrivals = self._beam.step(frames.encoder_out, frames.first)
+        hits = self._decider.decide(arrivals, self._beam, self._history.pause_ahead)
         self._tell_near_misses()
         yield from (self._detection(hit) for hit in hits)
 
     def finish(self) -> list[Detection]:
         """The sound has ended: return what its last words complete. `reset()` before any more sound."""
-        return self.accept(np.zeros(timebase.samples(FINISH_S), np.float32))
+        return [detection for frames in self._stream.finish() for detection in self.search(frames)]
 
     def skip(self, lost_samples: int) -> list[Detection]:
-        """Sound is missing here: silence stands in for it, and the clock goes on.
-
-        After more than a second nothing that was heard before is of use, so the encoder starts over.
-        """
-        stand_in = min(lost_samples, timebase.SAMPLE_RATE)
-        detections = self.accept(np.zeros(stand_in, np.float32))
-        if lost_samples > stand_in:
-            self._start(at_sample=self._accepted_samples + lost_samples - stand_in)
-        return detections
+        """Sound is missing here, and the clock goes on."""
+        return self.push(Chunk(self.position_samples + lost_samples, NO_SAMPLES, ""))
 
     def reset(self) -> None:
         """Start a new stream at 0 s with the same keywords."""
-        self._start(at_sample=0)
+        self._stream = AcousticStream(self._model)
+        self._start(0)
 
     def set_keywords(self, keywords: Sequence[Keyword] | KeywordSet) -> None:
         """Listen for other keywords from the next chunk on. What is being said meanwhile is not lost.
@@ -139,20 +131,16 @@ class Spotter:
         beam = BeamSearch(self._keyword_set, self._model.transducer, self._settings)
         return beam, Decider(self._keyword_set, self._model.transducer, self._history)
 
-    def _start(self, at_sample: int) -> None:
-        """Forget all sound; the next sample is number `at_sample`."""
-        self._fbank.reset()
-        self._encoder.reset()
+    def _start(self, origin_sample: int) -> None:
+        """Forget all sound."""
         self._history = FrameHistory(HISTORY_FRAMES)
-        self._loudness = Loudness(self._model.encoder.shift_frames)
         self._beam, self._decider = self._new_search()
-        self._origin_samples = self._accepted_samples = at_sample
-        self._chunks = 0
+        self._origin_samples = origin_sample
 
     @property
     def position_samples(self) -> int:
         """The stream's clock: samples accepted and skipped."""
-        return self._accepted_samples
+        return self._stream.next_sample or 0
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
@@ -163,7 +151,7 @@ class Spotter:
         keyword = self._keyword_set.keywords[hit.keyword]
         timestamps = tuple(self.seconds_of(frame) for frame in hit.emissions)
         end = self.seconds_of(hit.alignment.frames[-1] + 1)
-        heard = timebase.seconds(self._origin_samples + self._samples_decoded())
+        heard = timebase.seconds(self._arrived_sample)
         return Detection(
             keyword=keyword.label,
             phrase=keyword.phrase,
@@ -181,17 +169,6 @@ class Spotter:
     def seconds_of(self, encoder_frame: int) -> float:
         """Encoder frame → seconds of the stream at which it begins."""
         return timebase.seconds(self._origin_samples + timebase.encoder_frame_start(encoder_frame))
-
-    def _samples_decoded(self) -> int:
-        """Samples that the last chunk reached to, counted from the origin."""
-        encoder = self._model.encoder
-        return timebase.fbank_samples_needed((self._chunks - 1) * encoder.shift_frames + encoder.chunk_frames)
-
-    def _pass_over(self) -> None:
-        """The chunk gave nothing usable: time goes on, phrases under way are lost."""
-        self.bad_chunks += 1
-        self._history.skip(self._model.encoder.output_frames)
-        self._beam.reset()
 
     def _tell_near_misses(self) -> None:
         if self.on_near_miss is not None:

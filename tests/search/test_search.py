@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.posteriors import FrameHistory
+from kwsd.search.history import FrameHistory
 from kwsd.search.settings import SearchSettings
 from testkit.scripted import CHUNK_FRAMES, LOUD, PIECES, Stream, UnmarkedTokenizer, say
 

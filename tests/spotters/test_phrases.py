@@ -103,7 +103,7 @@ def test_samples_that_are_no_numbers_are_silence(spotter: Spotter) -> None:
 def test_an_encoder_that_fails_once_is_started_over(spotter: Spotter) -> None:
     """B15, inside: whatever made the state not finite, the next phrase is heard and the chunk is counted."""
     spotter.accept(scene(1.0))
-    spotter._encoder._state[0][...] = np.nan
+    spotter._stream.state[0][...] = np.nan
     assert names(spotter.accept(scene(1.0, "STOP", 1.0))) == ["STOP"]
     assert spotter.bad_chunks == 1
 
@@ -114,7 +114,7 @@ def test_an_encoder_that_fails_in_the_middle_of_a_phrase_harms_nothing_else(mode
     for cut in range(6_400, 40_000, 5_120):
         spotter = Spotter(model, [Keyword("LIGHTS"), Keyword("LIGHTS ON"), Keyword("STOP")])
         heard = spotter.accept(sound[:cut])
-        spotter._encoder._state[0][...] = np.nan
+        spotter._stream.state[0][...] = np.nan
         assert names(heard + spotter.accept(sound[cut:]))[-1] == "STOP", f"failed at sample {cut}"
 
 

@@ -49,8 +49,8 @@ ROW = Row(("LIGHTS ON", "DOG"), (trial(LIGHTS, "LIGHTS ON"), trial("", "DOG"), t
 def test_replayed_frames_change_nothing(model_dir: Path, tmp_path: Path) -> None:
     """1. Record. 2. Play. 3. Compare with a plain spotter: the same hits, to the last digit."""
     model = Model(model_dir)
-    first = hear(model, ROW, SearchSettings(), tmp_path / "tape.npy")
-    again = hear(model, ROW, SearchSettings(), tmp_path / "tape.npy")
+    first = hear(model, ROW, SearchSettings(), tmp_path / "rows.frames")
+    again = hear(model, ROW, SearchSettings(), tmp_path / "rows.frames")
     assert first == again
     plain = [plainly(model, row_trial) for row_trial in ROW.trials]
     assert [[(hit.phrase, hit.time_s, hit.score) for hit in heard.hits] for heard in first] == plain
@@ -63,7 +63,7 @@ def plainly(model: Model, row_trial: Trial) -> list[tuple[str, float, float]]:
 
 
 def test_the_score_of_a_row(model_dir: Path, tmp_path: Path) -> None:
-    found = score(ROW, hear(Model(model_dir), ROW, SearchSettings(), tmp_path / "tape.npy"))
+    found = score(ROW, hear(Model(model_dir), ROW, SearchSettings(), tmp_path / "rows.frames"))
     assert (dict(found.found), dict(found.wanted), found.false) == ({"LIGHTS ON": 1}, {"LIGHTS ON": 1, "DOG": 1}, 1)
     assert (found.recall, found.mean, found.false_per_trial) == (0.5, 0.5, 0.25)
     assert found.hours == pytest.approx(sum(len(t.read()) for t in ROW.trials) / 16_000 / 3600)

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from bench import scoring
-from kwsd.acoustic.encoder import EncoderStream
 from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from training.zipformer.data.trials import ROWS, Row
-from training.zipformer.hearing import Heard, hear, tape_path
+from training.zipformer.hearing import Heard, frame_path, hear
 
 TIMED_CHUNKS = 100
 HEADER = (
@@ -100,7 +99,7 @@ def evaluate(
     for name in (row for row in ROWS if not rows or row in rows):
         row = ROWS[name](shared, limit, WORK)
         for model in loaded:
-            heard = hear(model, row, settings_of(model, overrides), tape_path(WORK, model, name, limit))
+            heard = hear(model, row, settings_of(model, overrides), frame_path(WORK, model, name, limit))
             yield line(name, model.name, score(row, heard))
     if not rows or "cost" in rows:
         yield from ("", *map(_cost, loaded))
@@ -140,12 +139,12 @@ def line(row: str, model: str, score: Score) -> str:
 
 def encoder_ms(model: Model) -> tuple[float, float]:
     """Median and least CPU time of one encoder call, milliseconds."""
-    stream = EncoderStream(model.encoder)
-    noise = np.random.default_rng(0).normal(-8.0, 4.0, (model.encoder.chunk_frames, 80)).astype(np.float32)
+    encoder, state = model.encoder, model.encoder.initial_state()
+    noise = np.random.default_rng(0).normal(-8.0, 4.0, (encoder.segment_frames, 80)).astype(np.float32)
     times = []
     for _ in range(TIMED_CHUNKS):
         before = time.process_time()
-        stream.step(noise)
+        _, state = encoder.run([noise], [state])[0]
         times.append(1000 * (time.process_time() - before))
     return float(np.median(times)), min(times)
 

@@ -1,59 +1,21 @@
-"""Let kwsd's own spotter hear trials. Its encoder runs once per model and row; then only the search counts.
+"""Let kwsd's own spotter hear trials. Its encoder runs once per model and row; then only the search counts."""
 
-The encoder's output depends on sound and weights alone, so replaying it changes no detection.
-"""
-
-import copy
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bench.product import hit_of
 from bench.scoring import Hit
-from kwsd.acoustic.encoder import EncoderStream
-from kwsd.acoustic.fbank import Fbank
+from kwsd.acoustic.frame_file import FrameFile
 from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.spotters.phrases import FINISH_S, Spotter
-from kwsd.timebase import SAMPLE_RATE, samples
+from kwsd.spotters.phrases import Spotter
+from kwsd.stream import Chunk, Frames
+from kwsd.timebase import SAMPLE_RATE
 from training.zipformer.data.trials import Row, Trial
 from training.zipformer.progress import progress
-
-
-class Tape:
-    """Stands where a model's encoder stands, and plays one trial after the other."""
-
-    def __init__(self, model: Model, path: Path) -> None:
-        """Play what `record` wrote."""
-        self.chunk_frames = model.encoder.chunk_frames
-        self.shift_frames = model.encoder.shift_frames
-        self.output_frames = model.encoder.output_frames
-        self._frames = np.load(path, mmap_mode="r")
-        self._starts = np.load(_starts(path))
-        self._trial = 0
-
-    def wind_to(self, trial: int) -> None:
-        """Choose the trial that the next stream hears."""
-        self._trial = trial
-
-    def initial_state(self) -> list[NDArray[Any]]:
-        """The first frame of the trial."""
-        return [np.array(self._starts[self._trial])]
-
-    def run(
-        self, fbank: NDArray[np.float32], state: list[NDArray[Any]]
-    ) -> tuple[NDArray[np.float32], list[NDArray[Any]]]:
-        """The next chunk's frames (8, C), whatever the features are."""
-        del fbank
-        start = int(state[0])
-        after = start + self.output_frames
-        return np.array(self._frames[start:after]), [np.array(after)]
 
 
 @dataclass(frozen=True)
@@ -65,50 +27,43 @@ class Heard:
     """Sound listened to."""
 
 
-def hear(model: Model, row: Row, settings: SearchSettings, tape: Path) -> list[Heard]:
-    """What is heard in each trial, each a stream of its own; `tape` is recorded first where it does not exist."""
-    if not tape.exists():
-        record(model, row.trials, tape)
-    player = copy.copy(model)
-    player.encoder = encoder = Tape(model, tape)  # type: ignore[assignment]  # it is one in all that a spotter uses
-    spotter = Spotter(player, [Keyword(phrase) for phrase in row.phrases], settings)
-    heard = []
-    for number, trial in enumerate(progress(row.trials, len(row.trials), f"{model.name} listens")):
-        encoder.wind_to(number)
-        spotter.reset()
-        sound = trial.read()
-        hits = tuple(hit_of(hit, len(sound)) for hit in [*spotter.accept(sound), *spotter.finish()])
-        heard.append(Heard(hits, len(sound) / SAMPLE_RATE))
+def hear(model: Model, row: Row, settings: SearchSettings, path: Path) -> list[Heard]:
+    """What is heard in each trial, each a stream of its own; its frames are kept in `path`, recorded there first."""
+    if not path.exists():
+        record(model, row.trials, path)
+    keywords = [Keyword(phrase) for phrase in row.phrases]
+    heard: list[Heard] = []
+    listened = progress(row.trials, len(row.trials), f"{model.name} listens")
+    for trial, stream in zip(listened, _streams(FrameFile(path).read()), strict=True):
+        spotter = Spotter(model, keywords, settings)
+        samples = len(trial.read())
+        hits = tuple(hit_of(hit, samples) for frames in stream for hit in spotter.search(frames))
+        heard.append(Heard(hits, samples / SAMPLE_RATE))
     return heard
 
 
 def record(model: Model, trials: Sequence[Trial], path: Path) -> None:
-    """Write the encoder frames of all trials, and of the silence that `Spotter.finish` adds to each."""
-    frames, lengths = [], []
-    for trial in progress(trials, len(trials), f"{model.name} encodes"):
-        frames.append(_encoded(model, np.concatenate([trial.read(), np.zeros(samples(FINISH_S), np.float32)])))
-        lengths.append(len(frames[-1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(_starts(path), np.cumsum([0, *lengths[:-1]]))
-    part = path.with_suffix(".part.npy")
-    np.save(part, np.concatenate(frames))
-    part.replace(path)
+    """Write the encoder frames of all trials, one stream after the other."""
+    with FrameFile.create(path, model.encoder) as file:
+        for trial in progress(trials, len(trials), f"{model.name} encodes"):
+            stream = AcousticStream(model)
+            for frames in [*stream.push(Chunk(0, trial.read(), "")), *stream.finish()]:
+                if frames.kind == "failed":
+                    raise ValueError(f"{model.name} gives frames that are not finite")
+                file.write(frames)
 
 
-def tape_path(folder: Path, model: Model, row: str, limit: int) -> Path:
+def frame_path(folder: Path, model: Model, row: str, limit: int) -> Path:
     """Where the frames of a row by a model are kept, named after its weights."""
-    digest = hashlib.sha256(model.encoder.path.read_bytes()).hexdigest()[:16]
-    return folder / "tapes" / f"{digest}-{row}-{limit}.npy"
+    return folder / "frames" / f"{model.encoder.fingerprint}-{row}-{limit}.frames"
 
 
-def _encoded(model: Model, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    fbank, stream = Fbank(model.encoder.chunk_frames, model.encoder.shift_frames), EncoderStream(model.encoder)
-    chunks = [stream.step(chunk) for chunk in fbank.accept(sound)]
-    finite = [chunk for chunk in chunks if chunk is not None]
-    if len(finite) < len(chunks):
-        raise ValueError(f"{model.name} gives frames that are not finite")
-    return np.concatenate(finite)
-
-
-def _starts(path: Path) -> Path:
-    return path.with_suffix(".starts.npy")
+def _streams(kept: Iterable[Frames]) -> Iterator[list[Frames]]:
+    """The frames of each trial: every one begins with frame 0."""
+    stream: list[Frames] = []
+    for frames in kept:
+        if frames.first == 0 and stream:
+            yield stream
+            stream = []
+        stream.append(frames)
+    yield stream

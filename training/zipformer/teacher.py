@@ -9,15 +9,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kwsd.acoustic.encoder import EncoderStream
-from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
+from kwsd.stream import Chunk
 from kwsd.units import START, WORD_START
 from training.zipformer.data.records import speech, usable
 from training.zipformer.progress import progress
-
-TAIL_SAMPLES = 16000
-"""Silence behind each recording, which brings out its last words."""
 
 
 def write_pseudo_labels(teacher: Path, shared: Path, output: Path, least_confidence: float) -> None:
@@ -42,11 +39,10 @@ def write_pseudo_labels(teacher: Path, shared: Path, output: Path, least_confide
 
 def transcribe(model: Model, samples: NDArray[np.float32]) -> tuple[str, float]:
     """Write down 16 kHz samples by greedy search; gives the text and the mean probability of its tokens."""
-    stream, fbank = EncoderStream(model.encoder), Fbank(model.encoder.chunk_frames, model.encoder.shift_frames)
+    stream = AcousticStream(model)
     tokens, probabilities = [*START], []
-    for chunk in fbank.accept(np.concatenate([samples, np.zeros(TAIL_SAMPLES, np.float32)])):
-        frames = stream.step(chunk)
-        for frame in frames if frames is not None else ():
+    for frames in [*stream.push(Chunk(0, samples, "")), *stream.finish()]:
+        for frame in frames.encoder_out if frames.encoder_out is not None else ():
             scores = model.transducer.log_probs(frame[None], [(tokens[-2], tokens[-1])])[0]
             best = int(scores.argmax())
             if best not in model.transducer.silent_tokens:

@@ -16,7 +16,7 @@ from kwsd.search.settings import SearchSettings
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search
 from training.zipformer.evaluate import HEADER, OPERATING_POINT, WORK, Score, line, score, settings_of
-from training.zipformer.hearing import Heard, hear, tape_path
+from training.zipformer.hearing import Heard, frame_path, hear
 
 BOOSTS = (1.5,)
 MARGINS = (0.0,)
@@ -111,7 +111,7 @@ def tune(directory: Path, shared: Path, limit: int, grid: Grid) -> None:
 def _points(model: Model, rows: Mapping[str, Row], limit: int, tried: Mapping[str, float]) -> Iterator[Point]:
     """All thresholds at one boost and pair of margins."""
     settings = settings_of(model, {**LENIENT, **tried})
-    heard = {name: hear(model, row, settings, tape_path(WORK, model, name, limit)) for name, row in rows.items()}
+    heard = {name: hear(model, row, settings, frame_path(WORK, model, name, limit)) for name, row in rows.items()}
     found = [
         Point(**tried, threshold=threshold, min_score=min_score, scores=_scores(rows, heard, threshold, min_score))
         for threshold, min_score in product(THRESHOLDS, MIN_SCORES)

@@ -1,0 +1,115 @@
+"""One stream of sound: Chunks in, Frames out. Owns the features and the encoder's memory of what was heard."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kwsd.acoustic.fbank import Fbank
+from kwsd.acoustic.model import Model
+from kwsd.stream import Chunk, Float32, Frames
+from kwsd.timebase import SAMPLE_RATE, fbank_samples_needed
+
+FINISH_SAMPLES = SAMPLE_RATE  # silence that brings out the last words: look-ahead, segment and trailing blanks
+LONGEST_SILENCE_SAMPLES = SAMPLE_RATE  # after a longer gap nothing that was heard before is of use
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The fbank of one call of the encoder."""
+
+    origin_sample: int
+    number: int
+    """Of the calls since the origin."""
+    fbank: Float32
+    """(T, 80); each begins with what was look-ahead of the one before."""
+
+
+class AcousticStream:
+    """How sound is cut into chunks makes no difference. A gap of up to 1 s is silence.
+
+    After a longer one everything heard is forgotten and a new origin begins, as it does with the first chunk.
+    """
+
+    def __init__(self, model: Model) -> None:
+        """A stream that has heard nothing; cheap, for it shares the model."""
+        self.encoder = model.encoder
+        self.state = self.encoder.initial_state()
+        """The encoder's memory. Silence never resets it."""
+        self.waiting: deque[Segment] = deque()
+        """Segments that `encode` has yet to take."""
+        self.next_sample: int | None = None
+        """Where the chunk behind all that was taken begins; None before the first."""
+        self._finished = False
+
+    def push(self, chunk: Chunk) -> list[Frames]:
+        """Take the next sound and give all frames that it completes.
+
+        Raises:
+            ValueError: the chunk begins before the end of the one before, or the stream has finished.
+        """
+        self.take(chunk)
+        return encode([self])[0]
+
+    def finish(self) -> list[Frames]:
+        """The sound has ended: the frames of its last words."""
+        self._finished = True
+        if self.next_sample is None:
+            return []
+        self._accept(np.zeros(FINISH_SAMPLES, np.float32))
+        return encode([self])[0]
+
+    def take(self, chunk: Chunk) -> None:
+        """The features of the next sound, for `encode`; raises as `push` does."""
+        if self._finished:
+            raise ValueError("the stream has finished: a new one hears what comes now")
+        gap = 0 if self.next_sample is None else chunk.start_sample - self.next_sample
+        if gap < 0:
+            raise ValueError(f"a chunk begins at sample {chunk.start_sample}, before {self.next_sample}, the last end")
+        if gap:
+            self._accept(np.zeros(min(gap, LONGEST_SILENCE_SAMPLES), np.float32))
+        if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
+            self._fbank = Fbank(self.encoder.segment_frames, self.encoder.shift_frames)
+            self._origin_sample, self._segments = chunk.start_sample, 0
+        self._accept(chunk.samples)
+        self.next_sample = chunk.end_sample
+
+    def _accept(self, samples: Float32) -> None:
+        for fbank in self._fbank.accept(samples):
+            self.waiting.append(Segment(self._origin_sample, self._segments, fbank))
+            self._segments += 1
+
+
+def encode(streams: Sequence[AcousticStream]) -> list[list[Frames]]:
+    """All frames that each stream is ready for: one call of the encoder for all that have a segment waiting.
+
+    The streams share one encoder. Output that is not finite fails its own stream only, whose memory starts over.
+    """
+    results: list[list[Frames]] = [[] for _ in streams]
+    while ready := [number for number, stream in enumerate(streams) if stream.waiting]:
+        turn = [(streams[number], streams[number].waiting.popleft()) for number in ready]
+        encoder = turn[0][0].encoder
+        states = [stream.state if segment.number else encoder.initial_state() for stream, segment in turn]
+        heard = encoder.run([segment.fbank for _, segment in turn], states)
+        for number, (stream, segment), (encoder_out, state) in zip(ready, turn, heard, strict=True):
+            finite = bool(np.isfinite(encoder_out).all())
+            stream.state = state if finite else encoder.initial_state()  # else two bad feature frames poison it
+            results[number].append(_frames(stream, segment, encoder_out if finite else None))
+    return results
+
+
+def _frames(stream: AcousticStream, segment: Segment, encoder_out: Float32 | None) -> Frames:
+    encoder = stream.encoder
+    needed = fbank_samples_needed(segment.number * encoder.shift_frames + encoder.segment_frames)
+    return Frames(
+        origin_sample=segment.origin_sample,
+        first=segment.number * encoder.output_frames,
+        count=encoder.output_frames,
+        kind="failed" if encoder_out is None else "heard",
+        encoder_out=encoder_out,
+        power=np.log(np.exp(segment.fbank).mean(axis=1)),
+        arrived_sample=segment.origin_sample + needed,
+    )
