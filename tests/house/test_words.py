@@ -36,7 +36,7 @@ GIVEN_UP = {
     "SearchDefaults",
 }
 """Class names of the first version, each with a plainer successor (CONTRIBUTING.md)."""
-STILL_THERE = set(GIVEN_UP)
+STILL_THERE = GIVEN_UP - {"Block", "EncoderStream", "Tape"}
 """Those that are yet to go: this set may only shrink."""
 TWICE = {"Entry", "Turn", "NearMiss", "Level", "Decider"}
 """Class names that mean two things yet: this set may only shrink."""
