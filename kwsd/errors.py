@@ -1,5 +1,10 @@
 """What can go wrong, named. A message names the thing and the remedy; only `cli` makes exit codes of them."""
 
+import reprlib
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60  # a message is for one line of a terminal
+
 
 class KwsdError(Exception):
     """Base of every error that kwsd raises on purpose; `exit_code` is what a command ends with."""
@@ -19,6 +24,10 @@ class FlagError(ConfigError):
     exit_code = 2
 
 
+class SettingError(ConfigError, ValueError):
+    """A value is not what its setting may be."""
+
+
 class KeywordFileError(ConfigError):
     """A keyword file has no usable keyword. The message holds one `file:line: what and why` per bad line."""
 
@@ -29,3 +38,12 @@ class ModelError(ConfigError):
 
 class AudioError(KwsdError):
     """A source of sound cannot be opened or read."""
+
+
+def explain(key: str, value: object, what: str) -> str:
+    """How a value that cannot be is told, whatever it was given to: `threshold: 1.4 is not above 0 and at most 1`."""
+    try:
+        shown = _SHOWN.repr(value)
+    except ValueError:  # an int of more digits than Python prints
+        shown = "a number of thousands of digits"
+    return f"{key}: {shown} {what}"

@@ -1,12 +1,17 @@
-"""What the numbers of a keyword may be."""
+"""What numbers and texts may be: the one home of every range. The border that takes a value names what is wrong."""
 
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """Finite numbers from `low` to `high`, both included unless `above` leaves out `low`."""
+
+    __is_annotated_types_grouped_metadata__: ClassVar[Literal[True]] = True
 
     low: float
     high: float
@@ -19,11 +24,82 @@ class Range:
     def __str__(self) -> str:
         return f"{'above' if self.above else 'at least'} {self.low:g} and at most {self.high:g}"
 
+    def __iter__(self) -> Iterator[Any]:
+        """For pydantic, which takes the bounds into the published schema."""
+        from pydantic import Field  # noqa: PLC0415 - only pydantic ever asks
 
+        low = Field(gt=self.low) if self.above else Field(ge=self.low)
+        yield from (*low.metadata, *Field(le=self.high, allow_inf_nan=False).metadata)
+
+    def check(self, value: float) -> None:
+        """Raises ValueError: the number is outside."""
+        if value not in self:
+            raise ValueError(f"is not {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text on one line that can be seen, of `shortest` to `longest` characters."""
+
+    shortest: int = 1
+    longest: int = 500  # what is longer is a file of another kind
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: nobody types that on purpose."""
+        if len(text) > self.longest:
+            raise ValueError(f"is {len(text)} characters long; {self.longest} are allowed")
+        for column, character in enumerate(text, start=1):
+            if not (character.isprintable() or character.isspace()):
+                raise ValueError(f"has U+{ord(character):04X} as character {column}, which cannot be seen; delete it")
+        if len(text.strip()) < self.shortest:
+            raise ValueError("is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """One at least."""
+
+    def check(self, several: tuple[Any, ...]) -> None:
+        """Raises ValueError: there is none."""
+        if not several:
+            raise ValueError("is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class FileMode:
+    """Permissions, octal."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: these are no permissions."""
+        if not re.fullmatch("0?[0-7]{3}", text):
+            raise ValueError("is not three octal digits, such as 0660")
+
+
+# A keyword, and the search as a whole.
 BOOST = Range(0, 20, example=1.0)  # per token; e^20 outweighs any acoustic evidence
 THRESHOLD = Range(0, 1, example=0.35, above=True)  # 0 would always fire, which nobody means
 MIN_SCORE = Range(0, 1, example=0.05)
+MARGIN = Range(-100, 0, example=-6.25)  # nats
 TRAILING_BLANKS = Range(0, 100, example=1)  # frames of 40 ms
 GAP_S = Range(0, 60, example=0.8, above=True)
 DURATION_S = Range(0, 60, example=0.2)
 REFRACTORY_S = Range(0, 3600, example=2.0)
+BEAM = Range(1, 64, example=8)
+BEAM_DELTA = Range(0, 100, example=5.0, above=True)  # nats
+TYPED = Text()
+NAME = Text(shortest=0)
+
+# The fixed words.
+HOP_S = Range(0.02, 0.98, example=0.16)
+HOLD_S = Range(0, 2, example=0.32)
+EngineName = Literal["ds-cnn", "nc-ssm"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+# The daemon.
+CHANNEL = Range(1, 1024, example=1)
+BACKLOG_S = Range(0.5, 30, example=2.0)
+HEARTBEAT_S = Range(0.1, 3600, example=10.0)
+EXEC_LIMIT = Range(1, 64, example=4)
+EXEC_TIMEOUT_S = Range(0, 3600, example=10.0, above=True)
+SAVE_MB = Range(0, 1e6, example=100.0, above=True)
+SAVE_DAYS = Range(0, 36500, example=30.0, above=True)

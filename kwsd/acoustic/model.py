@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
+from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
 from kwsd.text.pieces import BPE, Tokenizer
@@ -56,6 +57,10 @@ class Model:
             ModelError: there is no such model, or it does not run.
         """
         return cls(find_model_directory(name_or_directory))
+
+    def settings(self, **given: Any) -> SearchSettings:
+        """The model's own settings with some of them changed: `model.settings(boost=2)`. Raises SettingError."""
+        return SearchSettings(**given).over(self.description.search)
 
     def _self_test(self) -> None:
         if self.transducer.vocabulary_size != len(self.tokens):

@@ -101,7 +101,7 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     from kwsd.spotters.phrases import Spotter  # noqa: PLC0415 - likewise
     from kwsd.timebase import samples  # noqa: PLC0415 - likewise
 
-    spotter = Spotter(model, keywords, loaded.settings.search.to_search_settings())
+    spotter = Spotter(model, keywords, loaded.settings.search)
     noise = np.random.default_rng(0).normal(0, 0.01, samples(TIMED_S)).astype(np.float32)
     spotter.accept(noise[: samples(1.0)])  # the first calls are slower
     began_s = time.process_time()

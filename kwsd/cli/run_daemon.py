@@ -12,8 +12,9 @@ from kwsd.audio.open import MICROPHONE, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.exit_codes import guarded
 from kwsd.cli.run_files import device, keyword_reader
-from kwsd.config import FlagError, LoadedSettings
+from kwsd.config import LoadedSettings
 from kwsd.daemon import Door, NearMissTeller, Plan, Reporter, run_daemon, steady_heap
+from kwsd.errors import FlagError
 from kwsd.events import Event
 from kwsd.keywords.files import KeywordList, read_keyword_file
 from kwsd.outlets.bus import Bus
@@ -46,7 +47,7 @@ def _serve(loaded: LoadedSettings) -> int:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
     keyword_reader(settings)  # whoever gave none is told so before anything is opened
     with closing(Door.open(settings.daemon)) as door:
-        printing = PrintingThread(make_report(as_json=settings.json_lines, source=None, write=write_line))
+        printing = PrintingThread(make_report(as_json=settings.json, source=None, write=write_line))
         run_daemon(make_plan(loaded, printing), door)
         printing.close(PRINTS_S)
     return 0

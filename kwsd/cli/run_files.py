@@ -9,7 +9,8 @@ from pathlib import Path
 from kwsd.audio.open import MICROPHONE, STDIN, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
-from kwsd.config import FlagError, LoadedSettings, Settings
+from kwsd.config import LoadedSettings, Settings
+from kwsd.errors import FlagError
 from kwsd.events import Detection
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -89,7 +90,7 @@ def _hear(source: Source, ears: Ears, settings: Settings) -> None:
     several = source.name if len(settings.input) > 1 else None
     began_s = time.monotonic()
     with progress_of(source) as progress:
-        report = make_report(as_json=settings.json_lines, source=several, write=progress.write)
+        report = make_report(as_json=settings.json, source=several, write=progress.write)
         for chunk in source:
             if gap := chunk.start_sample - spotter.position_samples:
                 _report_all(spotter.skip(gap), report)

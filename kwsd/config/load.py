@@ -1,20 +1,20 @@
-"""Flags over environment over TOML, and messages that name file, key and remedy."""
+"""Flags over environment over TOML over what the model brings, and messages that name file, key and remedy."""
 
 import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import platformdirs
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
-from kwsd.config.model_defaults import with_model_defaults
 from kwsd.config.settings import Settings
-from kwsd.errors import ConfigError, FlagError
+from kwsd.errors import ConfigError, FlagError, ModelError
+from kwsd.fields import Mistake, read_fields, types_of
+from kwsd.models.description import read_description
+from kwsd.models.directory import find_model_directory
 
 PREFIX = "KWSD_"
 SYSTEM_FILE = Path("/etc/kwsd/config.toml")
@@ -56,21 +56,16 @@ def load_settings(
         values.update(_from_toml(path))
     values.update(_from_environment(environ))
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
-    settings, origins = with_model_defaults(_validate(values), {key: value.origin for key, value in values.items()})
-    return LoadedSettings(settings, path, origins)
+    return _with_the_models_own(_validate(values), path, {key: value.origin for key, value in values.items()})
 
 
-def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every dotted key and its field, in order; those of a section after the plain ones."""
-    sections = []
-    for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            sections.append((field.annotation, f"{key}."))
-        else:
-            yield key, field
-    for section, dotted in sections:
-        yield from keys(section, dotted)
+def keys(kind: type = Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key and what it may be, in order; those of a section after the plain ones."""
+    types = types_of(kind)
+    yield from ((prefix + name, allowed) for name, allowed in types.items() if not is_dataclass(allowed))
+    for name, section in types.items():
+        if is_dataclass(section):
+            yield from keys(section, f"{name}.")  # type: ignore[arg-type]
 
 
 def variable(key: str) -> str:
@@ -88,8 +83,19 @@ def _config_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
         file = Path(environ["KWSD_CONFIG"])
     if file is not None:
         return file.expanduser()
-    candidates = (Path(platformdirs.user_config_dir("kwsd")) / "config.toml", SYSTEM_FILE)
-    return next((path for path in candidates if path.is_file()), None)
+    try:
+        candidates: tuple[Path, ...] = (Path(platformdirs.user_config_dir("kwsd")) / "config.toml", SYSTEM_FILE)
+    except RuntimeError:  # a user id that nobody knows, without HOME
+        candidates = (SYSTEM_FILE,)
+    return next(filter(_is_there, candidates), None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file; one that this user may not even look for is, so that reading it says so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _from_toml(path: Path) -> dict[str, _Value]:
@@ -97,23 +103,27 @@ def _from_toml(path: Path) -> dict[str, _Value]:
         tree = tomllib.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         raise ConfigError(f"{path}: is not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: is not TOML: brackets are nested too deeply") from None
     fields = dict(keys())
     leaves = dict(_leaves(tree))
     _check_shape(path, leaves, fields)
     for key, value in leaves.items():
-        if isinstance(value, str) and key in fields and _is_path(fields[key]):
+        if isinstance(value, str) and Path in (fields.get(key), *get_args(fields.get(key))):
             leaves[key] = path.parent / Path(value).expanduser()
-    return {key: _Value(value, str(path)) for key, value in leaves.items()}
+    return {key: _Value(value, str(path)) for key, value in leaves.items() if value != {}}
 
 
-def _check_shape(path: Path, leaves: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> None:
+def _check_shape(path: Path, leaves: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     """ConfigError for `search = 3` and for `[keywords]`: a section that is a value, a value that is a section."""
     sections = {key.rpartition(".")[0] for key in fields if "." in key}
     for key, value in leaves.items():
         if key in sections and value != {}:
             raise ConfigError(f"{path}: {key} is a section; write [{key}] on a line of its own")
+        if value == {} and key not in {*sections, *fields}:
+            raise ConfigError(f"{path}: [{key}] is not a section; there are {', '.join(sorted(sections))}")
         for plain in (field for field in fields if key.startswith(f"{field}.") or (key == field and value == {})):
             raise ConfigError(f"{path}: {plain} is a plain setting; write {plain} = … above the first section")
 
@@ -127,10 +137,6 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield prefix + name, value
 
 
-def _is_path(field: FieldInfo) -> bool:
-    return Path in (field.annotation, *getattr(field.annotation, "__args__", ()))
-
-
 def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
     """Only names that are settings: scripts and hooks have KWSD_ variables of their own."""
     known = {variable(key): key for key, _ in keys()}
@@ -138,34 +144,30 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
 
 
 def _validate(values: Mapping[str, _Value]) -> Settings:
-    tree: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {name: {} for name, kind in types_of(Settings).items() if is_dataclass(kind)}
     for key, value in values.items():
-        _plant(tree, key, value.value)
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        mistakes = [_explain(mistake, values) for mistake in error.errors()]
-    kind = FlagError if all(kind is FlagError for _, kind in mistakes) else ConfigError
-    raise kind("\n".join(text for text, _ in mistakes)) from None
+        section, _, name = key.partition(".")
+        sections.get(section, plain)[name if section in sections else key] = value.value
+    found, mistakes = read_fields(Settings, plain, typed=True)
+    for name, given in sections.items():
+        fields, more = read_fields(types_of(Settings)[name], given, typed=True, prefix=f"{name}.")
+        mistakes += more
+        if not more:
+            found[name] = types_of(Settings)[name](**fields)
+    if not mistakes:
+        return Settings(**found)
+    culprits = [values[mistake.key] for mistake in mistakes]
+    kind = FlagError if all(culprit.error is FlagError for culprit in culprits) else ConfigError
+    raise kind("\n".join(map(_told, mistakes, culprits)))
 
 
-def _plant(tree: dict[str, Any], key: str, value: Any) -> None:
-    *sections, name = key.split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-    tree[name] = value
-
-
-def _explain(mistake: Mapping[str, Any], values: Mapping[str, _Value]) -> tuple[str, type[ConfigError]]:
-    """`origin: key = value: what and why`."""
-    location = ".".join(str(part) for part in mistake["loc"])
-    key = max((key for key in values if f"{location}.".startswith(f"{key}.")), key=len, default=location)
-    culprit = values.get(key) or next(value for name, value in values.items() if name.startswith(f"{key}."))
-    if mistake["type"] == "extra_forbidden":
-        return f"{culprit.origin}: {location} is not a setting; {_nearest(location)}", culprit.error
-    what = mistake["msg"].replace("Input should be", "must be").replace("Value should have", "must have")
-    subject = culprit.origin if culprit.origin == _flag(key) else f"{culprit.origin}: {key}"
-    return f"{subject}: {culprit.value!r} {what[0].lower()}{what[1:]}", culprit.error
+def _told(mistake: Mistake, culprit: _Value) -> str:
+    """`origin: key: value is not …`; of a flag its name is enough."""
+    if mistake.unknown:
+        return f"{culprit.origin}: {mistake.key} is not a setting; {_nearest(mistake.key)}"
+    own_name = culprit.origin == _flag(mistake.key)
+    return mistake.told(culprit.origin if own_name else f"{culprit.origin}: {mistake.key}")
 
 
 def _nearest(key: str) -> str:
@@ -175,3 +177,14 @@ def _nearest(key: str) -> str:
         by_last_part[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_last_part, n=1)
     ]
     return f"did you mean {close[0]}?" if close else "`kwsd --print-config` shows all settings"
+
+
+def _with_the_models_own(settings: Settings, path: Path | None, origins: Mapping[str, str]) -> LoadedSettings:
+    """Fill in what model.toml says of the rest. A broken model adds nothing: loading it will say so."""
+    try:
+        description = read_description(find_model_directory(settings.model))
+    except ModelError:
+        return LoadedSettings(settings, path, origins)
+    search = settings.search.over(description.search)
+    added = {f"search.{name}": f"model {description.name}" for name in search.given - settings.search.given}
+    return LoadedSettings(replace(settings, search=search), path, {**origins, **added})

@@ -1,77 +1,95 @@
 """What can be set. A new setting is a field here, and nothing else: flags, environment and TOML all follow it.
 
-A field's name is its TOML key. Sections are nested models; `[search] threshold` is also KWSD_SEARCH_THRESHOLD.
+A field's name is its TOML key. Sections are nested records; `[search] threshold` is also KWSD_SEARCH_THRESHOLD.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-
-from kwsd.config.fallback import Fallback
-from kwsd.config.section import Section
-from kwsd.config.service import Service
+from kwsd import limits
 from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
 
-DEFAULTS = SearchSettings()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedWords:
+    """[fallback]: yes, no, up, down, left, right, on, off, stop, go, at a tenth of the cost."""
+
+    mode: Literal["off", "alongside", "only", "auto"] = "off"
+    """`alongside` hears both, `only` never loads the open-vocabulary model, `auto` stands in when that one cannot."""
+    engine: limits.EngineName = "ds-cnn"
+    """`ds-cnn` looks at windows of a second and is more exact; `nc-ssm` decides at every frame and costs less."""
+    hop_s: Annotated[float, limits.HOP_S] = 0.16
+    """Seconds from one window of the DS-CNN to the next."""
+    hold_s: Annotated[float, limits.HOLD_S] | None = None
+    """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows.
+    None takes the engine's own."""
+    alone: bool = True
+    """Report a word only when nothing nearly as loud sounds right before and after it."""
+    refractory_s: Annotated[float, limits.REFRACTORY_S] = 0.5
+    """Seconds after a word in which nothing else is reported."""
+    threshold: Annotated[float, limits.THRESHOLD] | None = None
+    """Score that fires, for all words; None takes each word's own. The keyword file may give one by word."""
+    words: tuple[str, ...] = ()
+    """Words to report; empty means those of the keyword file, or all ten where it has none of them."""
 
 
-def _several(value: Any) -> Any:
-    """A lone text is a list of one; in the environment, commas separate."""
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """[daemon]: socket, sound kept, programs run. Only for the daemon: a microphone, or any input with a socket."""
+
+    socket: Path | None = None
+    """Where subscribers connect; None is $RUNTIME_DIRECTORY/kwsd.sock, else $XDG_RUNTIME_DIR/kwsd/kwsd.sock."""
+    socket_mode: Annotated[str, limits.FileMode()] = "0660"
+    """Permissions of the socket, octal. Who may write to it may connect and hear events."""
+    socket_group: str | None = None
+    """Group that the socket belongs to; None leaves it."""
+    command_group: str | None = None
+    """Group whose members may give commands, beside root and the daemon's own user."""
+    watch_keywords: bool = True
+    """Reload when the keyword file changes."""
+    backlog_s: Annotated[float, limits.BACKLOG_S] = 2.0
+    """Sound of a microphone that may wait to be decoded, seconds; beyond that the oldest is dropped."""
+    heartbeat_s: Annotated[float, limits.HEARTBEAT_S] = 10.0
+    """Seconds between heartbeats, for subscribers to them."""
+    exec: str | None = None
+    """Program to run for every detection, never through a shell."""
+    exec_limit: Annotated[int, limits.EXEC_LIMIT] = 4
+    """How many of them may run at once; further detections run none."""
+    exec_timeout_s: Annotated[float, limits.EXEC_TIMEOUT_S] = 10.0
+    """Seconds until one is ended."""
+    clips: bool = False
+    """Keep the last 10 s of sound in memory for the command `clip`."""
+    save_detections: Path | None = None
+    """Directory for a WAV file per detection, one of its own."""
+    save_limit_mb: Annotated[float, limits.SAVE_MB] = 100.0
+    """Most that its files may take; the oldest go first."""
+    save_limit_days: Annotated[float, limits.SAVE_DAYS] = 30.0
+    """Oldest that they may be."""
 
 
-Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
-Probability = Annotated[float, Field(gt=0, le=1)]
-Seconds = Annotated[float, Field(ge=0, le=60)]
-
-
-class Search(Section):
-    """[search]: how hard to search and what to believe. Meaning and defaults are those of SearchSettings.
-
-    A model may bring other defaults (`kwsd.config.model_defaults`).
-    """
-
-    boost: Annotated[float, Field(ge=0, le=20)] = DEFAULTS.boost
-    threshold: Probability = DEFAULTS.threshold
-    running_threshold: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.running_threshold
-    min_score: Annotated[float, Field(ge=0, le=1)] = DEFAULTS.min_score
-    min_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.min_margin
-    margin_per_token: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.margin_per_token
-    alone_margin: Annotated[float, Field(ge=-100, le=0)] = DEFAULTS.alone_margin
-    trailing_blanks: Annotated[int, Field(ge=0, le=50)] = DEFAULTS.trailing_blanks
-    max_gap_s: Annotated[float, Field(gt=0, le=60)] = DEFAULTS.max_gap_s
-    min_duration_s: Seconds = DEFAULTS.min_duration_s
-    refractory_s: Seconds = DEFAULTS.refractory_s
-    beam: Annotated[int, Field(ge=1, le=64)] = DEFAULTS.beam
-    beam_delta: Annotated[float, Field(gt=0, le=100)] = DEFAULTS.beam_delta
-
-    def to_search_settings(self) -> SearchSettings:
-        """The record that the search takes."""
-        return SearchSettings(**self.model_dump())
-
-
-class Settings(Section):
-    """Everything, frozen. Paths of a TOML file are relative to that file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything. Paths of a TOML file are relative to that file."""
 
     keywords: Path | None = None
     """Keyword file."""
     model: str = DEFAULT_MODEL
     """Name of a model that came with kwsd or was pulled, or a model's directory."""
-    input: Annotated[Several, Field(min_length=1)] = ("mic",)
+    input: Annotated[tuple[str, ...], limits.NotEmpty()] = ("mic",)
     """Where sound comes from: `mic`, audio files, `-` for stdin."""
     device: str | None = None
     """Microphone, by words of its name; None is the system's default."""
-    channel: Annotated[int, Field(ge=1)] | None = None
+    channel: Annotated[int, limits.CHANNEL] | None = None
     """Only this channel, counted from 1; None is the first of a microphone and the mix of a file."""
-    json_lines: Annotated[bool, Field(alias="json")] = False
+    json: bool = False
     """Print detections as JSON lines."""
     verbose: bool = False
     """Log more, and show tracebacks."""
-    search: Search = Search()
-    fallback: Fallback = Fallback()
-    daemon: Service = Service()
+    search: SearchSettings = field(default_factory=SearchSettings)
+    fallback: FixedWords = field(default_factory=FixedWords)
+    daemon: Service = field(default_factory=Service)
 
     @property
     def is_service(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ def to_toml(loaded: LoadedSettings) -> str:
 
 def _lines(loaded: LoadedSettings) -> Iterator[str]:
     yield f"# read from {loaded.file}" if loaded.file else "# no configuration file was found"
-    tree = loaded.settings.model_dump(by_alias=True)
     section = ""
     for key, _ in keys():
         own, _, name = key.rpartition(".")
@@ -23,14 +23,11 @@ def _lines(loaded: LoadedSettings) -> Iterator[str]:
             section = own
             yield f"\n[{section}]"
         origin = loaded.origins.get(key, DEFAULT)
-        yield f"{_assignment(name, _look_up(tree, key)):<40}  # {origin}"
+        yield f"{_assignment(name, _look_up(loaded.settings, key)):<40}  # {origin}"
 
 
-def _look_up(tree: dict[str, Any], key: str) -> Any:
-    value: Any = tree
-    for part in key.split("."):
-        value = value[part]
-    return value
+def _look_up(settings: Any, key: str) -> Any:
+    return reduce(getattr, key.split("."), settings)
 
 
 def _assignment(name: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.audio.source import Source
-from kwsd.config.service import Service as ServiceSettings
+from kwsd.config.settings import Service as ServiceSettings
 from kwsd.daemon.background import in_background
 from kwsd.daemon.capture import Capture
 from kwsd.daemon.commands import Desk

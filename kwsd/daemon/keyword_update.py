@@ -13,7 +13,7 @@ from kwsd.errors import ConfigError
 from kwsd.keywords.compile import KeywordSet
 from kwsd.keywords.files import KeywordList
 from kwsd.keywords.keyword import Keyword
-from kwsd.protocol.commands import CommandError, KeywordSpec
+from kwsd.protocol.commands import CommandError
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ class KeywordDesk:
                 raise self._failed(error) from None
             return await self._bring_into_force(found.keywords, tuple(map(str, found.problems)))
 
-    async def set_keywords(self, specs: Sequence[KeywordSpec | str]) -> tuple[str, ...]:
+    async def set_keywords(self, keywords: Sequence[Keyword | str]) -> tuple[str, ...]:
         """Listen for these; the names now in force. Raises CommandError when the old ones stay."""
         async with self._one_at_a_time:
-            return await self._bring_into_force(tuple(map(keyword_of, specs)))
+            return await self._bring_into_force(Keyword.of(keywords))
 
     async def set_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
         """Change one keyword's threshold, or all; the names concerned. Raises CommandError."""
@@ -119,8 +119,3 @@ class KeywordDesk:
     def _failed(self, error: ConfigError) -> CommandError:
         self._reporter.reload_failed(tuple(str(error).splitlines()))
         return CommandError(str(error))
-
-
-def keyword_of(spec: KeywordSpec | str) -> Keyword:
-    """A keyword as a command gives it → as the search takes it."""
-    return Keyword(phrase=spec) if isinstance(spec, str) else Keyword(**spec.model_dump())

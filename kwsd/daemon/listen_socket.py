@@ -4,10 +4,11 @@ import logging
 import socket
 from dataclasses import dataclass
 
-from kwsd.config.service import Service, default_socket
+from kwsd.config.settings import Service
 from kwsd.daemon.socket_file import SocketFile
 from kwsd.daemon.systemd import inherited_socket
 from kwsd.outlets.peer import group_id
+from kwsd.protocol.socket_path import default_socket
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Entry
 from kwsd.keywords.sequences import first_sequence
 from kwsd.keywords.text_lines import read_lines
+from kwsd.keywords.toml_tables import read_tables
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 _BOM = b"\xef\xbb\xbf"
@@ -82,8 +83,6 @@ def _is_toml(path: Path) -> bool:
 def _entries(path: Path, content: bytes) -> Iterable[Entry]:
     if not _is_toml(path):
         return read_lines(content)
-    from kwsd.keywords.toml_tables import read_tables  # noqa: PLC0415 - pydantic takes 60 ms that text files need not
-
     try:
         return read_tables(content)
     except ValueError as error:

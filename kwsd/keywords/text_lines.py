@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.line import Entry, check_text
-from kwsd.limits import BOOST, THRESHOLD, Range
+from kwsd.keywords.line import Entry
+from kwsd.limits import BOOST, THRESHOLD, TYPED, Range
 from kwsd.units import WORD_START
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -34,7 +34,7 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     text = _decoded(line).strip()
     if not text or _COMMENT.match(text):
         return None
-    check_text(text)
+    TYPED.check(text)
     phrase, attributes = _split(text.split())
     if not phrase:
         raise ValueError("has attributes but no phrase")

@@ -39,7 +39,7 @@ def verify(directory: Path, entry: RegistryEntry | None = None) -> list[str]:
 
     Compared with the checksums in its model.toml and its SHA256SUMS and, if given, those of the registry.
     """
-    recorded = read_description(directory).sha256 | _recorded(directory / CHECKSUMS)
+    recorded = dict(read_description(directory).sha256) | _recorded(directory / CHECKSUMS)
     expected = [(name, sha256) for name, sha256 in recorded.items()]
     if entry:
         expected += [(file.name, file.sha256) for file in entry.files if file.sha256]

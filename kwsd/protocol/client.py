@@ -77,7 +77,7 @@ def socket_path(arguments: argparse.Namespace) -> Path:
         path: Path = arguments.socket
         return path
     from kwsd.config import load_settings  # noqa: PLC0415 - pydantic takes time that --socket saves
-    from kwsd.config.service import find_socket  # noqa: PLC0415 - likewise
+    from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
 
     configured = load_settings({}, file=arguments.config).settings.daemon.socket
     return configured.expanduser() if configured else find_socket()

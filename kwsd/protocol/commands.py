@@ -2,17 +2,19 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails
 
 from kwsd.events import EVENT_TYPES
+from kwsd.fields import types_of
+from kwsd.keywords.keyword import Keyword
+from kwsd.limits import THRESHOLD
 from kwsd.protocol.messages import RequestId
 
 MAX_LINE_BYTES = 64 * 1024
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 """Text on one line."""
-Threshold = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 if TYPE_CHECKING:
     EventType = str
 else:
@@ -60,25 +62,11 @@ class Reload(Base):
     command: Literal["reload"]
 
 
-class KeywordSpec(BaseModel):
-    """One keyword, as in a keyword file."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
-
-    phrase: Name
-    name: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
-    """What events call it; empty means the phrase itself."""
-    spellings: tuple[Name, ...] = ()
-    boost: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] | None = None
-    threshold: Threshold | None = None
-    min_score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-
-
 class SetKeywords(Base):
     """Listen for these keywords instead, until the next reload or restart. The keyword file is not touched."""
 
     command: Literal["set_keywords"]
-    keywords: Annotated[tuple[KeywordSpec | Name, ...], Field(min_length=1)]
+    keywords: Annotated[tuple[Keyword | Name, ...], Field(min_length=1)]
     """Phrases, or objects with settings."""
 
 
@@ -86,7 +74,7 @@ class SetThreshold(Base):
     """Change what a score has to reach, until the next reload or restart."""
 
     command: Literal["set_threshold"]
-    threshold: Threshold
+    threshold: Annotated[float, THRESHOLD]
     keyword: Name | None = None
     """Name of the keyword; null means every keyword."""
 
@@ -130,6 +118,7 @@ Command = Annotated[
 CHANGING = (Reload, SetKeywords, SetThreshold, Mute, Unmute, Clip)
 """Commands for the daemon's own user, root and the configured group only: those that change anything, and sound."""
 
+with_config(ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True))(Keyword)  # as commands have it
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 
 
@@ -184,6 +173,6 @@ def _where(mistake: ErrorDetails) -> str:
     return ".".join(str(part) for part in (*known, *unknown))
 
 
-_FIELDS = {name for model in (*get_args(get_args(Command)[0]), KeywordSpec) for name in model.model_fields}
+_FIELDS = {name for model in get_args(get_args(Command)[0]) for name in model.model_fields} | set(types_of(Keyword))
 
 COMMAND_NAMES = ("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "trace")

@@ -52,7 +52,8 @@ with_config(_EXPLAINED)(Record)
 
 def schema_text() -> str:
     """As published."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return text.replace('/Keyword"', '/KeywordSpec"').replace('"Keyword": {', '"KeywordSpec": {')
 
 
 if __name__ == "__main__":

@@ -1,38 +1,81 @@
-"""Stream-wide defaults of the search. Those that a keyword may override have the same name in `Keyword`."""
+"""The 13 settings of the search, said here once. Those that a keyword may override have the same name in `Keyword`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Self
+
+from kwsd.fields import check_fields
+from kwsd.limits import (
+    BEAM,
+    BEAM_DELTA,
+    BOOST,
+    DURATION_S,
+    GAP_S,
+    MARGIN,
+    MIN_SCORE,
+    REFRACTORY_S,
+    THRESHOLD,
+    TRAILING_BLANKS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """How hard to search and what to believe. Defaults come from the curves in bench/RESULTS.md."""
+    """How hard to search and what to believe. Defaults come from the curves in bench/RESULTS.md.
 
-    boost: float = 1.5
+    What was not given may be filled in from elsewhere (`over`): a model has an opinion of its own on most of them.
+    Raises SettingError: a value is outside what `kwsd.limits` allows.
+    """
+
+    boost: Annotated[float, BOOST] = 1.5
     """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
-    threshold: float = 0.49
+    threshold: Annotated[float, THRESHOLD] = 0.49
     """Smallest mean token posterior that fires."""
-    running_threshold: float = 0.0
+    running_threshold: Annotated[float, MIN_SCORE] = 0.0
     """The same for short phrases (of up to five tokens) among other words, where it is more; between pauses `threshold`
     is enough. A keyword with a threshold of its own is not held to this one."""
-    min_score: float = 0.001
+    min_score: Annotated[float, MIN_SCORE] = 0.001
     """Smallest posterior that any single token may have."""
-    min_margin: float = -6.25
+    min_margin: Annotated[float, MARGIN] = -6.25
     """How much less probable (nats) than the best way to hear the sound, with or without keywords, a phrase may be."""
-    margin_per_token: float = 0.0
+    margin_per_token: Annotated[float, MARGIN] = 0.0
     """The same for each of its tokens, on top: long phrases gather many small doubts, and short ones are soon heard."""
-    alone_margin: float = 0.0
+    alone_margin: Annotated[float, MARGIN] = 0.0
     """The same, on top, for what is said alone, with a pause before and behind it, as machines are spoken to."""
-    trailing_blanks: int = 0
+    trailing_blanks: Annotated[int, TRAILING_BLANKS] = 0
     """Blank frames (40 ms each) that must follow the last token; the next word may begin up to two frames before.
 
     0 costs nothing in accuracy here, since the end of the word is looked for as well, and saves 50 ms."""
-    max_gap_s: float = 0.8
+    max_gap_s: Annotated[float, GAP_S] = 0.8
     """Longest time between neighbouring tokens: syllables 8 s apart make no keyword (sherpa-onnx#1417)."""
-    min_duration_s: float = 0.0
+    min_duration_s: Annotated[float, DURATION_S] = 0.0
     """Shortest time from first to last token."""
-    refractory_s: float = 0.5
+    refractory_s: Annotated[float, REFRACTORY_S] = 0.5
     """Audio time after a hit in which the same keyword stays quiet."""
-    beam: int = 8
+    beam: Annotated[int, BEAM] = 8
     """Hypotheses kept per frame."""
-    beam_delta: float = 5.0
+    beam_delta: Annotated[float, BEAM_DELTA] = 5.0
     """Hypotheses further than this (nats) behind the best are dropped: in silence only one stays."""
+    given: frozenset[str] = field(init=False, compare=False, repr=False)
+    """Names of those that were given, also where the value is the default."""
+
+    def __new__(cls, **given: Any) -> Self:  # noqa: D102 - records what __init__ cannot tell from a default
+        settings = object.__new__(cls)  # `slots` makes another class of this one, so that super() fails
+        object.__setattr__(settings, "given", frozenset(given))
+        return settings
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def chosen(self) -> dict[str, Any]:
+        """What was given, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name in self.given}
+
+    def over(self, other: Self) -> Self:
+        """What is given here, and of the rest what is given there.
+
+        A threshold of one's own holds among other words too, unless that is given as well.
+        """
+        theirs = other.chosen()
+        if "threshold" in self.given:
+            theirs.pop("running_threshold", None)
+        return type(self)(**{**theirs, **self.chosen()})

@@ -41,5 +41,5 @@ def open_ears(settings: Settings, read: Reader | None) -> Ears:
         return open_with_fixed_set(settings, read)
     model = Model.load(settings.model)
     keywords = tuple(read(model.tokenizer)) if read else ()
-    spotter = Spotter(model, keywords, settings.search.to_search_settings())
+    spotter = Spotter(model, keywords, settings.search)
     return Ears(engine=spotter, name=lambda: model.name, keywords=keywords, tokenizer=lambda: model.tokenizer)

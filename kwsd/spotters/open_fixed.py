@@ -33,7 +33,7 @@ class OpenVocabulary:
         """Make the engine for the keywords as they are on disk now. Raises ConfigError."""
         model = Model.load(self._settings.model)
         keywords = self._read(model.tokenizer) if self._read else ()
-        spotter = Spotter(model, keywords, self._settings.search.to_search_settings())
+        spotter = Spotter(model, keywords, self._settings.search)
         self.model = model
         return spotter
 

@@ -44,23 +44,23 @@ class Spotter:
     def __init__(
         self,
         model: Model,
-        keywords: Sequence[Keyword],
+        keywords: Sequence[Keyword | str],
         settings: SearchSettings | None = None,
         on_near_miss: Callable[[NearMiss], None] | None = None,
     ) -> None:
         """Listen for `keywords` with `model`; `on_near_miss` is told of phrases that came close.
 
-        Without `settings` the defaults of the model's model.toml hold.
+        What `settings` does not give, the model's model.toml does. A text stands for the keyword of that phrase.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
         """
         self._model = model
-        self._settings = settings or SearchSettings(**model.description.search.given())
+        self._settings = (settings or SearchSettings()).over(model.description.search)
         self.on_near_miss = on_near_miss
         self.bad_chunks = 0
         """Chunks whose encoder output was not finite; the encoder state started over each time."""
-        self._keyword_set = self.compile(keywords)
+        self._keyword_set = self.compile(Keyword.of(keywords))
         self.reset()
 
     def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwsd.config import FlagError, LoadedSettings, load_settings
+from kwsd.config import LoadedSettings, load_settings
 from kwsd.config.load import keys, variable
 from kwsd.config.show import to_toml
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, FlagError
 
 
 def load(directory: Path, toml: str = "", flags: Mapping[str, Any] | None = None, **environ: str) -> LoadedSettings:
@@ -67,13 +68,13 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("[search]\ntreshold = 0.4", "search.treshold is not a setting; did you mean search.threshold?"),
         ("threshold = 0.4", "threshold is not a setting; did you mean search.threshold?"),
         ("colour = 3", "colour is not a setting; `kwsd --print-config` shows all settings"),
-        ("[search]\nthreshold = 1.4", "search.threshold: 1.4 must be less than or equal to 1"),
-        ("[search]\nthreshold = nan", "search.threshold: nan must be a finite number"),
-        ('[search]\nbeam = "wide"', "search.beam: 'wide' must be a valid integer"),
+        ("[search]\nthreshold = 1.4", "search.threshold: 1.4 is not above 0 and at most 1"),
+        ("[search]\nthreshold = nan", "search.threshold: nan is not above 0 and at most 1"),
+        ('[search]\nbeam = "wide"', "search.beam: 'wide' is not a whole number"),
         ("search = 3", "search is a section; write [search]"),
         ("[model]", "model is a plain setting"),
-        ("model = 3", "model: 3 must be a valid string"),
-        ("input = []", "input: [] must have at least 1 item"),
+        ("model = 3", "model: 3 is not text"),
+        ("input = []", "input: [] is empty"),
         ("model =", "is not TOML: Invalid value (at end of document)"),
     ],
 )
@@ -91,12 +92,12 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^KWSD_SEARCH_BOOST: search.boost: 'much' must be a valid number"):
+    with pytest.raises(ConfigError, match=r"^KWSD_SEARCH_BOOST: search.boost: 'much' is not a number"):
         load(tmp_path, KWSD_SEARCH_BOOST="much")
 
 
 def test_a_wrong_flag_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(FlagError, match=r"^--threshold: 1.4 must be less than or equal to 1"):
+    with pytest.raises(FlagError, match=r"^--threshold: 1.4 is not above 0 and at most 1"):
         load(tmp_path, flags={"search.threshold": 1.4})
 
 
@@ -114,12 +115,41 @@ def test_the_users_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert load_settings({}, environ={}).settings.model == "mine"
 
 
+def test_a_folder_that_may_not_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~/.config` left to root by a sudo: not knowing whether there are settings is not the same as having none."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def refuse(_: Path, *__: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}/kwsd/config.toml: cannot be read: Permission denied"):
+        load_settings({}, environ={})
+
+
+def test_a_user_without_a_home_has_no_settings_of_his_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_: str) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_config_dir", nowhere)
+    monkeypatch.setattr("kwsd.config.load.SYSTEM_FILE", Path("/nonexistent"))
+    assert load_settings({}, environ={}).file is None
+
+
+@pytest.mark.parametrize("toml", ["boost = " + "9" * 5000, "x = " + "[" * 3000 + "]" * 3000, "'a b' = 1", "[serch]"])
+def test_whatever_is_absurd_is_told_in_a_line(tmp_path: Path, toml: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, toml)
+    assert len(str(caught.value)) < 400
+
+
 def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
     flags = {"device": 'the "usb" mic\n', "input": ("ä.wav", "-"), "keywords": "k.txt", "search.threshold": 0.25}
     loaded = load(tmp_path, flags=flags)
     (tmp_path / "again").mkdir()
-    assert load(tmp_path / "again", to_toml(loaded)).settings == loaded.settings.model_copy(
-        update={"keywords": tmp_path / "again" / "k.txt"}
+    assert load(tmp_path / "again", to_toml(loaded)).settings == replace(
+        loaded.settings, keywords=tmp_path / "again" / "k.txt"
     )
     assert "threshold = 0.25" in to_toml(loaded)
     assert "# --threshold" in to_toml(loaded)

@@ -1,6 +1,5 @@
 """model.toml: read, believed where the user says nothing, shown, and held against the files."""
 
-import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +8,10 @@ import pytest
 
 from kwsd.acoustic.model import Model
 from kwsd.config import load_settings
-from kwsd.config.settings import Search
 from kwsd.errors import ModelError
 from kwsd.keywords.keyword import Keyword
 from kwsd.models import directory as directories
-from kwsd.models.description import SearchDefaults, read_description
+from kwsd.models.description import read_description
 from kwsd.models.directory import DEFAULT_MODEL, find_model_directory, packaged_models
 from kwsd.models.download import checksum
 from kwsd.search.settings import SearchSettings
@@ -43,23 +41,17 @@ def described(tiny_model_dir: Path, tmp_path: Path) -> Path:
     return directory
 
 
-def test_the_same_settings_everywhere() -> None:
-    """What a model may bring, what a user may set and what the search takes have the same names."""
-    names = {field.name for field in dataclasses.fields(SearchSettings)}
-    assert set(SearchDefaults.model_fields) == set(Search.model_fields) == names
-
-
 def test_a_directory_without_one_is_called_by_its_own_name(tiny_model_dir: Path) -> None:
     description = read_description(tiny_model_dir)
-    assert (description.name, description.search.given()) == (tiny_model_dir.name, {})
+    assert (description.name, description.search.chosen()) == (tiny_model_dir.name, {})
 
 
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("name = ", "cannot be read"),
-        ("[search]\nthreshold = 1.5", "search.threshold: Input should be less than or equal to 1"),
-        ("[search]\ntreshold = 0.5", "search.treshold: Extra inputs are not permitted"),
+        ("name = ", "cannot be used (Invalid value"),
+        ("[search]\nthreshold = 1.5", "search.threshold: 1.5 is not above 0 and at most 1"),
+        ("[search]\ntreshold = 0.5", "search.treshold: 0.5 is unknown"),
         ('name = "x"\nsha256 = 3', "sha256"),
     ],
 )

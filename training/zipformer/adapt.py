@@ -70,7 +70,7 @@ def adapt(model: Path, own: Path, run: Path, *, shared: Path, how: Adaptation) -
 def _export(run: Path, old: Path) -> Path:
     new = run / "model"
     export(run / CHECKPOINT, old, new)
-    write_search(new / DESCRIPTION, read_description(old).search.given())
+    write_search(new / DESCRIPTION, read_description(old).search.chosen())
     return new
 
 

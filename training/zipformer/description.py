@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kwsd.models.description import DESCRIPTION, ModelDescription
+from kwsd.models.description import DESCRIPTION, description_of
 from kwsd.models.download import checksum
 
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
@@ -46,7 +46,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: Mapping[str, Any]) -> None:
-    ModelDescription.model_validate(tree)
+    description_of(tree)
     path.write_text(HEAD + "\n".join(_lines(tree)) + "\n", encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,9 +113,9 @@ def write_into(card: Path, lines: Sequence[str]) -> None:
     card.write_text("\n".join([f"{before}{MARKS[0]}", "", *lines, "", f"{MARKS[1]}{after}"]), encoding="utf-8")
 
 
-def settings_of(model: Model, overrides: Mapping[str, float]) -> SearchSettings:
+def settings_of(model: Model, overrides: Mapping[str, Any]) -> SearchSettings:
     """What the model brings, but for the overrides."""
-    return SearchSettings(**{**model.description.search.given(), **overrides})
+    return SearchSettings(**overrides).over(model.description.search)
 
 
 def score(row: Row, heard: Sequence[Heard]) -> Score:
