@@ -33,8 +33,8 @@ def hear(model: Model, keywords: Sequence[Keyword], pieces: Sequence[Piece]) -> 
         near.append(
             {
                 "keyword": miss.keyword,
-                "emissions": list(miss.emissions),
-                "posteriors": list(miss.alignment.posteriors),
+                "emissions": list(miss.emitted),
+                "posteriors": list(miss.posteriors),
                 "reason": miss.reason,
             }
         )

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.keywords.compile import KeywordSet, compile_keywords
+from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.beam import BeamSearch
-from kwsd.search.history import FrameHistory
-from kwsd.search.rules import Decider, Hit
+from kwsd.search.hits import Hit, Miss
+from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
+from kwsd.stream import Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.units import Context
 
@@ -83,8 +83,17 @@ def say(script: str, **likelihood: float) -> NDArray[np.float32]:
     return np.array(rows)
 
 
+def heard(encoder_out: NDArray[np.float32], first: int) -> Frames:
+    """Frames of even loudness."""
+    count = len(encoder_out)
+    power = np.zeros(4 * count + 13, np.float32)
+    return Frames(
+        origin_sample=0, first=first, count=count, kind="heard", encoder_out=encoder_out, power=power, arrived_sample=0
+    )
+
+
 class Stream:
-    """A beam and its decider over scripted frames, chunk by chunk."""
+    """A search over scripted frames, eight at a time, in which a pause is never seen coming."""
 
     def __init__(
         self,
@@ -95,27 +104,29 @@ class Stream:
         """Listen for phrases or keywords."""
         self.tokenizer = tokenizer or ScriptedTokenizer()
         self.settings = settings or SearchSettings(threshold=0.5, min_score=0.1)
-        self.acoustics = ScriptedAcoustics()
-        self.history = FrameHistory(250)
-        self.set = self._compiled(keywords)
-        self.beam = BeamSearch(self.set, self.acoustics, self.settings)
-        self.decider = Decider(self.set, self.acoustics, self.history)
+        self.compiled = self._compiled(keywords)
+        self.search = KeywordSearch(self.compiled.searched, ScriptedAcoustics())
+        self.misses: list[Miss] = []
+        self._next = 0
 
-    def _compiled(self, keywords: Sequence[Keyword | str]) -> KeywordSet:
+    def _compiled(self, keywords: Sequence[Keyword | str]) -> CompiledKeywords:
         listed = [Keyword(k, written_forms=False) if isinstance(k, str) else k for k in keywords]
         return compile_keywords(listed, self.tokenizer, len(PIECES), self.settings)
 
     def hear(self, frames: NDArray[np.float32]) -> list[Hit]:
-        """All hits, in order."""
+        """All hits, in order; misses are kept aside."""
         hits: list[Hit] = []
         for start in range(0, len(frames), CHUNK_FRAMES):
             chunk = frames[start : start + CHUNK_FRAMES]
-            number = self.history.end
-            self.history.append(chunk)
-            hits += self.decider.decide(self.beam.step(chunk, number), self.beam, lambda _: False)
+            for found in self.search.push(heard(chunk, self._next)):
+                if isinstance(found, Hit):
+                    hits.append(found)
+                else:
+                    self.misses.append(found)
+            self._next += len(chunk)
         return hits
 
     def phrases(self, script: str, **likelihood: float) -> list[str]:
         """Phrases heard in a script, with enough silence after it."""
         hits = self.hear(say(f"{script} .*40", **likelihood))
-        return [self.set.keywords[hit.keyword].phrase for hit in hits]
+        return [self.compiled.keywords[hit.keyword].phrase for hit in hits]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from kwsd.audio.source import Samples
 from kwsd.events import Detection
-from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 
 
@@ -39,10 +39,10 @@ class Engine(Protocol):
         """A gap in the sound, and what was said just before it."""
         ...
 
-    def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
+    def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """Make a list ready; slow, and safe on any thread. Raises ConfigError."""
         ...
 
-    def set_keywords(self, keywords: KeywordSet) -> None:
+    def set_keywords(self, keywords: CompiledKeywords) -> None:
         """Listen for these from now on; fast."""
         ...

@@ -10,7 +10,7 @@ from kwsd.daemon.engine import Engine
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.state import labels
 from kwsd.errors import ConfigError
-from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.files import KeywordList
 from kwsd.keywords.keyword import Keyword
 from kwsd.protocol.commands import CommandError
@@ -22,7 +22,7 @@ SWAP_S = 5.0  # a decoding thread that does not take a new list for so long hang
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    keywords: KeywordSet
+    keywords: CompiledKeywords
     done: Callable[[], object]
 
 
@@ -104,7 +104,7 @@ class KeywordDesk:
         self._reporter.reloaded(labels(keywords), problems)
         return labels(keywords)
 
-    async def _swap(self, compiled: KeywordSet) -> None:
+    async def _swap(self, compiled: CompiledKeywords) -> None:
         """Hand over to the decoding thread and wait until it has taken it."""
         loop = asyncio.get_running_loop()
         taken = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Keywords made ready for one model: token sequences, resolved rules, graph. Immutable; swapped in between chunks."""
+"""Keywords made ready for one model: token sequences, limits, graph."""
 
 from __future__ import annotations
 
@@ -6,89 +6,30 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from kwsd.errors import ConfigError
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import all_token_sequences
-from kwsd.search.graph import ContextGraph, Entry
+from kwsd.search.graph import ContextGraph, TokenSequence
+from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.settings import SearchSettings
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.timebase import encoder_frames
 
-SHORT_TOKENS = 5
-"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score
-lost a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
-
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What one keyword must fulfil, defaults filled in, times in encoder frames."""
-
-    boost: float
-    threshold: float
-    running_threshold: float
-    min_score: float
-    min_margin: float
-    margin_per_token: float
-    alone_margin: float
-    trailing_blanks: int
-    max_gap_frames: int
-    min_duration_frames: int
-    refractory_frames: int
-
-    @classmethod
-    def of(cls, keyword: Keyword, settings: SearchSettings) -> Rules:
-        """The keyword's own values where it has them, else the stream's."""
-
-        def pick(name: str) -> float:
-            own = getattr(keyword, name)
-            return float(getattr(settings, name) if own is None else own)
-
-        return cls(
-            boost=pick("boost"),
-            threshold=pick("threshold"),
-            running_threshold=settings.running_threshold if keyword.threshold is None else 0.0,
-            min_score=pick("min_score"),
-            min_margin=settings.min_margin,
-            margin_per_token=settings.margin_per_token,
-            alone_margin=settings.alone_margin,
-            trailing_blanks=int(pick("trailing_blanks")),
-            max_gap_frames=encoder_frames(pick("max_gap_s")),
-            min_duration_frames=encoder_frames(pick("min_duration_s")),
-            refractory_frames=encoder_frames(pick("refractory_s")),
-        )
-
-    def least_running_score(self, tokens: int) -> float:
-        """The mean posterior that a phrase of so many tokens needs among other words, where `threshold` is less."""
-        return self.running_threshold if tokens <= SHORT_TOKENS else 0.0
-
-    def least_margin(self, tokens: int) -> float:
-        """How much less probable than the best reading, nats, a phrase of so many tokens may be."""
-        return self.min_margin + tokens * self.margin_per_token
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordSet:
-    """All that a search needs to know of its keywords."""
+class CompiledKeywords:
+    """Keywords made ready for one model: any number of spotters of it may share them."""
 
     keywords: tuple[Keyword, ...]
-    rules: tuple[Rules, ...]
-    """One per keyword."""
-    graph: ContextGraph
-    word_starts: frozenset[int]
-    """Tokens that may begin a new word."""
-    marks_words: bool = True
-    """Whether tokens tell where words begin; phones do not."""
-
-    @property
-    def max_gap_frames(self) -> int:
-        """The longest gap that any keyword allows."""
-        return max((rules.max_gap_frames for rules in self.rules), default=0)
+    """Those that are enabled; a hit names one by its place here."""
+    searched: KeywordSet
 
 
 def compile_keywords(
     keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
-) -> KeywordSet:
+) -> CompiledKeywords:
     """Tokenise all enabled keywords and build their graph.
 
     Raises:
@@ -100,20 +41,48 @@ def compile_keywords(
 
 def _compiled(
     keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
-) -> KeywordSet:
+) -> CompiledKeywords:
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
-    rules = tuple(Rules.of(keyword, settings) for keyword in enabled)
     try:
         listed = all_token_sequences(enabled, tokenizer)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    entries = [
-        Entry(index, sequence.tokens, rules[index].boost, rules[index].trailing_blanks)
-        for index, sequences in enumerate(listed)
-        for sequence in sequences
-    ]
+    sequences = []
+    for index, (keyword, found) in enumerate(zip(enabled, listed, strict=True)):
+        boost, blanks = _own(keyword, settings, "boost"), _own(keyword, settings, "trailing_blanks")
+        sequences += [TokenSequence(each.tokens, each.spelling, index, boost, blanks) for each in found]
     word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
-    return KeywordSet(enabled, rules, ContextGraph(entries), word_starts, len(word_starts) < vocabulary_size)
+    searched = KeywordSet(
+        labels=tuple(keyword.label for keyword in enabled),
+        limits=tuple(_limits(keyword, settings) for keyword in enabled),
+        graph=ContextGraph(sequences),
+        word_starts=word_starts,
+        marks_words=len(word_starts) < vocabulary_size,
+        beam=settings.beam,
+        beam_delta=settings.beam_delta,
+    )
+    return CompiledKeywords(enabled, searched)
+
+
+def _own(keyword: Keyword, settings: SearchSettings, name: str) -> Any:
+    """The keyword's own value where it has one, else the stream's."""
+    value = getattr(keyword, name)
+    return getattr(settings, name) if value is None else value
+
+
+def _limits(keyword: Keyword, settings: SearchSettings) -> KeywordLimits:
+    """In encoder frames; a threshold that the user gave holds among other words too."""
+    return KeywordLimits(
+        threshold=_own(keyword, settings, "threshold"),
+        running_threshold=settings.running_threshold if keyword.threshold is None else 0.0,
+        min_score=_own(keyword, settings, "min_score"),
+        min_margin=settings.min_margin,
+        margin_per_token=settings.margin_per_token,
+        alone_margin=settings.alone_margin,
+        max_gap_frames=encoder_frames(_own(keyword, settings, "max_gap_s")),
+        min_duration_frames=encoder_frames(_own(keyword, settings, "min_duration_s")),
+        refractory_frames=encoder_frames(_own(keyword, settings, "refractory_s")),
+    )
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Literal
 import ahocorasick
 
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.sequences import TokenSequence, token_sequences
+from kwsd.keywords.sequences import token_sequences
+from kwsd.search.graph import TokenSequence
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 FEWEST_TOKENS = 4  # below, recall and false alarms both get worse quickly (sherpa-onnx#3809)

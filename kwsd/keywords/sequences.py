@@ -3,10 +3,10 @@
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 
 from kwsd.keywords.keyword import Keyword
+from kwsd.search.graph import TokenSequence
 from kwsd.text.numerals import readings
 from kwsd.text.phrase_tokenizer import PhraseTokenizer, is_ready_made
 from kwsd.text.written_forms import Words, one_change
@@ -17,14 +17,6 @@ MOST_IN_ALL = 20_000  # of a list, above which each keyword has fewer: they cost
 _TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-", "—": "-"})
 _SYMBOLS = {"&": " AND ", "+": " PLUS ", "@": " AT "}
 _STOPS = re.compile(r"[;!?…\"“”]|[.,](?![0-9])|(?<![0-9]):|:(?![0-9])")  # not the point of 3.5, not the colon of 5:30
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSequence:
-    """One way in which the model may write a keyword."""
-
-    spelling: str
-    tokens: tuple[int, ...]
 
 
 def spellings(phrase: str) -> tuple[str, ...]:
@@ -85,7 +77,7 @@ def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[Tok
 
 
 def _sequences(text: str, tokenizer: PhraseTokenizer) -> Iterator[TokenSequence]:
-    return (TokenSequence(text, tokens) for tokens in tokenizer.encodings(text))
+    return (TokenSequence(tokens, text) for tokens in tokenizer.encodings(text))
 
 
 def all_token_sequences(

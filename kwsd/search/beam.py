@@ -1,8 +1,8 @@
-"""Encoder frames → arrivals: hypotheses walk the keyword graph, and one that reaches the end of a keyword says so.
+"""Encoder frames → matches: hypotheses walk the keyword graph, and one that reaches the end of a keyword says so.
 
 Time-synchronous beam search over a stateless transducer with at most one token per frame, as in icefall's keyword
 search, but: the bonus counts before pruning, not after it; hypotheses that only their past tells apart are merged; the
-one at the root, where every keyword begins, is never pruned; and whether an arrival is a hit is not decided here.
+one at the root, where every keyword begins, is never pruned; and whether a match is a hit is not decided here.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.keywords.compile import KeywordSet
-from kwsd.search.graph import Entry, Node
+from kwsd.search.graph import Node, TokenSequence
+from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import Acoustics
-from kwsd.search.settings import SearchSettings
 from kwsd.units import BLANK_ID, START, Context
 
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
@@ -46,12 +45,12 @@ class Hypothesis(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A hypothesis stands at the end of an entry, and enough blanks have followed."""
+class Match:
+    """A hypothesis stands at the end of a keyword, and enough blanks have followed."""
 
-    entry: Entry
+    sequence: TokenSequence
     frames: tuple[int, ...]
-    """Encoder frame of each of the entry's tokens, as the search emitted them."""
+    """Encoder frame of each of its tokens, as the search emitted them."""
     margin: float
     """Acoustic log-probability of this hypothesis less that of the best one: 0 or below."""
 
@@ -59,13 +58,13 @@ class Arrival:
 class BeamSearch:
     """The hypotheses of one stream."""
 
-    def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics, settings: SearchSettings) -> None:
+    def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics) -> None:
         """Search the graph of `keyword_set`; one set, one search."""
         self._graph = keyword_set.graph
         self._max_gap_frames = keyword_set.max_gap_frames
         self._acoustics = acoustics
-        self._beam = settings.beam
-        self._beam_delta = settings.beam_delta
+        self._beam = keyword_set.beam
+        self._beam_delta = keyword_set.beam_delta
         self._bonuses: dict[Node, NDArray[np.float32]] = {}
         self.reset()
 
@@ -73,21 +72,21 @@ class BeamSearch:
         """Start from the root, which is the first of the hypotheses at all times."""
         self._hypotheses = [Hypothesis(self._graph.root, START, 0.0, (), 0)]
 
-    def step(self, frames: NDArray[np.float32], first_frame: int) -> list[Arrival]:
-        """Consecutive encoder frames (n, C), the first of which has number `first_frame` → arrivals in order."""
+    def push(self, frames: NDArray[np.float32], first_frame: int) -> list[Match]:
+        """Consecutive encoder frames (n, C), the first of which has number `first_frame` → matches in order."""
         at_root = self._acoustics.log_probs(frames, [START] * len(frames))
-        arrivals: list[Arrival] = []
+        matches: list[Match] = []
         for offset in range(len(frames)):
             if len(self._hypotheses) == 1 and self._is_quiet(at_root[offset]):
                 continue  # only the root lives, and only a blank can follow: nothing changes
-            arrivals += self._step_frame(frames[offset], at_root[offset], first_frame + offset)
+            matches += self._step_frame(frames[offset], at_root[offset], first_frame + offset)
         best = max(h.log_prob for h in self._hypotheses)
         self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in self._hypotheses]  # keeps numbers small
-        return arrivals
+        return matches
 
-    def lives_on(self, frame: int, tokens: tuple[int, ...]) -> bool:
+    def may_grow(self, frame: int, tokens: tuple[int, ...]) -> bool:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
-        return any(_may_outgrow(h, frame, tokens) for h in self._hypotheses)
+        return any(_may_grow(h, frame, tokens) for h in self._hypotheses)
 
     def _is_quiet(self, at_root: NDArray[np.float32]) -> bool:
         """Whether at the root (vocabulary,) every token but the blank falls outside the beam."""
@@ -96,7 +95,7 @@ class BeamSearch:
         ranks[BLANK_ID] = -np.inf
         return float(ranks.max()) < blank - self._beam_delta
 
-    def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Arrival]:
+    def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Match]:
         oldest = number - self._max_gap_frames
         root, *others = self._hypotheses
         live = [root, *(h for h in others if h.emissions[-1].frame >= oldest)]
@@ -106,7 +105,7 @@ class BeamSearch:
             for row, token in self._best(live, log_probs)
         )
         best = max(h.log_prob for h in self._hypotheses)
-        return [arrival for h in self._hypotheses if h.node.entries for arrival in _arrivals(h, best)]
+        return [match for h in self._hypotheses if h.node.sequences for match in _matches(h, best)]
 
     def _log_probs(
         self, live: list[Hypothesis], frame: NDArray[np.float32], at_root: NDArray[np.float32]
@@ -131,7 +130,7 @@ class BeamSearch:
         return [(0, BLANK_ID), *(divmod(index, ranks.shape[1]) for index in kept if index != BLANK_ID)]
 
     def _bonus(self, node: Node) -> NDArray[np.float32]:
-        """What is lent to a hypothesis at `node` once it has taken each token (vocabulary,)."""
+        """The boosts of a hypothesis at `node` once it has taken each token (vocabulary,)."""
         known = self._bonuses.get(node)
         if known is None:
             if len(self._bonuses) >= CACHED_BONUSES:
@@ -143,8 +142,8 @@ class BeamSearch:
         size = self._acoustics.vocabulary_size
         bonus = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
         for token, child in node.children.items():
-            bonus[token] = child.lent
-        bonus[list(self._acoustics.silent_tokens)] = node.lent
+            bonus[token] = child.boost_sum
+        bonus[list(self._acoustics.silent_tokens)] = node.boost_sum
         return bonus
 
     def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
@@ -174,15 +173,15 @@ def _sum(one: Hypothesis, other: Hypothesis) -> Hypothesis:
     return better._replace(log_prob=total)
 
 
-def _arrivals(h: Hypothesis, best: float) -> Iterator[Arrival]:
-    """Every entry that ends where `h` stands, if enough blanks have followed."""
-    for entry in h.node.entries:
-        if h.blanks >= entry.trailing_blanks:
-            frames = tuple(emission.frame for emission in h.emissions[-len(entry.tokens) :])
-            yield Arrival(entry, frames, h.log_prob - best)
+def _matches(h: Hypothesis, best: float) -> Iterator[Match]:
+    """Every keyword that ends where `h` stands, if enough blanks have followed."""
+    for sequence in h.node.sequences:
+        if h.blanks >= sequence.trailing_blanks:
+            frames = tuple(emission.frame for emission in h.emissions[-len(sequence.tokens) :])
+            yield Match(sequence, frames, h.log_prob - best)
 
 
-def _may_outgrow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
+def _may_grow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
     """Whether `h` contains `tokens` and either has gone on from there or still can."""
     spelt = tuple(emission.token for emission in h.emissions)
     return any(

@@ -10,7 +10,7 @@ from kwsd.audio.source import Samples
 from kwsd.commands12.stream import CommandSpotter
 from kwsd.commands12.vocabulary import normal
 from kwsd.events import Detection
-from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.merge import Arbiter
 from kwsd.spotters.model_retry import Revival
@@ -115,11 +115,11 @@ class Listener:
                 seat.reset()
         self._start()
 
-    def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
+    def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """The slow part of `set_keywords`, which another thread may do beforehand. Raises ConfigError."""
         return self._spotter.compile(keywords) if self._spotter else without_graph(keywords)
 
-    def set_keywords(self, keywords: KeywordSet) -> None:
+    def set_keywords(self, keywords: CompiledKeywords) -> None:
         """Listen for other keywords from the next chunk on; thresholds of the fixed words are taken from them too."""
         self._keywords = keywords.keywords
         self._commands.set_keywords(self._keywords)

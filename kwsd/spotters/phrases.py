@@ -13,17 +13,13 @@ from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.samples import checked_samples
 from kwsd.events import Detection
-from kwsd.keywords.compile import KeywordSet, compile_keywords
+from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.beam import BeamSearch
-from kwsd.search.history import FrameHistory
-from kwsd.search.rules import Decider, Hit, NearMiss
+from kwsd.search.hits import Hit, Miss
+from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import NO_SAMPLES, Chunk, Frames
-
-HISTORY_FRAMES = 250  # 10 s: the longest phrase that can still be aligned
-REPLAY_FRAMES = 50  # 2 s: a phrase under way when the keywords change is taken up again from here
 
 
 def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
@@ -38,15 +34,12 @@ def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
 class Spotter:
     """Hears keywords in one stream. Not thread-safe: one thread at a time calls it."""
 
-    _beam: BeamSearch
-    _decider: Decider
-
     def __init__(
         self,
         model: Model,
         keywords: Sequence[Keyword | str],
         settings: SearchSettings | None = None,
-        on_near_miss: Callable[[NearMiss], None] | None = None,
+        on_near_miss: Callable[[Miss], None] | None = None,
     ) -> None:
         """Listen for `keywords` with `model`; `on_near_miss` is told of phrases that came close.
 
@@ -60,10 +53,10 @@ class Spotter:
         self.on_near_miss = on_near_miss
         self.bad_chunks = 0
         """Chunks whose encoder output was not finite; the encoder state started over each time."""
-        self._keyword_set = self.compile(Keyword.of(keywords))
+        self._compiled = self.compile(Keyword.of(keywords))
         self.reset()
 
-    def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
+    def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """The slow part of `set_keywords`, which another thread may do beforehand.
 
         Raises:
@@ -87,18 +80,13 @@ class Spotter:
 
     def search(self, frames: Frames) -> Iterator[Detection]:
         """What frames complete that were kept, or made elsewhere."""
-        if frames.origin_sample != self._origin_samples:
-            self._start(frames.origin_sample)
-        self._history.push(frames)
-        self._arrived_sample = frames.arrived_sample
-        if frames.encoder_out is None:
-            self.bad_chunks += 1
-            self._beam.reset()
-            return
-        arrivals = self._beam.step(frames.encoder_out, frames.first)
-        hits = self._decider.decide(arrivals, self._beam, self._history.pause_ahead)
-        self._tell_near_misses()
-        yield from (self._detection(hit) for hit in hits)
+        self._origin_sample = frames.origin_sample
+        self.bad_chunks += frames.kind == "failed"
+        for found in self._search.push(frames):
+            if isinstance(found, Hit):
+                yield self._detection(found, frames.arrived_sample)
+            elif self.on_near_miss is not None:
+                self.on_near_miss(found)
 
     def finish(self) -> list[Detection]:
         """The sound has ended: return what its last words complete. `reset()` before any more sound."""
@@ -111,31 +99,17 @@ class Spotter:
     def reset(self) -> None:
         """Start a new stream at 0 s with the same keywords."""
         self._stream = AcousticStream(self._model)
-        self._start(0)
+        self._search = KeywordSearch(self._compiled.searched, self._model.transducer)
+        self._origin_sample = 0
 
-    def set_keywords(self, keywords: Sequence[Keyword] | KeywordSet) -> None:
+    def set_keywords(self, keywords: Sequence[Keyword] | CompiledKeywords) -> None:
         """Listen for other keywords from the next chunk on. What is being said meanwhile is not lost.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces; the old ones stay.
         """
-        self._keyword_set = keywords if isinstance(keywords, KeywordSet) else self.compile(keywords)
-        before = self._decider
-        self._beam, self._decider = self._new_search()
-        self._decider.carry_over(before)
-        recent = self._history.tail(REPLAY_FRAMES)
-        if len(recent):
-            self._beam.step(recent, self._history.end - len(recent))
-
-    def _new_search(self) -> tuple[BeamSearch, Decider]:
-        beam = BeamSearch(self._keyword_set, self._model.transducer, self._settings)
-        return beam, Decider(self._keyword_set, self._model.transducer, self._history)
-
-    def _start(self, origin_sample: int) -> None:
-        """Forget all sound."""
-        self._history = FrameHistory(HISTORY_FRAMES)
-        self._beam, self._decider = self._new_search()
-        self._origin_samples = origin_sample
+        self._compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(keywords)
+        self._search.replace(self._compiled.searched)
 
     @property
     def position_samples(self) -> int:
@@ -145,21 +119,21 @@ class Spotter:
     @property
     def keywords(self) -> tuple[Keyword, ...]:
         """Those being listened for."""
-        return self._keyword_set.keywords
+        return self._compiled.keywords
 
-    def _detection(self, hit: Hit) -> Detection:
-        keyword = self._keyword_set.keywords[hit.keyword]
-        timestamps = tuple(self.seconds_of(frame) for frame in hit.emissions)
-        end = self.seconds_of(hit.alignment.frames[-1] + 1)
-        heard = timebase.seconds(self._arrived_sample)
+    def _detection(self, hit: Hit, arrived_sample: int) -> Detection:
+        keyword = self._compiled.keywords[hit.keyword]
+        timestamps = tuple(self.seconds_of(frame) for frame in hit.emitted)
+        end = self.seconds_of(hit.aligned[-1] + 1)
+        heard = timebase.seconds(arrived_sample)
         return Detection(
             keyword=keyword.label,
             phrase=keyword.phrase,
             start=timestamps[0],
             end=end,
-            score=round(hit.alignment.score, 4),
-            min_score=round(hit.alignment.min_score, 4),
-            threshold=self._keyword_set.rules[hit.keyword].threshold,
+            score=round(hit.score, 4),
+            min_score=round(hit.min_score, 4),
+            threshold=self._compiled.searched.limits[hit.keyword].threshold,
             tokens=self._model.tokenizer.pieces(hit.tokens),
             timestamps=timestamps,
             stream_time=heard,
@@ -168,9 +142,4 @@ class Spotter:
 
     def seconds_of(self, encoder_frame: int) -> float:
         """Encoder frame → seconds of the stream at which it begins."""
-        return timebase.seconds(self._origin_samples + timebase.encoder_frame_start(encoder_frame))
-
-    def _tell_near_misses(self) -> None:
-        if self.on_near_miss is not None:
-            for near_miss in self._decider.near_misses:
-                self.on_near_miss(near_miss)
+        return timebase.seconds(self._origin_sample + timebase.encoder_frame_start(encoder_frame))

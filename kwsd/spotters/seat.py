@@ -5,9 +5,10 @@ from typing import Protocol
 
 from kwsd.audio.source import Samples
 from kwsd.events import Detection
-from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.graph import ContextGraph
+from kwsd.search.keyword_set import KeywordSet
 
 
 class AnyEngine(Protocol):
@@ -40,11 +41,11 @@ class OpenSpotter(AnyEngine, Protocol):
         """Those being listened for."""
         ...
 
-    def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
+    def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """Make a list ready. Raises ConfigError."""
         ...
 
-    def set_keywords(self, keywords: KeywordSet) -> None:
+    def set_keywords(self, keywords: CompiledKeywords) -> None:
         """Listen for these from now on."""
         ...
 
@@ -76,12 +77,21 @@ class Seat:
         self.engine.reset()
 
 
-def without_graph(keywords: Sequence[Keyword]) -> KeywordSet:
+def without_graph(keywords: Sequence[Keyword]) -> CompiledKeywords:
     """A list as it is while only the fixed set listens: nothing is compiled."""
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
-    return KeywordSet(enabled, (), ContextGraph([]), frozenset())
+    nothing = KeywordSet(
+        labels=(),
+        limits=(),
+        graph=ContextGraph([]),
+        word_starts=frozenset(),
+        marks_words=True,
+        beam=1,
+        beam_delta=0.0,
+    )
+    return CompiledKeywords(enabled, nothing)
 
 
-def is_compiled(keywords: KeywordSet) -> bool:
+def is_compiled(keywords: CompiledKeywords) -> bool:
     """Whether the open-vocabulary engine made the list ready."""
-    return len(keywords.rules) == len(keywords.keywords)
+    return len(keywords.searched.labels) == len(keywords.keywords)

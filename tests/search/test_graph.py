@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwsd.search.graph import ContextGraph, Entry, Node
+from kwsd.search.graph import ContextGraph, Node, TokenSequence
 
 PHRASES = ["S", "HE", "SHE", "SHELL", "HIS", "HERS", "HELLO", "THIS", "THEM"]
 
@@ -34,14 +34,16 @@ def walk(graph: ContextGraph, tokens: tuple[int, ...]) -> list[Node]:
 
 def completed_bonus(graph: ContextGraph, tokens: tuple[int, ...]) -> float:
     """What icefall's graph pays for completed phrases: the bonus of their own path, once each."""
-    paid = (walk(graph, entry.tokens)[-1].lent for node in walk(graph, tokens) for entry in node.entries)
+    paid = (walk(graph, entry.tokens)[-1].boost_sum for node in walk(graph, tokens) for entry in node.sequences)
     return sum(paid)
 
 
 @pytest.mark.parametrize("text", REFERENCE)
 def test_reference_vectors(text: str) -> None:
-    equal = ContextGraph(Entry(i, spell(phrase), 1.0) for i, phrase in enumerate(PHRASES))
-    by_length = ContextGraph(Entry(i, spell(phrase), round(5 / len(phrase), 2)) for i, phrase in enumerate(PHRASES))
+    equal = ContextGraph(TokenSequence(spell(phrase), "", i, 1.0) for i, phrase in enumerate(PHRASES))
+    by_length = ContextGraph(
+        TokenSequence(spell(phrase), "", i, round(5 / len(phrase), 2)) for i, phrase in enumerate(PHRASES)
+    )
     assert (completed_bonus(equal, spell(text)), completed_bonus(by_length, spell(text))) == pytest.approx(
         REFERENCE[text]
     )
@@ -55,25 +57,25 @@ entries = st.lists(st.tuples(small_tokens, st.floats(0, 3)), max_size=8)
 def test_matches_are_those_of_brute_force(
     given_entries: list[tuple[tuple[int, ...], float]], text: tuple[int, ...]
 ) -> None:
-    listed = [Entry(i, tokens, boost) for i, (tokens, boost) in enumerate(given_entries)]
+    listed = [TokenSequence(tokens, "", i, boost) for i, (tokens, boost) in enumerate(given_entries)]
     graph = ContextGraph(listed)
     for end, node in enumerate(walk(graph, text)):
         expected = {entry.keyword for entry in listed if text[:end][-len(entry.tokens) :] == entry.tokens}
-        assert {entry.keyword for entry in node.entries} == expected
-        assert [len(entry.tokens) for entry in node.entries] == sorted(
-            (len(e.tokens) for e in node.entries), reverse=True
+        assert {entry.keyword for entry in node.sequences} == expected
+        assert [len(entry.tokens) for entry in node.sequences] == sorted(
+            (len(e.tokens) for e in node.sequences), reverse=True
         )
 
 
 @given(entries)
 def test_books_are_straight_whatever_the_order_of_phrases(given_entries: list[tuple[tuple[int, ...], float]]) -> None:
     """B6: a later phrase with a larger boost on a shared prefix left stale sums below it in the peers."""
-    forwards = ContextGraph(Entry(0, tokens, boost) for tokens, boost in given_entries)
-    backwards = ContextGraph(Entry(0, tokens, boost) for tokens, boost in reversed(given_entries))
+    forwards = ContextGraph(TokenSequence(tokens, "", 0, boost) for tokens, boost in given_entries)
+    backwards = ContextGraph(TokenSequence(tokens, "", 0, boost) for tokens, boost in reversed(given_entries))
     for tokens, _ in given_entries:
         path = walk(forwards, tokens)
-        assert [node.lent for node in path] == [node.lent for node in walk(backwards, tokens)]
-        steps = [after.lent - before.lent for before, after in itertools.pairwise(path)]
+        assert [node.boost_sum for node in path] == [node.boost_sum for node in walk(backwards, tokens)]
+        steps = [after.boost_sum - before.boost_sum for before, after in itertools.pairwise(path)]
         assert steps == pytest.approx([node.boost for node in path[1:]])
 
 
@@ -81,15 +83,15 @@ def test_books_are_straight_whatever_the_order_of_phrases(given_entries: list[tu
 def test_leaving_gives_everything_back(
     given_entries: list[tuple[tuple[int, ...], float]], text: tuple[int, ...]
 ) -> None:
-    graph = ContextGraph(Entry(0, tokens, boost) for tokens, boost in given_entries)
+    graph = ContextGraph(TokenSequence(tokens, "", 0, boost) for tokens, boost in given_entries)
     assert walk(graph, (*text, 99))[-1] is graph.root
-    assert graph.root.lent == 0
+    assert graph.root.boost_sum == 0
 
 
 def test_equal_phrases_are_all_kept() -> None:
-    graph = ContextGraph([Entry(0, (1, 2), 1.0), Entry(1, (1, 2), 1.0)])
-    assert [entry.keyword for entry in walk(graph, (1, 2))[-1].entries] == [0, 1]
+    graph = ContextGraph([TokenSequence((1, 2), "", 0, 1.0), TokenSequence((1, 2), "", 1, 1.0)])
+    assert [entry.keyword for entry in walk(graph, (1, 2))[-1].sequences] == [0, 1]
 
 
 def test_an_entry_without_tokens_never_matches() -> None:
-    assert ContextGraph([Entry(0, (), 1.0)]).root.entries == ()
+    assert ContextGraph([TokenSequence((), "", 0, 1.0)]).root.sequences == ()

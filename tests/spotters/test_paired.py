@@ -15,7 +15,7 @@ from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.stream import CommandSpotter
 from kwsd.errors import ModelError
 from kwsd.events import Detection
-from kwsd.keywords.compile import KeywordSet
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.model_retry import Revival
 from kwsd.spotters.paired import Listener
@@ -67,10 +67,10 @@ class Script:
     def reset(self) -> None:
         self.position = 0
 
-    def compile(self, keywords: Sequence[Keyword]) -> KeywordSet:
+    def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         return without_graph(keywords)
 
-    def set_keywords(self, keywords: KeywordSet) -> None:
+    def set_keywords(self, keywords: CompiledKeywords) -> None:
         self.keywords = keywords.keywords
 
 

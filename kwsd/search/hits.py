@@ -1,0 +1,69 @@
+"""What a search finds, in frames: keywords that were said, and those that came close."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+
+class MissCause(Enum):
+    """Why a candidate does not fire, in the order in which it is asked."""
+
+    NOT_ALONE = "it is not said alone, and unlikely among other words"
+    LOW_SCORE = "score"
+    LOW_MIN_SCORE = "min_score"
+    TOKENS_APART = "its tokens are too far apart"
+    TOO_SHORT = "it is too short"
+    IN_REFRACTORY = "it has just fired"
+    OVERLAPS_HIT = "the sound is part of another keyword"
+    MORE_MAY_FOLLOW = "more may follow"
+    WORD_GOES_ON = "the word goes on"
+    NEXT_WORD_TOO_SOON = "another word follows at once"
+
+
+class Objection(NamedTuple):
+    """What speaks against a candidate."""
+
+    cause: MissCause
+    reason: str
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A keyword in the sound. Frames are counted from the origin of the stream."""
+
+    keyword: int
+    """Index into the keyword set."""
+    tokens: tuple[int, ...]
+    emitted: tuple[int, ...]
+    """Frame of each token, as the search emitted it."""
+    aligned: tuple[int, ...]
+    """Frame on which each token is likeliest."""
+    posteriors: tuple[float, ...]
+    """Of each token there, 0 to 1."""
+    margin_nats: float
+    """How much less probable than the best hypothesis: 0 or below."""
+
+    @property
+    def score(self) -> float:
+        """Mean posterior."""
+        return sum(self.posteriors) / len(self.posteriors)
+
+    @property
+    def min_score(self) -> float:
+        """Smallest posterior."""
+        return min(self.posteriors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit(Finding):
+    """It was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss(Finding):
+    """It came close and did not fire."""
+
+    cause: MissCause
+    reason: str
+    """For people, with the figures."""

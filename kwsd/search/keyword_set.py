@@ -1,0 +1,58 @@
+"""What a search needs to know of its keywords. Immutable; any number of streams share one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kwsd.search.graph import ContextGraph
+
+SHORT_TOKENS = 5
+"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score
+lost a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeywordLimits:
+    """What one keyword must fulfil, defaults filled in, times in encoder frames; `SearchSettings` says what they do."""
+
+    threshold: float
+    running_threshold: float
+    min_score: float
+    min_margin: float
+    margin_per_token: float
+    alone_margin: float
+    max_gap_frames: int
+    min_duration_frames: int
+    refractory_frames: int
+
+    def least_running_score(self, tokens: int) -> float:
+        """The mean posterior that a phrase of so many tokens needs among other words, where `threshold` is less."""
+        return self.running_threshold if tokens <= SHORT_TOKENS else 0.0
+
+    def least_margin(self, tokens: int) -> float:
+        """How much less probable than the best reading, nats, a phrase of so many tokens may be."""
+        return self.min_margin + tokens * self.margin_per_token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeywordSet:
+    """All keywords of a search; one is known by its place in `labels`."""
+
+    labels: tuple[str, ...]
+    """Stable names: what a keyword has fired lately is known by it when the set is replaced."""
+    limits: tuple[KeywordLimits, ...]
+    """One per keyword."""
+    graph: ContextGraph
+    word_starts: frozenset[int]
+    """Tokens that may begin a new word."""
+    marks_words: bool
+    """Whether tokens tell where words begin; unmarked phones do not."""
+    beam: int
+    """Hypotheses kept per frame."""
+    beam_delta: float
+    """Nats behind the best hypothesis beyond which one is dropped."""
+
+    @property
+    def max_gap_frames(self) -> int:
+        """The longest gap that any keyword allows."""
+        return max((limits.max_gap_frames for limits in self.limits), default=0)

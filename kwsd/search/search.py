@@ -1,0 +1,58 @@
+"""Frames → hits and misses: one stream's search. It never sees sound."""
+
+from __future__ import annotations
+
+from kwsd.search.beam import BeamSearch
+from kwsd.search.history import FrameHistory
+from kwsd.search.hits import Hit, Miss
+from kwsd.search.keyword_set import KeywordSet
+from kwsd.search.posteriors import Acoustics
+from kwsd.search.rules import Rules
+from kwsd.stream import Frames
+
+HISTORY_FRAMES = 250  # 10 s: the longest phrase that can still be aligned
+REPLAY_FRAMES = 50  # 2 s: a phrase under way when the keywords change is taken up again from here
+
+
+class KeywordSearch:
+    """Hears a keyword set in the frames of one stream. Cheap to make, whatever the size of the set."""
+
+    def __init__(self, keyword_set: KeywordSet, transducer: Acoustics) -> None:
+        """A search that has seen nothing."""
+        self.keyword_set = keyword_set
+        self._transducer = transducer
+        self._rules: Rules
+        self._begin(0)
+
+    def push(self, frames: Frames) -> list[Hit | Miss]:
+        """The next frames → what they decide: misses, then hits in the order spoken.
+
+        A new origin forgets everything. Frames that were not heard end whatever phrase is under way.
+        """
+        if frames.origin_sample != self._origin_sample:
+            self._begin(frames.origin_sample)
+        self._history.push(frames)
+        if frames.encoder_out is None:
+            self._beam.reset()
+            return []
+        return self._rules.judge(self._beam.push(frames.encoder_out, frames.first), self._beam)
+
+    def replace(self, keyword_set: KeywordSet) -> None:
+        """Search for other keywords from the next frames on.
+
+        What fired lately stays quiet under its label, and the last 2 s are searched again, so that a phrase under way
+        is not lost.
+        """
+        before, self.keyword_set = self._rules, keyword_set
+        self._beam = BeamSearch(keyword_set, self._transducer)
+        self._rules = Rules(keyword_set, self._transducer, self._history)
+        self._rules.carry_over(before)
+        recent = self._history.tail(REPLAY_FRAMES)
+        if len(recent):
+            self._beam.push(recent, self._history.end - len(recent))
+
+    def _begin(self, origin_sample: int) -> None:
+        self._origin_sample = origin_sample
+        self._history = FrameHistory(HISTORY_FRAMES)
+        self._beam = BeamSearch(self.keyword_set, self._transducer)
+        self._rules = Rules(self.keyword_set, self._transducer, self._history)
