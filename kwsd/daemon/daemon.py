@@ -25,10 +25,10 @@ from kwsd.daemon.memory import collect_garbage
 from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.state import Standing
 from kwsd.daemon.systemd import Notifier
-from kwsd.daemon.watch_file import watch
 from kwsd.daemon.watchdog import Health
 from kwsd.events import Event
 from kwsd.keywords.files import KeywordList
+from kwsd.keywords.watch_file import watch
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.clips import Clips
 from kwsd.outlets.exec import Hook

@@ -29,9 +29,13 @@ IMPORTERS = {
     "kaldi_native_fbank": "kwsd/acoustic/fbank.py",
     "sentencepiece": "kwsd/text/pieces.py",
     "ahocorasick": "kwsd/keywords/overlaps.py",
-    "watchfiles": "kwsd/daemon/watch_file.py",
+    "watchfiles": "kwsd/keywords/watch_file.py",
     "rich": "kwsd/cli/progress.py",
     "onnx": "kwsd/models/",
+    "wyoming": "kwsd/bridges/wyoming/",
+    "zeroconf": "kwsd/bridges/wyoming/announce.py",
+    "prometheus_client": "kwsd/bridges/metrics.py",
+    "aiomqtt": "kwsd/bridges/mqtt/",
     "tomllib": "kwsd/",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
