@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, ClassVar, Literal, get_args
 
 
@@ -75,6 +76,39 @@ class FileMode:
             raise ValueError("is not three octal digits, such as 0660")
 
 
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """tcp://HOST:PORT."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: it is none."""
+        found = re.fullmatch(r"tcp://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", text)
+        if found is None or int(found[1]) > HIGHEST_PORT:
+            raise ValueError("is not an address such as tcp://0.0.0.0:10400")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of IPv4 or IPv6, or one machine."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: it is none."""
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError("is not a network such as 192.168.1.0/24") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceName:
+    """One label of DNS, as zeroconf names services."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: it is none."""
+        if not re.fullmatch(r"[^.\x00-\x1f]{1,63}", text) or len(text.encode()) > 63:  # noqa: PLR2004 - RFC 1035
+            raise ValueError("is not a name of up to 63 bytes without a point, such as kwsd-kitchen")
+
+
 # A keyword, and the search as a whole.
 BOOST = Range(0, 20, example=1.0)  # per token; e^20 outweighs any acoustic evidence
 THRESHOLD = Range(0, 1, example=0.35, above=True)  # 0 would always fire, which nobody means
@@ -103,3 +137,11 @@ EXEC_LIMIT = Range(1, 64, example=4)
 EXEC_TIMEOUT_S = Range(0, 3600, example=10.0, above=True)
 SAVE_MB = Range(0, 1e6, example=100.0, above=True)
 SAVE_DAYS = Range(0, 36500, example=30.0, above=True)
+
+# Bridges.
+HIGHEST_PORT = 65_535
+CLIENTS = Range(1, 1000, example=64)
+BUFFERED_S = Range(1, 60, example=10.0)
+LINE_BYTES = Range(1024, 1 << 20, example=65_536)
+DATA_BYTES = Range(1024, 1 << 24, example=1 << 20)
+STALLED_S = Range(0, 600, example=10.0, above=True)

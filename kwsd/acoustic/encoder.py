@@ -57,6 +57,11 @@ class Encoder:
         free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in self.path.read_bytes()
         return IcefallCaches(inputs[1:], stacks=free)
 
+    @property
+    def stacks(self) -> bool:
+        """Whether several streams are heard in one call of the graph."""
+        return self._caches.stacks
+
     def initial_state(self) -> State:
         """That of a stream that has heard nothing."""
         return self._caches.initial()

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 
 from kwsd.errors import KwsdError
 
@@ -29,6 +30,13 @@ def guarded(command: Callable[[], int]) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
         return _unexpected(error)
+
+
+def require_extra(extra: str, libraries: Iterable[str]) -> None:
+    """Raise KwsdError naming the extra that brings these libraries, where one is missing."""
+    missing = [name for name in libraries if find_spec(name) is None]
+    if missing:
+        raise KwsdError(f"{', '.join(missing)} is not installed; it comes with: pip install 'kwsd[{extra}]'")
 
 
 def _unexpected(error: Exception) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from kwsd import limits
+from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
 
@@ -90,6 +91,7 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     fallback: FixedWords = field(default_factory=FixedWords)
     daemon: Service = field(default_factory=Service)
+    wyoming: Wyoming = field(default_factory=Wyoming)
 
     @property
     def is_service(self) -> bool:

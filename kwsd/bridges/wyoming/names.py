@@ -1,0 +1,110 @@
+"""Keywords as wake-word models: stable names, what `info` says of them, and the searchable sets made of them."""
+
+import re
+import threading
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from wyoming.event import Event
+from wyoming.info import Attribution, Info, WakeModel, WakeProgram
+
+from kwsd import __version__
+from kwsd.acoustic.model import Model
+from kwsd.errors import KeywordFileError
+from kwsd.keywords.compile import CompiledKeywords, compile_keywords
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+
+PROGRAM = "kwsd"
+SOURCE = Attribution(name="kwsd", url="https://github.com/kwsd/kwsd")
+MOST_SETS = 32
+
+
+def slug(label: str) -> str:
+    """The name that people's pipelines keep: of small letters, digits and `_`, and never another for the same label."""
+    plain = unicodedata.normalize("NFKD", label).casefold()
+    kept = re.sub(r"[^a-z0-9]+", "_", "".join(c for c in plain if not unicodedata.combining(c) and c != "'")).strip("_")
+    return kept or f"keyword_{sha256(label.encode()).hexdigest()[:8]}"
+
+
+class WakeWords:
+    """One list of keywords: what clients are told of it, and the set that is searched for each choice of names.
+
+    Immutable but for the sets it has made so far; any thread may ask for one.
+    """
+
+    def __init__(self, keywords: Sequence[Keyword], model: Model, settings: SearchSettings) -> None:
+        """Compile the whole list.
+
+        Raises:
+            KeywordFileError: two keywords have the same name for clients.
+            ConfigError: a keyword cannot be written in the model's pieces.
+        """
+        self._model = model
+        self._settings = settings.over(model.description.search)
+        self._by_name: dict[str, list[Keyword]] = {}
+        for keyword in keywords:
+            if keyword.enabled:
+                self._by_name.setdefault(slug(keyword.label), []).append(keyword)
+        for name, same in self._by_name.items():
+            if len(labels := {keyword.label for keyword in same}) > 1:
+                told = " and ".join(f'"{label}"' for label in sorted(labels))
+                raise KeywordFileError(f"{told} are both {name} to clients; give one of them another @NAME")
+        self._sets: OrderedDict[frozenset[str], CompiledKeywords] = OrderedDict()
+        self._lock = threading.Lock()
+        self.searched(None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all, as clients know them."""
+        return tuple(self._by_name)
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are not in the list."""
+        return [name for name in names if name not in self._by_name]
+
+    def ready(self, names: frozenset[str] | None) -> CompiledKeywords | None:
+        """The set for a choice of names if there is one already; never waits."""
+        return self._sets.get(self._chosen(names))
+
+    def _chosen(self, names: frozenset[str] | None) -> frozenset[str]:
+        return frozenset(self._by_name) if names is None else names.intersection(self._by_name)
+
+    def searched(self, names: frozenset[str] | None) -> CompiledKeywords:
+        """The set for a choice of names, None being all. Slow the first time, and shared from then on."""
+        key = self._chosen(names)
+        with self._lock:
+            if key not in self._sets:
+                keywords = [keyword for name, same in self._by_name.items() if name in key for keyword in same]
+                vocabulary_size = self._model.transducer.vocabulary_size
+                self._sets[key] = compile_keywords(keywords, self._model.tokenizer, vocabulary_size, self._settings)
+            self._sets.move_to_end(key)
+            if len(self._sets) > MOST_SETS:
+                self._sets.popitem(last=False)
+            return self._sets[key]
+
+    def info(self, languages: Sequence[str]) -> Event:
+        """The answer to `describe`."""
+        models = [
+            WakeModel(
+                name=name,
+                description=same[0].label,
+                phrase=same[0].phrase,
+                languages=list(languages),
+                version=self._model.description.version or None,
+                installed=True,
+                attribution=SOURCE,
+            )
+            for name, same in self._by_name.items()
+        ]
+        program = WakeProgram(
+            name=PROGRAM,
+            description="Type a phrase, it is heard",
+            version=__version__,
+            installed=True,
+            attribution=SOURCE,
+            models=models,
+        )
+        return Info(wake=[program]).event()

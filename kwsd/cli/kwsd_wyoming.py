@@ -1,0 +1,82 @@
+"""The `kwsd-wyoming` command: a wake service for Home Assistant and Wyoming satellites."""
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from kwsd import __version__
+from kwsd.cli.exit_codes import guarded, require_extra
+from kwsd.cli.logs import start_logging
+from kwsd.errors import FlagError
+
+DESCRIPTION = """\
+Hears the phrases of a text file in whatever Home Assistant and Wyoming satellites send, every client for itself.
+Nothing is trained, nothing leaves this machine. It needs no running kwsd."""
+
+EPILOG = """\
+examples:
+  kwsd-wyoming --keywords commands.txt                             port 10400 on all addresses
+  kwsd-wyoming --keywords commands.txt --uri tcp://127.0.0.1:10400   for this machine alone
+  kwsd-wyoming --keywords commands.txt --zeroconf                  Home Assistant finds it by itself
+  kwsd-wyoming --keywords commands.txt --allow 192.168.1.0/24      for one network alone
+then, in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol: this machine and the port;
+and choose a phrase in Settings, Voice assistants.
+
+Wyoming knows no passwords: whoever is in an allowed network may connect (private networks and this machine, unless
+--allow says otherwise). A change of the keyword file takes effect by itself; clients see it when they ask again.
+settings: flags, then environment (KWSD_WYOMING_URI, …), then [wyoming] of config.toml; docs/bridges/wyoming.md.
+exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kwsd-wyoming` with these arguments (those of the process by default); returns the exit code."""
+    arguments = make_parser().parse_args(argv)
+    start_logging("kwsd-wyoming", verbose=arguments.verbose)
+    exit_code = guarded(partial(run, arguments))
+    logging.shutdown()
+    os._exit(exit_code)  # at once: threads that decode are not waited for
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="kwsd-wyoming",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--uri", metavar="tcp://HOST:PORT", help="where to listen; tcp://0.0.0.0:10400 by default")
+    parser.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
+    parser.add_argument("--model", metavar="NAME|DIR", help="an installed model or its directory")
+    parser.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
+    parser.add_argument("--allow", nargs="+", metavar="NETWORK", help="who may connect, such as 192.168.1.0/24")
+    parser.add_argument(
+        "--zeroconf", nargs="?", const="auto", metavar="NAME", help="be found in the local network, by this name"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
+    parser.add_argument("--version", action="version", version=f"kwsd-wyoming {__version__}")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal. Raises KwsdError."""
+    require_extra("wyoming", ("wyoming", "zeroconf"))
+    from kwsd.bridges.wyoming.server import serve  # noqa: PLC0415 - --help should wait for none of it
+    from kwsd.config import load_settings  # noqa: PLC0415 - likewise
+
+    flags = {
+        "keywords": arguments.keywords,
+        "model": arguments.model,
+        "search.threshold": arguments.threshold,
+        "wyoming.uri": arguments.uri,
+        "wyoming.allow": tuple(arguments.allow) if arguments.allow else None,
+        "wyoming.zeroconf": arguments.zeroconf,
+    }
+    settings = load_settings(flags, file=arguments.config).settings
+    if settings.keywords is None:
+        raise FlagError("there is nothing to listen for: give --keywords FILE, a text file with one phrase per line")
+    return serve(settings, settings.keywords.expanduser())
