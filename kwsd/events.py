@@ -4,17 +4,29 @@ Changes are additive: a client ignores types and fields that it does not know. A
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
-State = Literal["listening", "waiting", "muted"]
-"""`waiting`: there is no microphone at the moment and the daemon keeps trying to open it."""
+State = Literal["listening", "waiting", "muted", "silent"]
+"""`waiting`: there is no microphone, and kwsd keeps trying to open it; `silent`: it gives nothing but one value."""
 
 
 def now() -> str:
     """The wall clock as ISO 8601 in UTC, to the microsecond. For people: nothing in kwsd computes with it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text of others, fit for a terminal or a log, JSON included.
+
+    What commands a terminal or turns the direction of writing is escaped as in JSON: ESC becomes six letters.
+    """
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +130,16 @@ class MicRecovered(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicSilent(Record):
+    """The microphone gives one value for ever, as no open one does (`active`), or sound again."""
+
+    type: ClassVar[str] = "mic_silent"
+    active: bool
+    microphone: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overrun(Record):
     """Sound was lost: the driver overran, or the oldest was dropped because decoding fell behind."""
 
@@ -209,6 +231,7 @@ Event = (
     Detection
     | MicLost
     | MicRecovered
+    | MicSilent
     | Overrun
     | Degraded
     | Loaded

@@ -184,7 +184,10 @@ def running(
     own = ("--keywords", str(directory / "keywords.txt"), "--model", str(model), "--socket", str(directory / "s"))
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*program, *own, *arguments], stderr=log, env={**os.environ, **(environment or {})}, **popen
+            [*program, *own, *arguments],
+            stderr=log,
+            env={**os.environ, "XDG_STATE_HOME": str(directory / "state"), **(environment or {})},
+            **popen,
         )
     daemon = DaemonProcess(process, directory / "s", directory / "log")
     try:

@@ -5,7 +5,8 @@ Everything of `kwsd` runs as always except PortAudio (tests with PulseAudio and 
     python kwsd_with_faults.py DIRECTORY [arguments of kwsd …]
 
 In DIRECTORY, `microphone` is the Unix socket of a `Plug`; it is there or it is not. Files that may appear there:
-`slow` (seconds to waste per 20 ms of sound), `hang` and `die` (what the decoding thread does next).
+`slow` (seconds to waste per 20 ms of sound), `hang` and `die` (what the decoding thread does next), `deaf` (no frames
+come of the sound any more).
 """
 
 import os
@@ -15,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from kwsd.audio.source import ChunkCounter, Samples
+from kwsd.audio.source import ChunkCounter
 from kwsd.cli import kwsd as kwsd_command
-from kwsd.cli import run_daemon as service
-from kwsd.daemon import Plan, overload
+from kwsd.daemon import capture, daemon, overload
 from kwsd.errors import AudioError
-from kwsd.events import Detection
+from kwsd.events import Event
 from kwsd.spotters import model_retry as revival
 from kwsd.spotters import open_fixed as fixed
 from kwsd.stream import Chunk
@@ -82,46 +81,58 @@ class SocketMicrophone:
         return data
 
 
-class FaultyEngine:
-    """An Engine that does as it is told by files."""
+class FaultySpotter:
+    """A Spotter that does as it is told by files."""
 
-    def __init__(self, engine: Any, directory: Path) -> None:
-        self._engine = engine
+    def __init__(self, spotter: Any, directory: Path) -> None:
+        self._spotter = spotter
         self._directory = directory
+        self._deaf_from: int | None = None
 
-    def accept(self, samples: Samples) -> list[Detection]:
+    def push(self, chunk: Chunk) -> list[Event]:
         """Hear, after what the files say."""
         if (self._directory / "die").exists():
             raise RuntimeError("told to die")
         while (self._directory / "hang").exists():
             time.sleep(0.05)
         slow = self._directory / "slow"
-        if slow.exists() and len(samples):
-            time.sleep(float(slow.read_text()) * len(samples) / 320)
-        heard: list[Detection] = self._engine.accept(samples)
-        return heard
+        if slow.exists() and len(chunk.samples):
+            time.sleep(float(slow.read_text()) * len(chunk.samples) / 320)
+        events: list[Event] = self._spotter.push(chunk)
+        return events
+
+    @property
+    def heard_samples(self) -> int:
+        """No frames come any more while it is deaf."""
+        if not (self._directory / "deaf").exists():
+            self._deaf_from = None
+        elif self._deaf_from is None:
+            self._deaf_from = self._spotter.heard_samples
+        return self._spotter.heard_samples if self._deaf_from is None else self._deaf_from
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+        return getattr(self._spotter, name)
 
 
 def main() -> int:
-    """Run kwsd with its microphone and engine exchanged."""
+    """Run kwsd with its microphone and spotter exchanged."""
     directory = Path(sys.argv[1])
-    make_plan = service.make_plan
+    real_opener, real_spotter = capture.source_opener, daemon.Daemon._open_spotter
 
-    def plan_with_faults(*arguments: Any) -> Plan:
-        plan = make_plan(*arguments)
-        return replace(
-            plan,
-            open_source=(lambda: SocketMicrophone(directory / "microphone")) if plan.reopens else plan.open_source,
-            engine=FaultyEngine(plan.engine, directory),
-        )
+    def opener(name: str, *arguments: Any) -> Any:
+        return (lambda: SocketMicrophone(directory / "microphone")) if name == "mic" else real_opener(name, *arguments)
+
+    def spotter(self: daemon.Daemon, settings: Any) -> Any:
+        return FaultySpotter(real_spotter(self, settings), directory)
 
     retry_s = float(os.environ.get("TEST_RETRY_S", revival.RETRY_S))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
     impatient = partial(revival.Revival, retry_s=retry_s)
-    with patch.object(service, "make_plan", plan_with_faults), patch.object(fixed, "Revival", impatient):
+    with (
+        patch.object(daemon, "source_opener", opener),
+        patch.object(daemon.Daemon, "_open_spotter", spotter),
+        patch.object(fixed, "Revival", impatient),
+    ):
         return kwsd_command.main(sys.argv[2:])
 
 

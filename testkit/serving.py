@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from kwsd.daemon.socket_file import SocketFile
+from kwsd.daemon.listen_socket import SocketFile
 from kwsd.events import Detection
 from kwsd.outlets.bus import Bus
-from kwsd.outlets.socket_server import Server
+from kwsd.outlets.socket_server import SocketServer
 from kwsd.protocol.commands import Command, CommandError
 from kwsd.protocol.messages import Hello, Microphone
 
@@ -81,7 +81,8 @@ class Harness:
         self.bus = Bus(loop)
         self.carried_out: list[Command] = []
         self.refusal = ""
-        self.server = Server(self.bus, _hello, self._carry_out, command_group=None)
+        self.server = SocketServer(_hello, self._carry_out, command_group=None)
+        self.bus.add(self.server)
 
     def client(self) -> Client:
         """A connection that has read its hello."""
@@ -109,11 +110,11 @@ def serving(path: Path) -> Iterator[Harness]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     harness = Harness(path, loop)
-    asyncio.run_coroutine_threadsafe(harness.server.start(file.socket), loop).result(5)
+    loop.call_soon_threadsafe(harness.server.listen, file.socket)
     try:
         yield harness
     finally:
-        asyncio.run_coroutine_threadsafe(harness.server.stop(0.2), loop).result(5)
+        asyncio.run_coroutine_threadsafe(harness.bus.close(0.2), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()

@@ -48,7 +48,7 @@ class PipeSource:
             logger.warning("%s ended in the middle of a sample; its last byte is dropped", self.name)
 
     def close(self) -> None:
-        """Iteration ends within a tenth of a second. Safe to call twice and from another thread."""
+        """What has arrived is given, then iteration ends. Safe to call twice and from another thread."""
         self._closed.set()
 
     def _next_bytes(self) -> bytes:
@@ -59,13 +59,15 @@ class PipeSource:
             raise AudioError(f"cannot read {self.name}: {error.strerror}; feed it so: {HOW_TO_FEED}") from error
 
     def _wait(self) -> bool:
-        """Until there is something to read, the end included; False when closed."""
+        """Until there is something to read, the end included; False when closed and nothing is left."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
-        while not self._closed.is_set():
-            if poll.poll(CLOSE_POLL_MS):
+        while True:
+            closed = self._closed.is_set()  # before the look: what came before it was closed is heard
+            if poll.poll(0 if closed else CLOSE_POLL_MS):
                 return True
-        return False
+            if closed:
+                return False
 
 
 def stdin_source() -> PipeSource:

@@ -1,4 +1,4 @@
-"""The capture thread: opens the microphone, reads it into the queue, reopens it, closes it while muted."""
+"""The capture thread: opens the microphone, reads it into the inbox, reopens it, closes it while muted."""
 
 import logging
 import threading
@@ -6,54 +6,71 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from kwsd.audio.open import MICROPHONE, open_source
+from kwsd.audio.portaudio import restart_portaudio
 from kwsd.audio.source import Source
-from kwsd.daemon.inbox import AudioQueue
-from kwsd.daemon.reporter import Reporter
+from kwsd.daemon.inbox import Inbox
+from kwsd.daemon.state import Hearing
 from kwsd.errors import AudioError
+from kwsd.events import MicLost, Muted, Unmuted
+from kwsd.outlets.bus import Bus
+from kwsd.stream import NO_SAMPLES, Chunk
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5  # between attempts to open the microphone; doubles from there
 LONGEST_PAUSE_S = 10.0  # so that a microphone plugged in is heard within seconds
 MUTED_SIGN_S = 1.0  # a muted daemon decodes nothing, but shows as often that it could
+FELL_SILENT_S = 2.0  # sound that comes after so long is told anew, should its absence have been noticed
 
 
 class Capture:
     """What the capture thread does; `run` is the thread. The other methods may be called from any thread."""
 
     def __init__(
-        self, open_source: Callable[[], Source], queue: AudioQueue, reporter: Reporter, *, reopens: bool
+        self, open_source: Callable[[], Source], inbox: Inbox, bus: Bus, *, reopens: bool, muted: bool = False
     ) -> None:
         """`reopens`: the source is a microphone. Any other is read once, and its end or error is ours."""
         self.reopens = reopens
         self.heard_at_s = time.monotonic()
         """When sound last came."""
-        self.closed = threading.Event()
-        """Set while no source is open."""
-        self.closed.set()
         self._open_source = open_source
-        self._queue = queue
-        self._reporter = reporter
-        self._stopping = threading.Event()
+        self._inbox = inbox
+        self._bus = bus
+        self._stop_by_s: float | None = None
         self._muted = threading.Event()
         self._hurry = threading.Event()
         self._source: Source | None = None
-        self._pauses = _pauses()
+        self._attempts = 0
         self._next_sample = 0
+        self._pauses = _pauses()
+        if muted:
+            self._muted.set()
 
     def run(self) -> None:
         """Capture until told to stop, or until a source that is no microphone ends. Raises its AudioError."""
         try:
-            while not self._stopping.is_set():
+            while self._stop_by_s is None:
                 if self._muted.is_set():
                     self._stay_muted()
-                else:
-                    self._listen()
+                    continue
+                try:
+                    self._attempts += 1
+                    self._hear(self._open_source())
+                    if not self.reopens:
+                        return
+                    if not self._muted.is_set() and self._stop_by_s is None:
+                        self._try_later("the microphone ended")
+                except AudioError as error:
+                    if not self.reopens:
+                        raise
+                    if not self._muted.is_set() and self._stop_by_s is None:
+                        self._try_later(str(error))
         finally:
-            self._queue.close()
+            self._inbox.stop()
 
     def mute(self) -> None:
-        """Close the microphone; `closed` is set when that is done."""
+        """Close the microphone; `muted` is published when that is done."""
         self._muted.set()
         self._interrupt()
 
@@ -62,9 +79,9 @@ class Capture:
         self._muted.clear()
         self._hurry.set()
 
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopping.set()
+    def stop(self, deadline_s: float) -> None:
+        """End the thread. A pipe is read on while it holds sound, until this time on the monotonic clock."""
+        self._stop_by_s = deadline_s
         self._interrupt()
 
     def _interrupt(self) -> None:
@@ -74,66 +91,49 @@ class Capture:
         if source is not None:
             threading.Thread(target=source.close, name="close", daemon=True).start()
 
-    def _stay_muted(self) -> None:
-        self._reporter.muted()
-        while self._muted.is_set() and not self._stopping.is_set():
-            self._queue.put_sign(is_progress=True)
-            self._wait(MUTED_SIGN_S)
-        if not self._stopping.is_set():
-            self._reporter.unmuted()
-        self._pauses = _pauses()
-
-    def _listen(self) -> None:
-        """One attempt: from opening to the end or failure of the source."""
-        self.closed.clear()
-        if self._is_unwanted():  # asked for between the last look and now
-            self.closed.set()
-            return
+    def _hear(self, source: Source) -> None:
+        """From opening to the end of the source, which is closed then."""
+        opened_at = self._next_sample  # a closed microphone does not count
+        heard_at_s = None
+        self._source = source
         try:
-            self._read(self._open())
-        except AudioError as error:
-            if not self.reopens:
-                raise
-            self._try_later(str(error))
-        else:
-            self._ended()
+            if self._stop_by_s is not None or self._muted.is_set():  # asked for while it was being opened
+                source.close()
+            for chunk in source:
+                now_s = time.monotonic()
+                self.heard_at_s = now_s
+                if heard_at_s is None or now_s - heard_at_s > FELL_SILENT_S:
+                    self._bus.publish(Hearing(microphone=source.name, attempts=self._attempts))
+                    self._attempts, self._pauses = 0, _pauses()
+                heard_at_s = now_s
+                placed = replace(chunk, start_sample=opened_at + chunk.start_sample)
+                self._next_sample = placed.end_sample
+                self._inbox.put(placed)
+                if self._is_over():
+                    break
         finally:
             self._source = None
-            self.closed.set()
+            source.close()
 
-    def _open(self) -> Source:
-        self._reporter.attempt()
-        self._source = source = self._open_source()
-        return source
+    def _is_over(self) -> bool:
+        return self._muted.is_set() or (self._stop_by_s is not None and time.monotonic() >= self._stop_by_s)
 
-    def _read(self, source: Source) -> None:
-        opened_at = self._next_sample  # a closed microphone does not count
-        for chunk in source:
-            if self._is_unwanted():
-                break
-            self.heard_at_s = time.monotonic()
-            self._reporter.heard(source.name)
-            placed = replace(chunk, start_sample=opened_at + chunk.start_sample)
-            self._next_sample = placed.end_sample
-            self._queue.put(placed)
-            self._pauses = _pauses()
-        source.close()
-
-    def _ended(self) -> None:
-        if self._is_unwanted():
-            return
-        if self.reopens:
-            self._try_later("the microphone ended")
-        else:
-            self._stopping.set()
-
-    def _is_unwanted(self) -> bool:
-        return self._muted.is_set() or self._stopping.is_set()
+    def _stay_muted(self) -> None:
+        self._bus.publish(Muted())
+        while self._muted.is_set() and self._stop_by_s is None:
+            self._give_a_sign()
+            self._wait(MUTED_SIGN_S)
+        if self._stop_by_s is None:
+            self._bus.publish(Unmuted())
+        self._attempts, self._pauses = 0, _pauses()
 
     def _try_later(self, reason: str) -> None:
-        self._reporter.mic_lost(reason)
-        self._queue.put_sign(is_progress=True)
+        self._bus.publish(MicLost(microphone="", reason=reason))
+        self._give_a_sign()
         self._wait(next(self._pauses))
+
+    def _give_a_sign(self) -> None:
+        self._inbox.put(Chunk(self._next_sample, NO_SAMPLES, ""))
 
     def _wait(self, duration_s: float) -> None:
         self._hurry.wait(duration_s)
@@ -145,3 +145,17 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause_s
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def source_opener(name: str, device: str | int | None, channel: int | None) -> Callable[[], Source]:
+    """Opens the input; a microphone, from the second time on, after PortAudio has listed the devices afresh."""
+    attempts = 0
+
+    def open_again() -> Source:
+        nonlocal attempts
+        attempts += 1
+        if name == MICROPHONE and attempts > 1:
+            restart_portaudio()
+        return open_source(name, device if name == MICROPHONE else None, channel)
+
+    return open_again

@@ -1,125 +1,142 @@
 """What the daemon does when a subscriber gives a command."""
 
+import asyncio
 import os
 import time
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
 from kwsd import __version__
-from kwsd.daemon.background import in_background
+from kwsd.audio.microphone import CLOSE_S, STALL_S
 from kwsd.daemon.capture import Capture
-from kwsd.daemon.engine import Engine
-from kwsd.daemon.inbox import AudioQueue
-from kwsd.daemon.keyword_update import KeywordDesk
-from kwsd.daemon.state import Standing
-from kwsd.outlets.bus import Bus
+from kwsd.daemon.inbox import Inbox
+from kwsd.daemon.keyword_update import KeywordUpdate
+from kwsd.daemon.saved_state import StateFile
+from kwsd.daemon.state import DaemonState
+from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.outlets.clips import Clips
 from kwsd.protocol.commands import Clip, Command, CommandError, Mute, Reload, SetKeywords, SetThreshold, Status, Unmute
 from kwsd.protocol.messages import Hello, Microphone
+from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
 
-CLOSE_S = 3.0  # the driver may take its time to close
+MUTED_WITHIN_S = STALL_S + CLOSE_S + 1.0  # a device that gives nothing is given up first, then closed
+POLL_S = 0.02
 
 
-class Desk:
+class CommandHandler:
     """Carries out commands, on the event loop. `subscribe` and `trace` never get here: they concern one connection."""
 
     def __init__(
         self,
         *,
-        standing: Standing,
+        state: DaemonState,
+        saved: StateFile,
         capture: Capture,
-        queue: AudioQueue,
-        engine: Engine,
-        keywords: KeywordDesk,
-        bus: Bus,
+        inbox: Inbox,
+        spotter: Spotter,
+        progress: DecodingProgress,
+        keywords: KeywordUpdate,
         clips: Clips | None,
+        subscribers: Callable[[], tuple[int, int]],
     ) -> None:
-        self._standing = standing
+        """`subscribers` counts those there are, and the events that they were too slow for."""
+        self._state = state
+        self._saved = saved
         self._capture = capture
-        self._queue = queue
-        self._engine = engine
+        self._inbox = inbox
+        self._spotter = spotter
+        self._progress = progress
         self._keywords = keywords
-        self._bus = bus
         self._clips = clips
+        self._subscribers = subscribers
 
-    async def carry_out(self, command: Command) -> dict[str, Any]:
-        """Do what is asked; the data of the reply. Raises CommandError."""
+    async def carry_out(self, command: Command) -> dict[str, Any]:  # noqa: PLR0911  a case per command
+        """Do what is asked; the data of the reply, which is sent when it is done. Raises CommandError."""
         match command:
             case Status():
                 return self.status()
             case Mute():
                 return await self._mute()
             case Unmute():
+                await self._saved.change(muted=False)
                 self._capture.unmute()
+                await self._until(lambda: self._state.state != "muted", "capturing hangs")
                 return {}
             case Clip():
-                return await self._clip(command)
-        return {"keywords": await self._change_keywords(command)}
-
-    async def _change_keywords(self, command: Command) -> tuple[str, ...]:
-        match command:
+                if self._clips is None:
+                    raise CommandError("clips are off; start kwsd with --clips to keep the last seconds of sound")
+                return await self._clips.cut(command)
             case Reload():
-                return await self._keywords.reload()
+                told = await self._keywords.reload()
+                return {"keywords": told.keywords, "problems": told.problems}
             case SetKeywords():
-                return await self._keywords.set_keywords(command.keywords)
+                return {"keywords": (await self._keywords.set_keywords(command.keywords)).keywords}
             case SetThreshold():
-                return await self._keywords.set_threshold(command.threshold, command.keyword)
+                return {"keywords": await self._keywords.set_threshold(command.threshold, command.keyword)}
         raise CommandError("this daemon does not know that command")
 
     def hello(self) -> Hello:
         """The snapshot for who has just connected."""
-        standing = self._standing
+        state = self._state
         return Hello(
             version=__version__,
-            model=standing.model,
-            keywords=standing.keywords,
+            model=state.model,
+            keywords=state.keywords,
             microphone=self._microphone(),
-            state=standing.state,
-            degraded=standing.degraded,
+            state=state.state,
+            degraded=bool(state.degraded_because),
         )
 
     def status(self) -> dict[str, Any]:
         """Everything that `kwsctl status` shows."""
-        standing = self._standing
+        state, microphone = self._state, self._microphone()
         now_s = time.monotonic()
+        subscribers, dropped = self._subscribers()
         return {
             "version": __version__,
             "pid": os.getpid(),
-            "uptime_s": round(now_s - standing.started_at_s, 3),
-            "model": standing.model,
-            "state": standing.state,
-            "waiting_because": standing.waiting_because,
-            "degraded": standing.degraded,
-            "degraded_because": standing.degraded_because,
-            "microphone": asdict(self._microphone()),
-            "keywords": standing.keywords,
-            "stream_time": standing.position_s,
-            "progress_age_s": round(now_s - standing.progress_at_s, 3),
-            "backlog_ms": round(self._queue.waiting * 1000 / SAMPLE_RATE),
-            "detections": standing.detections,
-            "overruns": standing.overruns,
-            "lost_ms": standing.lost_ms,
-            "reconnects": standing.reconnects,
-            "reloads": standing.reloads,
-            "failed_reloads": standing.failed_reloads,
-            "bad_chunks": self._engine.bad_chunks,
-            "subscribers": self._bus.subscribers,
-            "dropped_events": self._bus.dropped,
+            "uptime_s": round(now_s - state.started_at_s, 3),
+            "model": state.model,
+            "state": state.state,
+            "waiting_because": state.waiting_because,
+            "degraded": bool(state.degraded_because),
+            "degraded_because": state.degraded_because,
+            "microphone": {"name": microphone.name, "open": microphone.open},
+            "keywords": state.keywords,
+            "keywords_from": state.keywords_from,
+            "stream_time": self._progress.position_s,
+            "progress_age_s": round(now_s - self._progress.at_s, 3),
+            "backlog_ms": round(self._inbox.waiting * 1000 / SAMPLE_RATE),
+            "detections": state.detections,
+            "overruns": state.overruns,
+            "lost_ms": state.lost_ms,
+            "reconnects": state.reconnects,
+            "reloads": state.reloads,
+            "failed_reloads": state.failed_reloads,
+            "reload_failed_because": state.reload_failed_because,
+            "bad_chunks": self._spotter.bad_chunks,
+            "subscribers": subscribers,
+            "dropped_events": dropped,
         }
 
     def _microphone(self) -> Microphone:
-        return Microphone(name=self._standing.microphone, open=self._standing.state == "listening")
+        return Microphone(name=self._state.microphone, open=self._state.state in {"listening", "silent"})
 
     async def _mute(self) -> dict[str, Any]:
         if not self._capture.reopens:
             raise CommandError("only a microphone can be muted; this daemon hears a file or a pipe")
+        await self._saved.change(muted=True)
         self._capture.mute()
-        if not await in_background(lambda: self._capture.closed.wait(CLOSE_S)):
-            raise CommandError(f"the microphone has not closed within {CLOSE_S:.0f} s; unplug it to be sure")
+        await self._until(
+            lambda: self._state.state == "muted",
+            f"the microphone has not closed within {MUTED_WITHIN_S:.0f} s; unplug it to be sure",
+        )
         return {}
 
-    async def _clip(self, command: Clip) -> dict[str, Any]:
-        if self._clips is None:
-            raise CommandError("clips are off; start kwsd with --clips to keep the last seconds of sound in memory")
-        return await self._clips.cut(command)
+    async def _until(self, done: Callable[[], bool], complaint: str) -> None:
+        gives_up_s = time.monotonic() + MUTED_WITHIN_S
+        while not done():
+            if time.monotonic() > gives_up_s:
+                raise CommandError(complaint)
+            await asyncio.sleep(POLL_S)

@@ -8,163 +8,157 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
-from kwsd.audio.source import Source
-from kwsd.config.settings import Service as ServiceSettings
+from kwsd.audio.open import MICROPHONE
+from kwsd.config import Settings
 from kwsd.daemon.background import in_background
-from kwsd.daemon.capture import Capture
-from kwsd.daemon.commands import Desk
-from kwsd.daemon.decode import Decoding
-from kwsd.daemon.engine import Engine
-from kwsd.daemon.inbox import AudioQueue
-from kwsd.daemon.keyword_update import KeywordDesk
-from kwsd.daemon.listen_socket import Door
+from kwsd.daemon.capture import Capture, source_opener
+from kwsd.daemon.commands import CommandHandler
+from kwsd.daemon.decode import Decoder
+from kwsd.daemon.engine import PushedEngine
+from kwsd.daemon.inbox import Inbox
+from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
+from kwsd.daemon.level_watch import LevelWatch
+from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
-from kwsd.daemon.reporter import Reporter
-from kwsd.daemon.state import Standing
+from kwsd.daemon.saved_state import Saved, StateFile, state_path
+from kwsd.daemon.state import DaemonState, Decoded
 from kwsd.daemon.systemd import Notifier
-from kwsd.daemon.watchdog import Health
-from kwsd.events import Event
-from kwsd.keywords.files import KeywordList
-from kwsd.keywords.watch_file import watch
+from kwsd.daemon.watchdog import DecodingProgress, every
+from kwsd.errors import ConfigError
+from kwsd.events import Heartbeat, MicLost
+from kwsd.keywords.watch_file import LOOK_S, FileWatch
 from kwsd.outlets.bus import Bus
-from kwsd.outlets.clips import Clips
-from kwsd.outlets.exec import Hook
+from kwsd.outlets.clips import ClipFiles, Clips
+from kwsd.outlets.exec import ExecOutlet
 from kwsd.outlets.peer import group_id
-from kwsd.outlets.recent_audio import Ring
-from kwsd.outlets.saver import Saver
-from kwsd.outlets.socket_server import Server
+from kwsd.outlets.recent_audio import RecentAudio
+from kwsd.outlets.socket_server import SocketServer
+from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
+from kwsd.spotters.interface import Spotter
+from kwsd.spotters.open import open_ears
 from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
 
-RING_S = 10.0
-CAPTURE_STOPS_S = 0.3  # from SIGTERM to the end it takes 1 s at most, these three together
-DECODING_STOPS_S = 0.4
+RECENT_S = 10.0
+HEARD_OUT_S = 0.7  # at SIGTERM: what was accepted is heard for so long; from there to the end it takes 1 s at most
 FLUSH_S = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that a daemon is made from."""
-
-    settings: ServiceSettings
-    model: str
-    """What `hello` calls the model."""
-    engine: Engine
-    keyword_file: Path | None
-    """None where the engine's own words are all there is."""
-    read_keywords: Callable[[], KeywordList]
-    """Reads the keyword file again."""
-    open_source: Callable[[], Source]
-    microphone: str
-    """What to call the source until it is open."""
-    reopens: bool
-    """Whether the source is a microphone: reopened when it fails, and never waited for."""
-    on_event: Callable[[Event], None] | None = None
-    """Told of every event, on the event loop; must not block."""
-    connect: Callable[[Bus, Reporter], None] | None = None
-    """Called once before the start, so that the engine can be given somebody to tell of near misses and the like."""
+ENDED_FLUSH_S = 10.0  # where the sound itself has ended nobody is in a hurry
+SILENT_S = 6.0  # without sound and without an error for so long, the driver hangs; its own limit is 5 s
+LOOK_AT_SOCKET_S = 5.0
 
 
 class Daemon:
     """One run, from the first thread to the last. Make it inside a running event loop."""
 
-    def __init__(self, plan: Plan, door: Door, notifier: Notifier) -> None:
-        self._plan = plan
-        self._door = door
-        self._notifier = notifier
+    def __init__(self, settings: Settings, device: str | int | None, door: ListenSocket | None) -> None:
+        """In the order in which sound passes. Raises ConfigError: a setting, the model or the keywords."""
+        service, name = settings.daemon, settings.input[0]
+        is_microphone = name == MICROPHONE
+        self._service, self._door = service, door
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.bus = Bus(self._loop)
-        self.standing = Standing(model=plan.model, microphone=plan.microphone)
-        self._make_parts()
+        self.notifier = Notifier()
+        self._saved = StateFile(state_path(door.path if door else None))
+        file = settings.keywords.expanduser() if settings.keywords else None
+        self._source = KeywordSource(file, self._saved)
+        self.spotter = self._open_spotter(settings)
+        self.state = DaemonState(
+            model=self.spotter.name, microphone=str(settings.device or "default") if is_microphone else name
+        )
+        self.bus = Bus(self._loop, self.state.apply)
+        self.inbox = Inbox(samples(service.backlog_s), dropping=is_microphone)
+        opener = source_opener(name, device, settings.channel)
+        muted = self._saved.now.muted and is_microphone
+        self.capture = Capture(opener, self.inbox, self.bus, reopens=is_microphone, muted=muted)
+        self.progress = DecodingProgress(self.notifier, self._loop)
+        self.recent = RecentAudio(RECENT_S) if service.clips or service.save_detections else None
+        levels = LevelWatch(self.bus, is_microphone=is_microphone)
+        self.decoder = Decoder(
+            self.inbox, self.spotter, self.bus, progress=self.progress, levels=levels, recent_audio=self.recent
+        )
+        self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.publish)
+        self._add_outlets(settings)
 
-    def _make_parts(self) -> None:
-        """In the order in which sound passes them."""
-        plan, settings = self._plan, self._plan.settings
-        reporter = Reporter(self.standing, self.bus, self._notifier)
-        if plan.connect is not None:
-            plan.connect(self.bus, reporter)
-        self.queue = AudioQueue(samples(settings.backlog_s), dropping=plan.reopens)
-        self.capture = Capture(plan.open_source, self.queue, reporter, reopens=plan.reopens)
-        self.keywords = KeywordDesk(
-            plan.engine, plan.read_keywords, lambda: self.queue.put_sign(is_progress=False), reporter
-        )
-        self.health = Health(reporter, self._notifier, self._loop)
-        self._keep_sound()
-        self.decoding = Decoding(
-            self.queue,
-            plan.engine,
-            self.bus,
-            reporter,
-            self.health,
-            ring=self._ring,
-            between_chunks=self.keywords.between_chunks,
-        )
-        self._hook = self._make_hook()
-        desk = Desk(
-            standing=self.standing,
+    def _open_spotter(self, settings: Settings) -> Spotter:
+        """What a program once set must not keep the daemon from starting."""
+        try:
+            return PushedEngine(open_ears(settings, self._source.reader()))
+        except ConfigError as error:
+            if not self._saved.now.overrides_file:
+                raise
+            logger.warning("what was set over the socket cannot be used any more: %s", error)
+            self._saved.now = Saved(muted=self._saved.now.muted)
+            return PushedEngine(open_ears(settings, self._source.reader()))
+
+    def _add_outlets(self, settings: Settings) -> None:
+        service = self._service
+        clips = Clips(self.recent) if self.recent else None
+        group = None if service.command_group is None else group_id(service.command_group, "command_group")
+        handler = CommandHandler(
+            state=self.state,
+            saved=self._saved,
             capture=self.capture,
-            queue=self.queue,
-            engine=plan.engine,
+            inbox=self.inbox,
+            spotter=self.spotter,
+            progress=self.progress,
             keywords=self.keywords,
-            bus=self.bus,
-            clips=self._clips,
+            clips=clips,
+            subscribers=lambda: (len(self.server.connections), self.server.dropped),
         )
-        group = None if settings.command_group is None else group_id(settings.command_group, "command_group")
-        self._server = Server(self.bus, desk.hello, desk.carry_out, group)
-
-    def _keep_sound(self) -> None:
-        """The ring, only if somebody may be given sound out of it."""
-        settings = self._plan.settings
-        self._saver = None
-        if settings.save_detections is not None:
-            directory = settings.save_detections.expanduser()
-            self._saver = Saver(directory, limit_mb=settings.save_limit_mb, limit_days=settings.save_limit_days)
-        self._ring = Ring(RING_S) if settings.clips or self._saver else None
-        self._clips = Clips(self._ring, self._saver) if self._ring else None
-        if self._clips is not None:
-            self.bus.listen(self._clips)
-
-    def _make_hook(self) -> Hook | None:
-        settings = self._plan.settings
-        if settings.exec is None:
-            return None
-        hook = Hook(settings.exec, limit=settings.exec_limit, timeout_s=settings.exec_timeout_s)
-        self.bus.listen(hook)
-        return hook
+        self.server = SocketServer(handler.hello, handler.carry_out, group)
+        for outlet in (self.server, self.keywords, clips):
+            if outlet is not None:
+                self.bus.add(outlet)
+        if service.save_detections and self.recent:
+            directory, limits = service.save_detections.expanduser(), (service.save_limit_mb, service.save_limit_days)
+            self.bus.add(ClipFiles(directory, self.recent, limit_mb=limits[0], limit_days=limits[1]))
+        if service.exec is not None:
+            self.bus.add(ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s))
+        self.bus.add(StdoutOutlet(make_report(as_json=settings.json, source=None, write=write_line)))
 
     async def run(self) -> None:
         """Until a signal, the end of a file, or a failure, which is raised."""
-        if self._plan.on_event is not None:
-            self.bus.listen(self._plan.on_event)
-        if self._door.socket is not None:
-            await self._server.start(self._door.socket)
-        self._heed_signals()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.end)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal())
+        if self._door is not None:
+            self.server.listen(self._door.listener)
         self._start_tasks()
-        decoding = self._start_thread("decoding", self._decode)
-        capturing = self._start_thread("capture", self.capture.run)
-        self._notifier.send(READY=1, STATUS=self.standing.summary())
+        decoding = self._start_thread("decode", self.decoder.run, lambda: self.end(hurry=False))
+        capturing = self._start_thread("capture", self.capture.run, lambda: None)
+        self._said = self.state.summary
+        self.notifier.send(READY=1, STATUS=self._said)
+
         await self._ended.wait()
-        await self._stop(capturing, decoding)
+
+        self.notifier.send(STOPPING=1, STATUS="stopping")
+        deadline_s = time.monotonic() + HEARD_OUT_S
+        self.capture.stop(deadline_s)
+        await in_background(lambda: _join((capturing, decoding), deadline_s))
+        if decoding.is_alive():
+            unheard_ms = self.inbox.discard() * 1000 // samples(1)
+            logger.warning("%d ms of sound that waited are not heard any more", unheard_ms)
+            await in_background(lambda: _join((decoding,), time.monotonic() + FLUSH_S))
+        await self.bus.close(FLUSH_S if self._hurry else ENDED_FLUSH_S)
+        for task in self._tasks:
+            task.cancel()
+        self.notifier.close()
+        if capturing.is_alive() or decoding.is_alive():
+            logger.warning("a thread hangs, most likely in a driver; leaving it behind")
         if self._failure is not None:
             raise self._failure
 
-    def end(self, failure: BaseException | None = None) -> None:
+    def end(self, failure: BaseException | None = None, *, hurry: bool = True) -> None:
         """Begin to stop. On the event loop."""
-        self._failure = self._failure or failure
+        if not self._ended.is_set():
+            self._failure, self._hurry = failure, hurry
         self._ended.set()
 
-    def _decode(self) -> None:
-        self.decoding.run()
-        self._loop.call_soon_threadsafe(self.end)
-
-    def _start_thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+    def _start_thread(self, name: str, work: Callable[[], None], then: Callable[[], None]) -> threading.Thread:
         """A thread that dies takes everything with it: never a process that is alive and deaf."""
 
         def run() -> None:
@@ -172,21 +166,21 @@ class Daemon:
                 work()
             except BaseException as failure:  # noqa: BLE001  it is raised again by `run`
                 self._loop.call_soon_threadsafe(self.end, failure)
+            else:
+                self._loop.call_soon_threadsafe(then)
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
         return thread
 
     def _start_tasks(self) -> None:
-        settings, desk = self._plan.settings, self.keywords
-        works = [
-            desk.reload_when_asked(self._say_reloading, self._say_ready),
-            self.health.watch_silence(self.capture),
-            self.health.send_heartbeats(self.bus, settings.heartbeat_s),
-            collect_garbage(),
-        ]
-        if settings.watch_keywords and self._plan.keyword_file:
-            works.append(watch(self._plan.keyword_file, desk.ask_reload, self._ended))
+        works = [every(1.0, self._look_around), collect_garbage()]
+        works.append(every(self._service.heartbeat_s, self._beat))
+        if self._door is not None:
+            works.append(every(LOOK_AT_SOCKET_S, self._look_at_socket))
+        if self._service.watch_keywords and self._source.file:
+            watch = FileWatch(self._source.file)
+            works.append(every(LOOK_S, lambda: self._follow(watch)))
         for work in works:
             task = asyncio.create_task(work)
             task.add_done_callback(self._task_ended)
@@ -196,56 +190,65 @@ class Daemon:
         if not task.cancelled() and task.exception() is not None:
             self.end(task.exception())
 
-    def _say_reloading(self) -> None:
-        self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+    def _look_around(self) -> None:
+        """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
+        self.bus.tell(Decoded(position_s=self.progress.position_s))
+        silent_s = time.monotonic() - self.capture.heard_at_s
+        if self.capture.reopens and self.state.state in {"listening", "silent"} and silent_s > SILENT_S:
+            self.bus.tell(MicLost(microphone="", reason=f"no sound and no error from it for {SILENT_S:.0f} s"))
+        if self.state.summary != self._said:
+            self._said = self.state.summary
+            self.notifier.send(STATUS=self._said)
 
-    def _say_ready(self) -> None:
-        self._notifier.send(READY=1, STATUS=self.standing.summary())
+    def _beat(self) -> None:
+        """A sign of life for who subscribed to it."""
+        age_s = round(time.monotonic() - self.progress.at_s, 3)
+        state, position_s = self.state.state, self.progress.position_s
+        self.bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
 
-    def _heed_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.end)
-        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal())
+    def _look_at_socket(self) -> None:
+        if self._door is not None and self._door.renewed():
+            self.server.listen(self._door.listener)
+
+    async def _follow(self, watch: FileWatch) -> None:
+        digest = await in_background(watch.new_digest)
+        if digest not in {None, self.keywords.read_digest}:
+            self.keywords.soon(self.keywords.reload)
 
     def _hang_up(self, had_terminal: bool) -> None:
         """SIGHUP: reload, or end if it means that our terminal was closed."""
         if had_terminal and not _has_terminal():
             self.end()
         else:
-            self.keywords.ask_reload()
+            self.keywords.soon(self._reload_for_manager)
 
-    async def _stop(self, capturing: threading.Thread, decoding: threading.Thread) -> None:
-        """No more sound, then no more events, then everybody is sent what is on its way, then the door is shut."""
-        self._notifier.send(STOPPING=1, STATUS="stopping")
-        for task in self._tasks:
-            task.cancel()
-        self.capture.stop()
-        await in_background(lambda: capturing.join(CAPTURE_STOPS_S))
-        self.queue.close(discard=True)
-        await in_background(lambda: decoding.join(DECODING_STOPS_S))
-        if self._door.socket is not None:
-            await self._server.stop(FLUSH_S)
-        if self._hook is not None:
-            await self._hook.stop()
-        if self._saver is not None:
-            self._saver.close(FLUSH_S)
-        self._door.close()
-        if capturing.is_alive() or decoding.is_alive():
-            logger.warning("a thread hangs, most likely in a driver; leaving it behind")
+    async def _reload_for_manager(self) -> None:
+        self.notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+        try:
+            await self.keywords.reload()
+        finally:
+            await asyncio.sleep(0)  # until what came of it is applied
+            self._said = self.state.summary
+            self.notifier.send(READY=1, STATUS=self._said)
 
 
-def run_daemon(plan: Plan, door: Door) -> None:
-    """Run until a signal, or until a file or pipe ends.
+def run_daemon(settings: Settings, device: str | int | None, door: ListenSocket | None) -> None:
+    """Run until a signal, or until a file or pipe ends. `device` is the microphone to open.
 
     Raises:
         KwsdError: a setting is wrong, or the file or pipe cannot be read.
         Exception: whatever ended a thread that must not end.
     """
-    asyncio.run(_run(plan, door))
+
+    async def run() -> None:
+        await Daemon(settings, device, door).run()
+
+    asyncio.run(run())
 
 
-async def _run(plan: Plan, door: Door) -> None:
-    await Daemon(plan, door, Notifier()).run()
+def _join(threads: tuple[threading.Thread, ...], deadline_s: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline_s - time.monotonic()))
 
 
 def _has_terminal() -> bool:

@@ -1,90 +1,67 @@
 """The decoding thread: the straight line from sound to events."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
-from kwsd.audio.level import measure_level
-from kwsd.audio.source import Samples
-from kwsd.daemon.engine import Engine
-from kwsd.daemon.inbox import AudioQueue, Turn
-from kwsd.daemon.reporter import Reporter
-from kwsd.daemon.watchdog import Health
-from kwsd.events import Detection, Level
+from kwsd.daemon.inbox import Inbox, NewKeywords
+from kwsd.daemon.level_watch import LevelWatch
+from kwsd.daemon.watchdog import DecodingProgress
+from kwsd.events import Detection, Event, Overrun
 from kwsd.outlets.bus import Bus
-from kwsd.outlets.recent_audio import Ring
-from kwsd.timebase import seconds
+from kwsd.outlets.recent_audio import RecentAudio
+from kwsd.spotters.interface import Spotter
+from kwsd.timebase import SAMPLE_RATE
 
-LEVEL_SAMPLES = 5120  # 320 ms: what one `level` event tells of
 
-
-class Decoding:
+class Decoder:
     """What the decoding thread does; `run` is the thread."""
 
     def __init__(
         self,
-        queue: AudioQueue,
-        engine: Engine,
+        inbox: Inbox,
+        spotter: Spotter,
         bus: Bus,
-        reporter: Reporter,
-        health: Health,
         *,
-        ring: Ring | None,
-        between_chunks: Callable[[], None],
+        progress: DecodingProgress,
+        levels: LevelWatch,
+        recent_audio: RecentAudio | None,
     ) -> None:
-        """`between_chunks` is called where keywords may change; `ring`, if there is one, keeps the newest sound."""
-        self._queue = queue
-        self._engine = engine
+        """`recent_audio`, if there is one, keeps the newest sound."""
+        self._inbox = inbox
+        self._spotter = spotter
         self._bus = bus
-        self._reporter = reporter
-        self._health = health
-        self._ring = ring
-        self._between_chunks = between_chunks
-        self._unmeasured: list[Samples] = []
+        self._progress = progress
+        self._levels = levels
+        self._recent_audio = recent_audio
+        self._detections = 0
+        self._lost_ms = 0.0
 
     def run(self) -> None:
-        """Decode until the queue ends."""
-        for turn in self._queue:
-            self._between_chunks()
-            self._skip(turn.lost_samples)
-            self._keep(turn.samples)
-            for hit in self._engine.accept(turn.samples):
-                self._publish(hit)
-            self._account(turn)
-        for hit in self._engine.finish():
-            self._publish(hit)
+        """Decode until the inbox ends."""
+        next_sample = 0
+        for item in self._inbox:
+            if isinstance(item, NewKeywords):
+                item.install(self._spotter)
+                continue
+            if item.start_sample > next_sample:
+                self._tell_lost(item.start_sample - next_sample)
+            next_sample = item.end_sample
+            if self._recent_audio is not None:
+                self._recent_audio.write(item)
+            self._publish(self._spotter.push(item))
+            self._publish(self._levels.push(item))
+            self._progress.decoded(item, self._spotter)
+        self._publish(self._spotter.finish())
 
-    def _skip(self, lost_samples: int) -> None:
-        if lost_samples == 0:
-            return
-        for hit in self._engine.skip(lost_samples):
-            self._publish(hit)
-        if self._ring is not None:
-            self._ring.skip(lost_samples)
-        self._reporter.lost(lost_samples)
+    def _tell_lost(self, samples: int) -> None:
+        lost_ms = round(samples * 1000 / SAMPLE_RATE, 3)
+        self._lost_ms = round(self._lost_ms + lost_ms, 3)
+        self._bus.publish(Overrun(lost_ms=lost_ms, total_lost_ms=self._lost_ms))
 
-    def _keep(self, sound: Samples) -> None:
-        if self._ring is not None:
-            self._ring.append(sound)
-        if "level" in self._bus.wanted:
-            self._measure(sound)
-
-    def _measure(self, sound: Samples) -> None:
-        self._unmeasured.append(sound)
-        if sum(map(len, self._unmeasured)) >= LEVEL_SAMPLES:
-            level = measure_level(np.concatenate(self._unmeasured))
-            self._unmeasured.clear()
-            self._bus.publish(Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1)))
-
-    def _publish(self, hit: Detection) -> None:
-        standing = self._reporter.standing
-        standing.detections += 1
-        self._bus.publish(replace(hit, id=standing.detections))
-
-    def _account(self, turn: Turn) -> None:
-        self._reporter.standing.position_s = seconds(self._engine.position_samples)
-        if len(turn.samples) and not turn.lost_samples:
-            self._reporter.kept_up()
-        if turn.is_progress:
-            self._health.progress()
+    def _publish(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Detection):
+                self._detections += 1
+                self._bus.publish(replace(event, id=self._detections))
+            elif not event.optional or self._bus.wants(event.type):
+                self._bus.publish(event)

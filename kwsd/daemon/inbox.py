@@ -1,31 +1,40 @@
-"""Sound on its way from the capture thread to the decoding thread: bounded, and the oldest goes first."""
+"""What waits for the decoding thread, in order: sound, new keyword lists, the end. Sound is bounded."""
 
 import threading
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
-
-from kwsd.audio.source import Samples
 from kwsd.stream import Chunk
 
-NOTHING: Samples = np.zeros(0, np.float32)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewKeywords:
+    """A compiled list, to come into force between two chunks. `done` tells when; cancelled, the list is passed over."""
+
+    compiled: Any
+    """What the spotter's `compile` gave."""
+    done: "Future[None]" = field(default_factory=Future)
+
+    def install(self, spotter: Any) -> None:
+        """Bring it into force. On the decoding thread; an error is the asker's."""
+        if not self.done.set_running_or_notify_cancel():
+            return
+        try:
+            spotter.replace(self.compiled)
+        except Exception as error:  # noqa: BLE001  it is raised again where it is awaited
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What the decoding thread does next."""
-
-    samples: Samples = field(default_factory=lambda: NOTHING)
-    """float32 (n,), 16 kHz; may be empty."""
-    lost_samples: int = 0
-    """Samples missing just before `samples`: lost by the driver, or dropped here."""
-    is_progress: bool = True
-    """Whether it shows that capturing works: sound came, or an attempt to open the microphone ended."""
+class Stop:
+    """Nothing more comes."""
 
 
-class AudioQueue:
+class Inbox:
     """At most `limit` samples wait. With `dropping`, for a microphone, more make the oldest go; else `put` waits."""
 
     def __init__(self, limit: int, *, dropping: bool) -> None:
@@ -33,57 +42,62 @@ class AudioQueue:
         """Samples that wait to be decoded."""
         self._limit = limit
         self._dropping = dropping
-        self._turns: deque[Turn] = deque()
-        self._dropped = 0
-        self._next_sample = 0
-        self._closed = False
+        self._items: deque[Chunk | NewKeywords | Stop] = deque()
+        self._stopped = False
         self._changed = threading.Condition()
 
-    def put(self, chunk: Chunk) -> None:
-        """Sound, in order."""
+    def put(self, item: Chunk | NewKeywords) -> None:
+        """The next item. A chunk without samples is a sign of life, of which one is enough."""
         with self._changed:
-            if not self._dropping:
-                self._changed.wait_for(lambda: self._closed or self.waiting < self._limit)
-            self._turns.append(Turn(chunk.samples, chunk.start_sample - self._next_sample))
-            self._next_sample = chunk.end_sample
-            self.waiting += len(chunk.samples)
-            self._drop_oldest()
+            if isinstance(item, Chunk):
+                if not self._dropping:
+                    self._changed.wait_for(lambda: self._stopped or self.waiting < self._limit)
+                last = self._items[-1] if self._items else None
+                if not len(item.samples) and isinstance(last, Chunk) and not len(last.samples):
+                    return
+            if self._stopped:
+                return
+            self._items.append(item)
+            if isinstance(item, Chunk):
+                self.waiting += len(item.samples)
+                while self._dropping and self.waiting > max(self._limit, len(item.samples)):
+                    self._drop_oldest()
             self._changed.notify_all()
-
-    def put_sign(self, *, is_progress: bool) -> None:
-        """No sound, but have the decoding thread take a turn."""
-        with self._changed:
-            self._turns.append(Turn(is_progress=is_progress))
-            self._changed.notify_all()
-
-    def close(self, *, discard: bool = False) -> None:
-        """No more will come; iteration ends when what waits is taken, or at once with `discard`."""
-        with self._changed:
-            self._closed = True
-            if discard:
-                self._turns.clear()
-                self.waiting = 0
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[Turn]:
-        """Turns, as they come, until the queue is closed and empty."""
-        while (turn := self._take()) is not None:
-            yield turn
-
-    def _take(self) -> Turn | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._turns)
-            if not self._turns:
-                return None
-            turn = self._turns.popleft()
-            self.waiting -= len(turn.samples)
-            lost, self._dropped = turn.lost_samples + self._dropped, 0
-            self._changed.notify_all()
-        return Turn(turn.samples, lost, turn.is_progress)
 
     def _drop_oldest(self) -> None:
-        """What goes is remembered, and told with the turn that is then the oldest."""
-        while self._dropping and self.waiting > self._limit and len(self._turns) > 1:
-            turn = self._turns.popleft()
-            self.waiting -= len(turn.samples)
-            self._dropped += len(turn.samples) + turn.lost_samples
+        """The gap shows in the `start_sample` of what comes after it."""
+        for place, item in enumerate(self._items):
+            if isinstance(item, Chunk) and len(item.samples):
+                self.waiting -= len(item.samples)
+                del self._items[place]
+                return
+
+    def stop(self) -> None:
+        """Nothing more comes; what waits is taken first."""
+        with self._changed:
+            if not self._stopped:
+                self._stopped = True
+                self._items.append(Stop())
+            self._changed.notify_all()
+
+    def discard(self) -> int:
+        """Stop now; the samples that nobody will hear any more."""
+        self.stop()
+        with self._changed:
+            dropped, self.waiting = self.waiting, 0
+            self._items = deque([Stop()])
+            self._changed.notify_all()
+        return dropped
+
+    def __iter__(self) -> Iterator[Chunk | NewKeywords]:
+        """Items, as they come, until the end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items)
+                item = self._items.popleft()
+                if isinstance(item, Stop):
+                    return
+                if isinstance(item, Chunk):
+                    self.waiting -= len(item.samples)
+                self._changed.notify_all()
+            yield item

@@ -1,121 +1,198 @@
-"""The keyword list in force: read anew, compiled off the decoding thread, swapped in between two chunks."""
+"""The keyword list in force: the file's or a program's, whichever changed last; compiled aside, then swapped in."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from kwsd.daemon.background import in_background
-from kwsd.daemon.engine import Engine
-from kwsd.daemon.reporter import Reporter
-from kwsd.daemon.state import labels
-from kwsd.errors import ConfigError
-from kwsd.keywords.compile import CompiledKeywords
-from kwsd.keywords.files import KeywordList
+from kwsd.daemon.inbox import Inbox, NewKeywords
+from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
+from kwsd.daemon.state import DaemonState, labels
+from kwsd.errors import ConfigError, KeywordFileError
+from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
+from kwsd.keywords.files import KeywordList, read_keyword_file
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.watch_file import content_digest
 from kwsd.protocol.commands import CommandError
+from kwsd.spotters.interface import Spotter
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 logger = logging.getLogger(__name__)
 
 SWAP_S = 5.0  # a decoding thread that does not take a new list for so long hangs
+MOST_PROBLEMS = 10  # told of one list; then how many more there are
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    keywords: CompiledKeywords
-    done: Callable[[], object]
+class KeywordSource:
+    """Which keywords are asked for now. Any thread may `read`; `saved` changes on the event loop."""
+
+    def __init__(self, file: Path | None, saved: StateFile) -> None:
+        """`file` is None where the spotter's own words are all there is."""
+        self.file = file
+        self.saved = saved
+        if saved.now.overrides_file and saved.now.file_digest != self.digest():
+            logger.info("%s has changed since keywords were set over the socket: the file is in force", file)
+            saved.now = Saved(muted=saved.now.muted)
+
+    def digest(self) -> str:
+        """Of the file's content."""
+        return content_digest(self.file) if self.file else ""
+
+    def reader(self) -> Callable[[PhraseTokenizer], Sequence[Keyword]] | None:
+        """Reads those in force for a tokenizer and logs what is wrong; None for the spotter's own words."""
+
+        def read(tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
+            found = self.read_as(self.saved.now, tokenizer)
+            if found is None:
+                raise KeywordFileError("there are no keywords")
+            for problem in first_few(list(map(str, found.problems))):
+                logger.warning("%s", problem)
+            return found.keywords
+
+        return read if self.file or self.saved.now.keywords is not None else None
+
+    def read_as(self, asked: Saved, tokenizer: PhraseTokenizer) -> KeywordList | None:
+        """Those that would be in force with this asked for. Raises KeywordFileError."""
+        if asked.keywords is not None:
+            found = KeywordList(asked.keywords)
+        elif self.file is not None:
+            found = read_keyword_file(self.file, tokenizer)
+        else:
+            return None
+        return replace(found, keywords=with_thresholds(found.keywords, asked))
 
 
-class KeywordDesk:
-    """Takes requests on the event loop, one at a time; `between_chunks` belongs to the decoding thread."""
+class KeywordUpdate:
+    """Brings lists into force, one at a time. An outlet, too: a model that comes late is given the list in force."""
+
+    wants = frozenset({Loaded.type})
 
     def __init__(
         self,
-        engine: Engine,
-        read: Callable[[], KeywordList],
-        wake: Callable[[], None],
-        reporter: Reporter,
+        source: KeywordSource,
+        spotter: Spotter,
+        inbox: Inbox,
+        state: DaemonState,
+        publish: Callable[[Record], None],
     ) -> None:
-        """`read` reads the keyword file again; `wake` has the decoding thread take a turn though no sound comes."""
-        self._engine = engine
-        self._read = read
-        self._wake = wake
-        self._reporter = reporter
-        self._change: _Change | None = None
+        self._source = source
+        self._spotter = spotter
+        self._own = spotter.keywords
+        self.read_digest = source.digest()
+        """Of the keyword file's content when it was last read, whatever came of it."""
+        self._inbox = inbox
+        self._state = state
+        self._tell = publish
         self._one_at_a_time = asyncio.Lock()
-        self._asked = asyncio.Event()
-        reporter.standing.keywords = labels(engine.keywords)
+        self._asked: set[asyncio.Task[object]] = set()
+        state.keywords = labels(spotter.keywords)
+        self._note_source()
 
-    def between_chunks(self) -> None:
-        """Bring a compiled list into force, if there is one."""
-        change, self._change = self._change, None
-        if change is not None:
-            self._engine.set_keywords(change.keywords)
-            change.done()
+    def take(self, _: Record) -> None:
+        """A model was loaded after all."""
+        self.soon(self._again)
 
-    def ask_reload(self) -> None:
-        """Reload soon; asked again before it began, once is enough."""
-        self._asked.set()
+    async def close(self, _: float) -> None:
+        """Nothing is waited for."""
+        for task in self._asked:
+            task.cancel()
 
-    async def reload_when_asked(self, before: Callable[[], None], after: Callable[[], None]) -> None:
-        """Serve `ask_reload` for ever, saying so before and after each."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            before()
-            try:
-                await self.reload()
-            except CommandError:
-                logger.debug("reload failed and was reported")
-            after()
+    def soon(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Have a change made in the background; what comes of it is told by events."""
+        task = asyncio.ensure_future(self._reported(work))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
 
-    async def reload(self) -> tuple[str, ...]:
-        """Read the file again; the names now in force. Raises CommandError when the old ones stay."""
+    async def reload(self) -> Reloaded:
+        """Back to the keyword file, as it is now. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
+            self.read_digest = await in_background(self._source.digest)
+            saved = Saved(muted=self._source.saved.now.muted, file_digest=self.read_digest)
             try:
-                found = await in_background(self._read)
-            except ConfigError as error:
-                raise self._failed(error) from None
-            return await self._bring_into_force(found.keywords, tuple(map(str, found.problems)))
+                return await self._bring_into_force(saved)
+            except CommandError as error:
+                self._tell(ReloadFailed(problems=first_few(str(error).splitlines())))
+                raise
 
-    async def set_keywords(self, keywords: Sequence[Keyword | str]) -> tuple[str, ...]:
-        """Listen for these; the names now in force. Raises CommandError when the old ones stay."""
+    async def set_keywords(self, specs: Sequence[Keyword | str]) -> Reloaded:
+        """Listen for these. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
-            return await self._bring_into_force(Keyword.of(keywords))
+            keywords = Keyword.of(specs)
+            digest = await in_background(self._source.digest)
+            return await self._bring_into_force(
+                replace(self._source.saved.now, keywords=keywords, thresholds={}, file_digest=digest)
+            )
 
     async def set_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
         """Change one keyword's threshold, or all; the names concerned. Raises CommandError."""
         async with self._one_at_a_time:
-            keywords = self._engine.keywords
-            concerned = labels(k for k in keywords if label in {None, k.label})
+            concerned = tuple(name for name in self._state.keywords if label in {None, name})
             if not concerned:
                 raise CommandError(f'keyword: there is no "{label}"; `status` lists the names')
+            saved = self._source.saved.now
+            old = {} if label is None else saved.thresholds
+            digest = await in_background(self._source.digest)
             await self._bring_into_force(
-                tuple(replace(k, threshold=threshold) if k.label in concerned else k for k in keywords)
+                replace(saved, thresholds={**old, label or EVERY_KEYWORD: threshold}, file_digest=digest)
             )
             return concerned
 
-    async def _bring_into_force(self, keywords: tuple[Keyword, ...], problems: tuple[str, ...] = ()) -> tuple[str, ...]:
-        try:
-            compiled = await in_background(lambda: self._engine.compile(keywords))
-        except ConfigError as error:
-            raise self._failed(error) from None
-        await self._swap(compiled)
-        self._reporter.reloaded(labels(keywords), problems)
-        return labels(keywords)
+    async def _again(self) -> None:
+        async with self._one_at_a_time:
+            await self._bring_into_force(self._source.saved.now)
 
-    async def _swap(self, compiled: CompiledKeywords) -> None:
-        """Hand over to the decoding thread and wait until it has taken it."""
-        loop = asyncio.get_running_loop()
-        taken = asyncio.Event()
-        self._change = _Change(compiled, lambda: loop.call_soon_threadsafe(taken.set))
-        self._wake()
+    async def _reported(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         try:
-            await asyncio.wait_for(taken.wait(), SWAP_S)
+            await work()
+        except CommandError as error:
+            logger.debug("keywords stay as they are: %s", error)
+
+    async def _bring_into_force(self, asked: Saved) -> Reloaded:
+        """Read, compile, hand over to the decoding thread, wait until it has taken it, keep what was asked."""
+        try:
+            found, compiled = await in_background(lambda: self._compile(asked))
+            change = NewKeywords(compiled)
+            self._inbox.put(change)
+            await asyncio.wait_for(asyncio.wrap_future(change.done), SWAP_S)
         except TimeoutError:
-            self._change = None
             raise CommandError("decoding hangs: the new list could not be brought into force") from None
+        except ConfigError as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{self._source.file}: {error.strerror or error}; try again") from None
+        except Exception as error:
+            logger.exception("a keyword list could not be brought into force")
+            raise CommandError(f"{self._source.file}: {type(error).__name__}: {error}") from None
+        if asked != self._source.saved.now:
+            await self._source.saved.change(
+                keywords=asked.keywords, thresholds=asked.thresholds, file_digest=asked.file_digest
+            )
+        self._note_source()
+        told = Reloaded(keywords=labels(found.keywords), problems=first_few(list(map(str, found.problems))))
+        self._tell(told)
+        return told
 
-    def _failed(self, error: ConfigError) -> CommandError:
-        self._reporter.reload_failed(tuple(str(error).splitlines()))
-        return CommandError(str(error))
+    def _compile(self, asked: Saved) -> tuple[KeywordList, object]:
+        found = self._source.read_as(asked, self._spotter.tokenizer)
+        if found is None:
+            found = KeywordList(with_thresholds(self._own, asked))
+        return found, self._spotter.compile(found.keywords)
+
+    def _note_source(self) -> None:
+        self._state.keywords_from = "socket" if self._source.saved.now.overrides_file else "file"
+
+
+def with_thresholds(keywords: Sequence[Keyword], asked: Saved) -> tuple[Keyword, ...]:
+    """The keywords with the thresholds that were set over the socket."""
+    every = asked.thresholds.get(EVERY_KEYWORD)
+    given = ((each, asked.thresholds.get(each.label, every)) for each in keywords)
+    return tuple(each if value is None else replace(each, threshold=value) for each, value in given)
+
+
+def first_few(problems: Sequence[str]) -> tuple[str, ...]:
+    """What is told of problems: the first ten, and how many more there are."""
+    rest = len(problems) - MOST_PROBLEMS
+    return (*problems[:MOST_PROBLEMS], f"and {rest} more") if rest > 0 else tuple(problems)

@@ -1,29 +1,40 @@
-"""Where subscribers come in: a socket that systemd handed over, or one of our own."""
+"""Where subscribers come in: a socket that systemd handed over, or a file of our own, one daemon per path."""
 
+import fcntl
 import logging
+import os
 import socket
-from dataclasses import dataclass
+import stat
+from contextlib import suppress
+from pathlib import Path
 
 from kwsd.config.settings import Service
-from kwsd.daemon.socket_file import SocketFile
 from kwsd.daemon.systemd import inherited_socket
+from kwsd.errors import ConfigError, KwsdError
 from kwsd.outlets.peer import group_id
 from kwsd.protocol.socket_path import default_socket
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_PATH = 107  # sun_path of unix(7), less its final zero
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A listening socket, or none."""
 
-    socket: socket.socket | None
-    file: SocketFile | None = None
-    """Set when the socket is ours to remove."""
+class ListenSocket:
+    """A listening Unix socket, ours for as long as this object is open."""
+
+    def __init__(self, listener: socket.socket, file: "SocketFile | None" = None) -> None:
+        self.listener = listener
+        self._file = file
+        """Set when the socket is ours to remove."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(os.fsdecode(self.listener.getsockname()))
 
     @classmethod
-    def open(cls, settings: Service) -> "Door":
-        """Bind the socket of the settings. To be done first: it is what a second instance fails on.
+    def open(cls, settings: Service) -> "ListenSocket | None":
+        """Bind the socket of the settings; None where there is no place for one. It is what a second instance fails on.
 
         Raises:
             KwsdError: another kwsd listens there.
@@ -35,15 +46,169 @@ class Door:
         path = settings.socket or default_socket()
         if path is None:
             logger.warning("no socket: XDG_RUNTIME_DIR is not set; give --socket PATH to let programs listen")
-            return cls(None)
+            return None
         group = None if settings.socket_group is None else group_id(settings.socket_group, "socket_group")
         file = SocketFile(path.expanduser(), int(settings.socket_mode, 8), group)
         logger.info("subscribers may connect to %s", file.path)
         return cls(file.socket, file)
 
+    def renewed(self) -> bool:
+        """Whether `listener` is another now, because somebody had removed the file."""
+        if self._file is None or not self._file.renew():
+            return False
+        self.listener = self._file.socket
+        return True
+
     def close(self) -> None:
-        """Let nobody in any more; a socket that systemd keeps open for the next run is left as it is."""
-        if self.file is not None:
-            self.file.close()
-        elif self.socket is not None:
+        """Let nobody in any more; a file that systemd keeps open for the next run is left as it is."""
+        if self._file is not None:
+            self._file.close()
+        else:
+            self.listener.close()
+
+
+class SocketFile:
+    """The socket in the file system: stale files removed, live ones respected."""
+
+    def __init__(self, path: Path, mode: int, group: int | None = None) -> None:
+        """Bind and listen.
+
+        Args:
+            path: where; the directory is made if need be.
+            mode: permission bits of the socket file, e.g. 0o660; to connect is to write.
+            group: group id the file shall belong to.
+
+        Raises:
+            KwsdError: another kwsd, or another program, listens there.
+            ConfigError: the path cannot be used.
+        """
+        self.path = path
+        self._mode, self._group = mode, group
+        self._lock: int | None = None
+        self._complained = False
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise ConfigError(f"socket: {path} is longer than {_LONGEST_PATH} bytes; give a shorter path with --socket")
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = _lock(path)
+            self._listen()
+        except OSError as error:
+            self._unlock()
+            raise ConfigError(f"socket: {path}: {error.strerror}; give another path with --socket") from None
+        except KwsdError:
+            self._unlock()
+            raise
+
+    def renew(self) -> bool:
+        """Make the file anew if it is gone; whether that was so. One that another made meanwhile is left alone."""
+        if self._inode() is not None:
+            return False
+        old = self.socket
+        try:
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._listen()
+        except OSError as error:
+            if not self._complained:
+                logger.warning("%s was removed and cannot be made anew: %s", self.path, error.strerror)
+            self._complained = True
+            return False
+        old.close()
+        self._complained = False
+        logger.warning("%s was removed by somebody, and is made anew", self.path)
+        return True
+
+    def close(self) -> None:
+        """Stop listening and remove the file. Safe to call twice."""
+        if self._lock is not None or self.socket.fileno() >= 0:
+            if self._inode() == self._made:
+                self.path.unlink(missing_ok=True)
             self.socket.close()
+            self._unlock()
+
+    def _listen(self) -> None:
+        _remove_stale(self.path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            mask = os.umask(0o177)  # nobody gets in between bind and chmod
+            try:
+                listener.bind(os.fspath(self.path))
+            finally:
+                os.umask(mask)
+            if self._group is not None:
+                os.chown(self.path, -1, self._group)
+            self.path.chmod(self._mode)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+        self.socket, self._made = listener, self._inode()
+
+    def _inode(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = self.path.lstat()
+            return found.st_dev, found.st_ino
+        return None
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock(path: Path) -> int | None:
+    """Take the lock beside the socket, so that two daemons that start at once cannot remove each other's socket.
+
+    Nobody else may hold it, or lead it elsewhere: a file that is not ours alone is made anew, and where that cannot be,
+    as in a directory that all may write to, it goes without a lock.
+    """
+    place = Path(f"{path}.lock")
+    for _ in range(2):
+        try:
+            lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        except OSError as error:
+            if not place.is_symlink() and not place.exists():
+                raise
+            logger.debug("%s: %s", place, error.strerror)
+            lock = None
+        if lock is not None:
+            found = os.fstat(lock)
+            ours_alone = found.st_uid == os.geteuid() and found.st_nlink == 1 and not found.st_mode & 0o077
+            if stat.S_ISREG(found.st_mode) and ours_alone:
+                return _locked(lock, path)
+            os.close(lock)
+        with suppress(OSError):
+            place.unlink()
+    logger.warning("%s is somebody else's: starting without a lock; remove it", place)
+    return None
+
+
+def _locked(lock: int, path: Path) -> int:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(lock, 32).decode(errors="replace").strip()
+        os.close(lock)
+        raise _in_use(path, f"another kwsd (process {owner})") from None
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what a killed daemon left. Whoever answers is left alone."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)  # one that is busy has a full queue, and is alive
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except BlockingIOError:
+            raise _in_use(path, "another program") from None
+        else:
+            raise _in_use(path, "another program")
+
+
+def _in_use(path: Path, who: str) -> KwsdError:
+    return KwsdError(f"{who} listens on {path}; stop it, or give another path with --socket")

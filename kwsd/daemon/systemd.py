@@ -3,32 +3,38 @@
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
 from kwsd.errors import ConfigError
+from kwsd.events import printable
 
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
 
 
 class Notifier:
-    """Tells the service manager how things are."""
+    """Tells the service manager how things are, over one socket: later there may be no file left to open."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Raises ConfigError when NOTIFY_SOCKET is set to something that cannot be a socket."""
         self.watchdog_s = _watchdog_s(environment)
         """How often, in seconds, the manager wants to hear of progress; None when it does not."""
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+        if self._address is not None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def send(self, **fields: str | int) -> None:
         """Send fields such as READY=1 and STATUS="listening". A manager that is gone is no reason to stop."""
         if self._address is None:
             return
-        message = "\n".join(f"{key}={value}" for key, value in fields.items())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notify:
-            try:
-                notify.connect(self._address)
-                notify.sendall(message.encode())
-            except OSError:
-                return
+        message = "\n".join(f"{key}={printable(str(value))}" for key, value in fields.items())
+        with suppress(OSError):
+            self._socket.sendto(message.encode(), self._address)
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        if self._address is not None:
+            self._socket.close()
+            self._address = None
 
 
 def _address(value: str) -> str | None:

@@ -1,58 +1,63 @@
-"""The watchdog, fed by progress and by nothing else."""
+"""The watchdog, fed by sound that was heard and by nothing else; and what is looked after once a second."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
-from kwsd.daemon.capture import Capture
-from kwsd.daemon.reporter import Reporter
 from kwsd.daemon.systemd import Notifier
-from kwsd.events import Heartbeat
-from kwsd.outlets.bus import Bus
+from kwsd.spotters.interface import Spotter
+from kwsd.stream import Chunk
+from kwsd.timebase import SAMPLE_RATE, seconds
 
 logger = logging.getLogger(__name__)
 
-SILENT_S = 6.0  # without sound and without an error for so long, the driver hangs; its own limit is 5 s
+BEHIND_SAMPLES = (
+    2 * SAMPLE_RATE
+)  # sound of which no frames have come: more than any model looks ahead, and it hears nothing
 FEEDS_PER_PERIOD = 6  # systemd asks for two at least
 
 
-class Health:
-    """Knows when something was last achieved.
+class DecodingProgress:
+    """What the decoding thread has achieved. Written by that thread, read by any.
 
-    A feed takes a sign from the capture thread, a turn of the decoding thread, and a turn of the event loop: should
-    any one of them hang, the watchdog starves and the service manager starts us anew.
+    A feed takes a sign from the capture thread, frames that advanced, and a turn of the event loop: should any one of
+    them hang, the watchdog starves and the service manager starts us anew. A spotter that takes sound and makes no
+    frames of it is alive and deaf: that is no progress either.
     """
 
-    def __init__(self, reporter: Reporter, notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
-        self._reporter = reporter
+    def __init__(self, notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
+        self.position_s = 0.0
+        """Seconds of sound decoded, lost ones included."""
+        self.at_s = time.monotonic()
+        """When frames last came, or an attempt to open the microphone ended."""
         self._notifier = notifier
         self._loop = loop
         self._period_s = (notifier.watchdog_s or 0.0) / FEEDS_PER_PERIOD
         self._fed_at_s = 0.0
 
-    def progress(self) -> None:
-        """From the decoding thread: sound was decoded, or an attempt to open the microphone ended."""
-        self._reporter.standing.progress_at_s = now_s = time.monotonic()
+    def decoded(self, chunk: Chunk, spotter: Spotter) -> None:
+        """A chunk went through; one without samples shows that capturing is alive though there is no microphone."""
+        self.position_s = seconds(spotter.position_samples)
+        if len(chunk.samples) and spotter.position_samples - spotter.heard_samples > BEHIND_SAMPLES:
+            return
+        self.at_s = now_s = time.monotonic()
         if self._period_s and now_s - self._fed_at_s >= self._period_s:
             self._fed_at_s = now_s
-            self._loop.call_soon_threadsafe(self._feed)
+            self._loop.call_soon_threadsafe(lambda: self._notifier.send(WATCHDOG=1))
 
-    def _feed(self) -> None:
-        self._notifier.send(WATCHDOG=1)
 
-    async def watch_silence(self, capture: Capture) -> None:
-        """Notice a microphone that gives neither sound nor an error, which its own thread may be unable to do."""
-        while True:
-            await asyncio.sleep(1)
-            silent_s = time.monotonic() - capture.heard_at_s
-            if capture.reopens and self._reporter.standing.state == "listening" and silent_s > SILENT_S:
-                self._reporter.mic_lost(f"no sound and no error from it for {SILENT_S:.0f} s")
-
-    async def send_heartbeats(self, bus: Bus, period_s: float) -> None:
-        """A sign of life for who subscribed to it."""
-        while True:
-            await asyncio.sleep(period_s)
-            if "heartbeat" in bus.wanted:
-                standing = self._reporter.standing
-                age_s = round(time.monotonic() - standing.progress_at_s, 3)
-                bus.publish(Heartbeat(state=standing.state, stream_time=standing.position_s, progress_age_s=age_s))
+async def every(period_s: float, look: Callable[[], Awaitable[None] | None]) -> None:
+    """Look after something for ever. A look that fails is logged, and taken again."""
+    failing = False
+    while True:
+        await asyncio.sleep(period_s)
+        try:
+            looked = look()
+            if looked is not None:
+                await looked
+            failing = False
+        except Exception:
+            if not failing:
+                logger.exception("what is done every %g s failed", period_s)
+            failing = True

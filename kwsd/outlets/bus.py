@@ -1,13 +1,14 @@
-"""The bridge from the decoding thread to everybody who wants to know: publishing never waits for anyone."""
+"""The bridge from every thread to the outlets: publishing never waits for anyone, and no outlet waits for another."""
 
 import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from kwsd.events import Event
-from kwsd.outlets.subscription import Outbox
+from kwsd.events import Record
+from kwsd.outlets.interface import Outlet
+from kwsd.protocol.messages import Dropped
 
 logger = logging.getLogger(__name__)
 
@@ -15,78 +16,71 @@ INBOX_LIMIT = 1024  # events between two turns of the event loop; more than a se
 
 
 class Bus:
-    """Events go in from any thread; on the event loop they go to listeners and outboxes."""
+    """Records go in from any thread; on the event loop `apply` makes events of them, and these go to the outlets."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.wanted: frozenset[str] = frozenset()
-        """Event types that some subscriber wants; what nobody wants need not be made. Read from any thread."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, apply: Callable[[Record], Iterable[Record]] = lambda record: (record,)
+    ) -> None:
+        """`apply` is given every record in order, and returns what is to be told because of it."""
         self._loop = loop
-        self._inbox: deque[tuple[int, Event]] = deque(maxlen=INBOX_LIMIT)
+        self._apply = apply
+        self._inbox: deque[tuple[int, Record]] = deque(maxlen=INBOX_LIMIT)
         self._publishing = threading.Lock()
         self._published = 0
         self._delivered = 0
-        self._outboxes: set[Outbox] = set()
-        self._listeners: list[Callable[[Event], None]] = []
-        self._dropped_by_gone = 0
+        self._outlets: tuple[Outlet, ...] = ()
+        self._failing: set[Outlet] = set()
 
-    def publish(self, event: Event) -> None:
-        """Hand an event over. Any thread, waits for nobody; dropped when the loop is closed."""
+    def add(self, outlet: Outlet) -> None:
+        """From now on this one is given what it wants, after those added before."""
+        self._outlets += (outlet,)
+
+    def wants(self, kind: str) -> bool:
+        """Whether some outlet wants events of a type: what nobody wants need not be made. Any thread."""
+        return any(kind in outlet.wants for outlet in self._outlets)
+
+    def publish(self, record: Record) -> None:
+        """Hand a record over. Any thread, waits for nobody; dropped when the loop is closed."""
         with self._publishing:
-            self._inbox.append((self._published, event))
+            self._inbox.append((self._published, record))
             self._published += 1
         try:
             self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:  # the loop is closed: the last moments of a shutdown
-            logger.debug("event after the end: %s", event.type)
+            logger.debug("event after the end: %s", record.type)
 
-    def listen(self, listener: Callable[[Event], None]) -> None:
-        """Have every event passed to a function on the event loop. It must not block."""
-        self._listeners.append(listener)
+    def tell(self, record: Record) -> None:
+        """`publish` on the event loop: at once, before whatever other threads have handed over meanwhile."""
+        for event in self._apply(record):
+            self._give(event)
 
-    def attach(self, outbox: Outbox) -> None:
-        """Start sending to a subscriber."""
-        self._outboxes.add(outbox)
-        self.renew_wanted()
-
-    def detach(self, outbox: Outbox) -> None:
-        """Stop sending to a subscriber; harmless when it is not attached."""
-        if outbox in self._outboxes:
-            self._outboxes.remove(outbox)
-            self._dropped_by_gone += outbox.dropped
-        self.renew_wanted()
-
-    def renew_wanted(self) -> None:
-        """To be called when a subscription has changed."""
-        self.wanted = frozenset().union(*(outbox.subscription.types for outbox in self._outboxes))
-
-    @property
-    def subscribers(self) -> int:
-        """How many are attached."""
-        return len(self._outboxes)
-
-    @property
-    def dropped(self) -> int:
-        """Events not sent to slow subscribers, in all."""
-        return self._dropped_by_gone + sum(outbox.dropped for outbox in self._outboxes)
+    async def close(self, deadline_s: float) -> None:
+        """Close every outlet, all at the same time."""
+        self._deliver()
+        closings = [outlet.close(deadline_s) for outlet in self._outlets]
+        for failure in await asyncio.gather(*closings, return_exceptions=True):
+            if failure is not None:
+                logger.error("an outlet did not close: %r", failure)
 
     def _deliver(self) -> None:
         while self._inbox:
-            number, event = self._inbox.popleft()
-            self._own_up(number - self._delivered)
+            number, record = self._inbox.popleft()
+            lost = number - self._delivered
             self._delivered = number + 1
-            for listener in self._listeners:
-                listener(event)
-            self._send(event)
+            if lost:  # the inbox had no room for them, whatever they were
+                self._give(Dropped(n=lost))
+            self.tell(record)
 
-    def _own_up(self, lost: int) -> None:
-        """Tell every subscriber of events that the inbox had no room for, whatever they were."""
-        if lost:
-            for outbox in self._outboxes:
-                outbox.lose(lost)
-
-    def _send(self, event: Event) -> None:
-        wanting = [outbox for outbox in self._outboxes if outbox.subscription.wants(event)]
-        if wanting:
-            line = event.line()
-            for outbox in wanting:
-                outbox.put(line)
+    def _give(self, event: Record) -> None:
+        """To every outlet that wants it. The mistake of one is its own; it is said once until that one works again."""
+        for outlet in self._outlets:
+            if event.type not in outlet.wants:
+                continue
+            try:
+                outlet.take(event)
+            except Exception as error:
+                if outlet not in self._failing:
+                    self._failing.add(outlet)
+                    logger.exception("%s cannot take %s: %s", type(outlet).__name__, event.type, error)  # noqa: TRY401
+            else:
+                self._failing.discard(outlet)

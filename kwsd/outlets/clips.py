@@ -1,53 +1,64 @@
-"""Sound that was asked for: cut out of the ring, for a subscriber or for a file."""
+"""Sound around detections, cut out of the recent audio: for a subscriber who asks, or for a file each."""
 
 import asyncio
 import base64
+import errno
+import logging
+import os
+import time
 from collections import OrderedDict
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
 from typing import Any
 
-from kwsd.events import Detection, Event
-from kwsd.outlets.recent_audio import Ring
-from kwsd.outlets.saver import Saver
-from kwsd.outlets.wav import wav_bytes
+from kwsd.errors import ConfigError
+from kwsd.events import Detection, Record
+from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.protocol.commands import Clip, CommandError
 from kwsd.timebase import samples, seconds
 
+logger = logging.getLogger(__name__)
+
 MARGIN_S = 0.5  # on either side of a detection: its start is an estimate
-WAIT_S = 12.0  # for sound that is yet to come: the ring's length and a little
-POLL_S = 0.05
-REMEMBERED = 32  # detections a clip can be asked for by id; the ring holds no more than that
+WAIT_S = 12.0  # for sound that is yet to come: the length of the recent audio and a little
+POLL_S = 0.05  # polled: the decoding thread has better to do than to tell us
+REMEMBERED = 32  # detections a clip can be asked for by id; the recent audio holds no more than that
+MOST_WAITING = 16  # files not yet written; more than that and the disk is the trouble
+LONGEST_WORD_BYTES = 120  # of a keyword in a file's name, of which a file system takes 255
 
 
 class Clips:
-    """Listens to the bus for detections, so that a clip can be asked for by id. On the event loop."""
+    """Remembers detections, so that their sound can be asked for by id. On the event loop."""
 
-    def __init__(self, ring: Ring, saver: Saver | None) -> None:
-        self._ring = ring
-        self._saver = saver
+    wants = frozenset({Detection.type})
+
+    def __init__(self, recent: RecentAudio) -> None:
+        self._recent = recent
         self._detections: OrderedDict[int, Detection] = OrderedDict()
-        self._saving: set[asyncio.Task[None]] = set()
 
-    def __call__(self, event: Event) -> None:
-        """Listener of the bus."""
-        if not isinstance(event, Detection):
-            return
-        self._detections[event.id] = event
-        if len(self._detections) > REMEMBERED:
-            self._detections.popitem(last=False)
-        if self._saver is not None:
-            task = asyncio.create_task(self._save(event, self._saver))
-            self._saving.add(task)
-            task.add_done_callback(self._saving.discard)
+    def take(self, event: Record) -> None:
+        """Remember it; the oldest is forgotten."""
+        if isinstance(event, Detection):
+            self._detections[event.id] = event
+            if len(self._detections) > REMEMBERED:
+                self._detections.popitem(last=False)
+
+    async def close(self, deadline_s: float) -> None:
+        """Nothing is under way."""
 
     async def cut(self, command: Clip) -> dict[str, Any]:
         """The data of a reply: start, end, and the WAV file in base64. Raises CommandError."""
         start_s, end_s = self._span(command)
-        if end_s - start_s > seconds(self._ring.length):
-            raise CommandError(f"start: a clip has {seconds(self._ring.length):.0f} s at most")
-        await self._arrival(end_s)
-        start, pcm = self._ring.cut(samples(start_s), samples(end_s))
+        if end_s - start_s > seconds(self._recent.length):
+            raise CommandError(f"start: a clip has {seconds(self._recent.length):.0f} s at most")
+        for _ in range(round(WAIT_S / POLL_S)):
+            if self._recent.end >= samples(end_s):
+                break
+            await asyncio.sleep(POLL_S)
+        start, pcm = self._recent.cut(samples(start_s), samples(end_s))
         if not len(pcm):
-            oldest, newest = seconds(self._ring.start), seconds(self._ring.end)
+            oldest, newest = seconds(self._recent.start), seconds(self._recent.end)
             raise CommandError(f"that sound is gone or did not come; there is {oldest:.3f} to {newest:.3f} s")
         wav = base64.b64encode(wav_bytes(pcm)).decode()
         return {"start": seconds(start), "end": seconds(start + len(pcm)), "wav": wav}
@@ -64,22 +75,119 @@ class Clips:
             raise CommandError("give the id of a detection, or start and end in seconds, start before end")
         return start_s, end_s
 
-    async def _arrival(self, end_s: float) -> None:
-        """Wait until the sound up to there has come, but not for ever: it may never."""
-        for _ in range(round(WAIT_S / POLL_S)):
-            if self._ring.end >= samples(end_s):
-                return
-            await asyncio.sleep(POLL_S)  # polled: the decoding thread has better to do than to tell us
 
-    async def _save(self, event: Detection, saver: Saver) -> None:
-        await self._arrival(event.end + MARGIN_S)
-        start = samples(max(0.0, event.start - MARGIN_S))
-        _, pcm = self._ring.cut(start, samples(event.end + MARGIN_S))
-        saver.save(file_name(event), wav_bytes(pcm))
+class ClipFiles:
+    """`--save-detections`: a WAV file per detection in a directory of limited size and age, on a thread of its own.
+
+    The limits hold for the `*.wav` files in the directory, whoever wrote them: give it one of its own. Recordings of a
+    room are private: files of mode 0600, and directories of 0700 where they are made here; with a group 0640 and 0750.
+    """
+
+    wants = frozenset({Detection.type})
+
+    def __init__(
+        self, directory: Path, recent: RecentAudio, *, limit_mb: float, limit_days: float, group: int | None = None
+    ) -> None:
+        """Raises ConfigError when the directory cannot be made."""
+        self.lost = 0
+        """Clips that could not be written."""
+        self._directory = directory
+        self._recent = recent
+        self._limit_bytes = limit_mb * 1e6
+        self._limit_s = limit_days * 86_400
+        self._group = group
+        self._ailing = False
+        self._closing = Event()
+        self._waiting: Queue[Detection | None] = Queue(MOST_WAITING)
+        try:
+            self._make_directory()
+        except OSError as error:
+            raise ConfigError(f"save_detections: {directory}: {error.strerror}; give another directory") from None
+        self._thread = Thread(target=self._run, name="clips", daemon=True)
+        self._thread.start()
+
+    def take(self, event: Record) -> None:
+        """Write its sound as soon as it has come."""
+        if isinstance(event, Detection):
+            try:
+                self._waiting.put_nowait(event)
+            except Full:
+                self._lose("the disk is too slow")
+
+    async def close(self, deadline_s: float) -> None:
+        """Write what waits, with what there is of its sound."""
+        self._closing.set()
+        if not self._waiting.full():  # a full one ends when it is empty
+            self._waiting.put_nowait(None)
+        await asyncio.to_thread(self._thread.join, deadline_s)
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._waiting.empty()):
+            detection = self._waiting.get()
+            if detection is None:
+                continue
+            start, end = samples(max(0.0, detection.start - MARGIN_S)), samples(detection.end + MARGIN_S)
+            waits_until_s = time.monotonic() + WAIT_S
+            while self._recent.end < end and time.monotonic() < waits_until_s and not self._closing.wait(POLL_S):
+                pass
+            try:
+                self._write(file_name(detection), wav_bytes(self._recent.cut(start, end)[1]))
+            except OSError as error:
+                self._lose(str(error.strerror))
+            except Exception as error:  # noqa: BLE001  this thread is the only one that writes: it goes on
+                self._lose(repr(error))
+
+    def _write(self, name: str, wav: bytes) -> None:
+        """Make room, write under another name, rename: a reader never sees half a file."""
+        self._make_directory()
+        self._make_room(len(wav))
+        part = self._directory / f".{name}.part"
+        part.unlink(missing_ok=True)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(file, "wb") as writing:
+                if self._group is not None:
+                    os.fchown(file, -1, self._group)
+                    os.fchmod(file, 0o640)
+                writing.write(wav)
+            part.rename(self._directory / name)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        if self._ailing:
+            logger.info("save_detections: %s: works again, %d clips lost", self._directory, self.lost)
+        self._ailing = False
+
+    def _make_directory(self) -> None:
+        """With those above it. One that is there is its owner's: its mode is left."""
+        missing = [path for path in (self._directory, *self._directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=0o700, exist_ok=True)
+            if self._group is not None:
+                os.chown(path, -1, self._group)
+                path.chmod(0o750)
+        if not self._directory.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def _make_room(self, size: int) -> None:
+        clips = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._directory.glob("*.wav"))
+        total = size + sum(clip_size for _, clip_size, _ in clips)
+        for written, clip_size, file in clips:
+            if total <= self._limit_bytes and time.time() - written <= self._limit_s:
+                return
+            file.unlink(missing_ok=True)
+            total -= clip_size
+
+    def _lose(self, why: str) -> None:
+        self.lost += 1
+        if not self._ailing:
+            logger.warning("save_detections: %s: %s; clips are lost until it works again", self._directory, why)
+        self._ailing = True
 
 
 def file_name(event: Detection) -> str:
     """Such as `20261121T081502.123Z-17-lights_on.wav`: sorts by time, and is safe whatever the keyword is called."""
     stamp = event.time.replace("-", "").replace(":", "").replace("+0000", "Z")
-    word = "".join(letter if letter.isalnum() else "_" for letter in event.keyword.lower())[:60]
-    return f"{stamp}-{event.id}-{word}.wav"
+    word = "".join(letter if letter.isalnum() else "_" for letter in event.keyword.lower())
+    short = word.encode(errors="replace")[:LONGEST_WORD_BYTES].decode(errors="ignore")
+    return f"{stamp}-{event.id}-{short}.wav"

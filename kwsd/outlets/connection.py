@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from kwsd.errors import KwsdError
 from kwsd.events import DEFAULT_TYPES
-from kwsd.outlets.bus import Bus
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
 from kwsd.protocol.commands import (
@@ -21,7 +21,7 @@ from kwsd.protocol.commands import (
     Trace,
     parse_command,
 )
-from kwsd.protocol.messages import Reply
+from kwsd.protocol.messages import Hello, Reply
 
 logger = logging.getLogger(__name__)
 
@@ -34,43 +34,46 @@ CarryOut = Callable[[Command], Awaitable[dict[str, Any]]]
 
 
 class Connection:
-    """Serves one client until it goes, is stuck, or sends rubbish.
+    """Serves one client until it goes, is stuck, or sends rubbish. `outbox` takes what it is to be sent from the start.
 
     Commands are taken one at a time, the next one when the last reply has gone: who does not read is not read.
     """
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        bus: Bus,
-        carry_out: CarryOut,
-        group: int | None,
-    ) -> None:
-        self.outbox = Outbox()
-        self._reader = reader
-        self._writer = writer
-        self._bus = bus
-        self._carry_out = carry_out
-        self._socket: socket.socket = writer.get_extra_info("socket")
-        self._may_change = may_change(Peer.of(self._socket), group)
-        writer.transport.set_write_buffer_limits(high=0)  # drain() then means: the kernel has it all
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
 
-    async def serve(self, hello: bytes) -> None:
+    def __init__(self, client: socket.socket, hello: Hello, carry_out: CarryOut, group: int | None) -> None:
+        self.outbox = Outbox()
+        self.outbox.reply(hello.line())
+        self._socket = client
+        self._carry_out = carry_out
+        self._may_change = may_change(Peer.of(client), group)
+
+    async def serve(self) -> None:
         """Everything from the first line to the last."""
-        self.outbox.reply(hello)
-        self._bus.attach(self.outbox)
+        loop = asyncio.get_running_loop()
+        self._reader = asyncio.StreamReader(MAX_LINE_BYTES, loop)
+        protocol = asyncio.StreamReaderProtocol(self._reader, loop=loop)
+        try:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, self._socket)
+        except BaseException:
+            self._socket.close()
+            raise
+        transport.set_write_buffer_limits(high=0)  # drain() then means: the kernel has it all
+        self._writer = asyncio.StreamWriter(transport, protocol, self._reader, loop)
         sending = asyncio.create_task(self._send())
         receiving = asyncio.create_task(self._receive())
         try:
             done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            transport.close()
         finally:
-            self._bus.detach(self.outbox)
             sending.cancel()
             receiving.cancel()
             await asyncio.gather(sending, receiving, return_exceptions=True)
+            if not transport.is_closing():
+                transport.abort()  # close() would wait for what nobody reads
 
     async def _send(self) -> None:
         while True:
@@ -110,10 +113,16 @@ class Connection:
 
     async def _answer(self, command: Command) -> Reply:
         try:
-            data = await self._do(command)
-        except CommandError as error:
-            return Reply(command=command.command, request_id=command.request_id, ok=False, error=str(error))
-        return Reply(command=command.command, request_id=command.request_id, ok=True, data=data)
+            return _reply(command, data=await self._do(command))
+        except (CommandError, KwsdError) as error:
+            return _reply(command, error=str(error))
+        except OSError as error:
+            return _reply(command, error=f"{command.command}: {error.strerror or error}; try again later")
+        except Exception as error:
+            logger.exception("the command %s failed", command.command)
+            return _reply(
+                command, error=f"{command.command} failed, the log says where: {type(error).__name__}: {error}"
+            )
 
     async def _do(self, command: Command) -> dict[str, Any]:
         if isinstance(command, CHANGING) and not self._may_change:
@@ -136,7 +145,6 @@ class Connection:
 
     def _change(self, subscription: Subscription) -> dict[str, Any]:
         self.outbox.subscription = subscription
-        self._bus.renew_wanted()
         return {"types": sorted(subscription.types)}
 
     async def _gone(self) -> None:
@@ -145,6 +153,10 @@ class Connection:
             await asyncio.sleep(_HALF_CLOSED_POLL_S)
             if _hung_up(self._socket):
                 return
+
+
+def _reply(command: Command, *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:
+    return Reply(command=command.command, request_id=command.request_id, ok=error is None, error=error, data=data or {})
 
 
 def _no_command(error: CommandError) -> Reply:

@@ -6,20 +6,20 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
 from kwsd.errors import ConfigError
-from kwsd.events import Detection, Event
+from kwsd.events import Detection, Record
 
 logger = logging.getLogger(__name__)
 
 _KILL_AFTER_S = 2.0  # between the request to end and the order
 
 
-class Hook:
+class ExecOutlet:
     """Runs the command with the fields of each detection in its environment, as KWSD_KEYWORD and so on."""
+
+    wants = frozenset({Detection.type})
 
     def __init__(self, command: str, *, limit: int, timeout_s: float) -> None:
         """Args as in the settings exec, exec_limit and exec_timeout_s. Raises ConfigError for a command not found."""
@@ -31,36 +31,28 @@ class Hook:
         self._running: set[asyncio.Task[None]] = set()
         self._complained = False
 
-    def __call__(self, event: Event) -> None:
-        """Listener of the bus: start the command, unless too many are running."""
+    def take(self, event: Record) -> None:
+        """Start the command, unless too many are running."""
         if not isinstance(event, Detection):
             return
         if len(self._running) >= self._limit:
-            self._skip()
+            self.skipped += 1
+            if not self._complained:
+                logger.warning("exec: %d of %s still run; skipping detections", self._limit, self.arguments[0])
+            self._complained = True
             return
         self._complained = False
-        self._start(self._run(event))
-
-    async def idle(self) -> None:
-        """Wait until none is running."""
-        await asyncio.gather(*self._running)
-
-    async def stop(self) -> None:
-        """End what is still running."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-    def _start(self, run: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(run)
+        task = asyncio.create_task(self._run(event))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def _skip(self) -> None:
-        self.skipped += 1
-        if not self._complained:
-            logger.warning("exec: %d of %s still run; skipping detections", self._limit, self.arguments[0])
-        self._complained = True
+    async def close(self, deadline_s: float) -> None:
+        """Let those that run come to their end, for so long at most; then they are ended."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=deadline_s)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, event: Detection) -> None:
         try:
@@ -71,12 +63,9 @@ class Hook:
                 env={**os.environ, **environment(event)},
                 start_new_session=True,  # so that its children can be ended with it
             )
-        except OSError as error:
-            logger.warning("exec: %s: %s", self.arguments[0], error.strerror)
+        except (OSError, ValueError) as error:
+            logger.warning("exec: %s: %s", self.arguments[0], getattr(error, "strerror", None) or error)
             return
-        await self._wait(process)
-
-    async def _wait(self, process: asyncio.subprocess.Process) -> None:
         try:
             code = await asyncio.wait_for(process.wait(), self._timeout_s)
         except TimeoutError:

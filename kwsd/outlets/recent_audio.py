@@ -1,15 +1,17 @@
 """The last seconds of sound, in memory, addressed by their sample in the stream. Off unless clips are asked for."""
 
+import io
 import threading
+import wave
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.audio.source import Samples
-from kwsd.timebase import samples
+from kwsd.stream import Chunk
+from kwsd.timebase import SAMPLE_RATE, samples
 
 
-class Ring:
+class RecentAudio:
     """A fixed stretch of the newest sound as 16-bit samples. Written by one thread, read by any."""
 
     def __init__(self, duration_s: float) -> None:
@@ -25,25 +27,30 @@ class Ring:
         """Oldest sample of the stream that is still there."""
         return max(0, self.end - len(self._pcm))
 
-    def append(self, sound: Samples) -> None:
-        """The next sound of the stream, float32 (n,), nominally -1 to 1; what is louder is clipped."""
+    def write(self, chunk: Chunk) -> None:
+        """The next sound; a gap before it is silence, what is louder than full scale is clipped."""
         with np.errstate(invalid="ignore"):
-            pcm = np.nan_to_num(np.clip(sound, -1.0, 1.0) * 32767).astype(np.int16)
+            pcm = np.nan_to_num(np.clip(chunk.samples, -1.0, 1.0) * 32767).astype(np.int16)
+        newest = pcm[-self.length :]
         with self._lock:
-            self._write(pcm)
-
-    def skip(self, lost_samples: int) -> None:
-        """Silence where sound was lost, so that what follows keeps its place."""
-        with self._lock:
-            self._write(np.zeros(min(lost_samples, len(self._pcm)), np.int16), lost_samples)
+            gap = min(chunk.start_sample - self.end, self.length)
+            self._pcm[np.arange(chunk.start_sample - gap, chunk.start_sample) % self.length] = 0
+            self._pcm[np.arange(chunk.end_sample - len(newest), chunk.end_sample) % self.length] = newest
+            self.end = chunk.end_sample
 
     def cut(self, start: int, end: int) -> tuple[int, NDArray[np.int16]]:
         """Samples `start` to `end` of the stream, less what is no longer or not yet there, and where that begins."""
         with self._lock:
             first, last = max(start, self.start), min(end, self.end)
-            return first, self._pcm[np.arange(first, max(first, last)) % len(self._pcm)]
+            return first, self._pcm[np.arange(first, max(first, last)) % self.length]
 
-    def _write(self, pcm: NDArray[np.int16], advance: int | None = None) -> None:
-        self.end += len(pcm) if advance is None else advance
-        newest = pcm[-len(self._pcm) :]
-        self._pcm[np.arange(self.end - len(newest), self.end) % len(self._pcm)] = newest
+
+def wav_bytes(pcm: NDArray[np.int16]) -> bytes:
+    """Mono 16 kHz samples, int16 (n,) → a whole WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(pcm.astype("<i2").tobytes())
+    return file.getvalue()

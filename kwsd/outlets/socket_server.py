@@ -1,77 +1,150 @@
-"""The socket server: takes connections in, and sees everybody out with their last events."""
+"""The socket server, an outlet: takes connections in, and sees everybody out with their last events."""
 
 import asyncio
+import errno
 import logging
+import os
+import resource
 import socket
-import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
-from kwsd.outlets.bus import Bus
+from kwsd.events import DEFAULT_TYPES, Record
 from kwsd.outlets.connection import CarryOut, Connection
-from kwsd.protocol.commands import MAX_LINE_BYTES
-from kwsd.protocol.messages import Hello, Reply
+from kwsd.protocol.messages import Dropped, Hello, Reply
 
 logger = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 512  # leaves half of the usual 1024 file descriptors to everything else
+MOST_CONNECTIONS = 512  # and never more than half of the files that may be open: the other half is everything else's
 
 _ACCEPTED_AT_ONCE = 8  # per turn of the event loop: a rush of connections must not delay events
-_KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-"""The file is for whoever made it to remove: us, or systemd. Before 3.13 asyncio left it alone anyway."""
-_BACKLOG = 256  # connections that may wait for accept
+_BACKLOG = 512  # connections that may wait for accept
+_NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE_S = 1.0  # where not even a refusal can be sent
 
 
-class Server:
-    """Serves the JSON-lines protocol on a listening socket, on the event loop it was started on."""
+class SocketServer:
+    """Serves the JSON-lines protocol on a listening socket, on the event loop it was started on.
 
-    def __init__(self, bus: Bus, hello: Callable[[], Hello], carry_out: CarryOut, command_group: int | None) -> None:
-        self._bus = bus
+    Whoever could connect before an event is told of it: those who wait are taken in before an event is sent.
+    """
+
+    def __init__(self, hello: Callable[[], Hello], carry_out: CarryOut, command_group: int | None) -> None:
         self._hello = hello
         self._carry_out = carry_out
         self._command_group = command_group
-        self.connections: dict[Connection, asyncio.Task[None] | None] = {}
+        self._listener: socket.socket | None = None
+        self._spare: int | None = None  # a file given up to refuse a connection when no other is left
+        self._refusing = False
+        self._dropped_by_gone = 0
+        self._most = min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self.connections: dict[Connection, asyncio.Task[None]] = {}
 
-    async def start(self, listener: socket.socket) -> None:
-        """Begin to accept."""
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=MAX_LINE_BYTES, backlog=_ACCEPTED_AT_ONCE, **_KEEP_FILE
-        )
-        listener.listen(_BACKLOG)  # asyncio takes its `backlog` for both
+    @property
+    def wants(self) -> frozenset[str]:
+        """What some subscriber wants, and what whoever waits to be taken in would."""
+        subscriptions = (connection.outbox.subscription.types for connection in tuple(self.connections))
+        return (DEFAULT_TYPES | {Dropped.type}).union(*subscriptions)
 
-    async def stop(self, flush_s: float) -> None:
-        """Accept no more, give everybody up to `flush_s` seconds to take what is on its way, then close."""
-        self._server.close()
+    @property
+    def dropped(self) -> int:
+        """Events not sent to slow subscribers, in all."""
+        return self._dropped_by_gone + sum(connection.outbox.dropped for connection in self.connections)
+
+    def listen(self, listener: socket.socket) -> None:
+        """Accept on this one from now on, instead of any before."""
+        self._stop_listening()
+        if self._spare is None:
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        listener.setblocking(False)
+        listener.listen(_BACKLOG)
+        self._listener = listener
+        asyncio.get_running_loop().add_reader(listener, self._accept)
+
+    def take(self, event: Record) -> None:
+        """Into the outbox of everybody who wants it."""
+        self._accept(_BACKLOG)
+        outboxes = [connection.outbox for connection in self.connections]
+        if isinstance(event, Dropped):
+            for outbox in outboxes:
+                outbox.lose(event.n)
+            return
+        wanting = [outbox for outbox in outboxes if outbox.subscription.wants(event)]
+        if wanting:
+            line = event.line()
+            for outbox in wanting:
+                outbox.put(line)
+
+    async def close(self, deadline_s: float) -> None:
+        """Accept no more, let everybody take what is on its way, then close."""
+        self._accept(_BACKLOG)
+        self._stop_listening()
         if self.connections:
             flushing = [asyncio.create_task(connection.outbox.idle()) for connection in self.connections]
-            _, late = await asyncio.wait(flushing, timeout=flush_s)
+            _, late = await asyncio.wait(flushing, timeout=deadline_s)
             for task in late:
                 task.cancel()
-        tasks = [task for task in self.connections.values() if task]
+        tasks = list(self.connections.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener = None
+
+    def _accept(self, most: int = _ACCEPTED_AT_ONCE) -> None:
+        """Take in, or refuse, those who wait."""
+        for _ in range(most):
+            if self._listener is None:
+                return
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._refuse_without_a_file(error)
+                continue
+            client.setblocking(False)
+            if len(self.connections) >= self._most:
+                self._refuse(client, f"there are {len(self.connections)} connections already; close some")
+                continue
+            self._refusing = False
+            connection = Connection(client, self._hello(), self._carry_out, self._command_group)
+            self.connections[connection] = asyncio.create_task(self._serve(connection))
+
+    async def _serve(self, connection: Connection) -> None:
         """One connection, from accept to close. Whatever happens to it stays with it."""
-        if len(self.connections) >= MOST_CONNECTIONS:
-            writer.write(_full().line())
-            writer.close()
-            return
-        connection = Connection(reader, writer, self._bus, self._carry_out, self._command_group)
-        self.connections[connection] = asyncio.current_task()
         try:
-            await connection.serve(self._hello().line())
+            await connection.serve()
         except (OSError, TimeoutError) as error:
             logger.debug("subscriber gone: %s", error)
-            writer.transport.abort()  # close() would wait for what nobody reads
         except asyncio.CancelledError:
             logger.debug("subscriber dismissed")
+        except Exception:
+            logger.exception("a connection failed")
         finally:
             del self.connections[connection]
-            writer.close()
+            self._dropped_by_gone += connection.outbox.dropped
 
+    def _refuse(self, client: socket.socket, why: str) -> None:
+        if not self._refusing:
+            logger.warning("socket: connections are refused: %s", why)
+        self._refusing = True
+        with client, suppress(OSError):
+            client.send(Reply(command=None, request_id=None, ok=False, error=why).line())
 
-def _full() -> Reply:
-    error = f"there are {MOST_CONNECTIONS} connections already; close some"
-    return Reply(command=None, request_id=None, ok=False, error=error)
+    def _refuse_without_a_file(self, error: OSError) -> None:
+        """Give up the spare file for as long as it takes to say no; without one, look away for a while."""
+        spare, self._spare = self._spare, None
+        if spare is not None and self._listener is not None and error.errno in _NO_FILE_LEFT:
+            os.close(spare)
+            with suppress(OSError):
+                self._refuse(self._listener.accept()[0], f"no more files may be open ({error.strerror})")
+            with suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY)
+        elif self._listener is not None:
+            listener = self._listener
+            self._stop_listening()
+            asyncio.get_running_loop().call_later(_PAUSE_S, self.listen, listener)

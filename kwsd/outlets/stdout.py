@@ -1,14 +1,23 @@
-"""Detections on stdout: a line for people, or a JSON line."""
+"""Detections on stdout: a line for people, or a JSON line; for the daemon without ever waiting for whoever reads."""
 
+import errno
 import json
+import logging
+import os
+import signal
 import sys
 from collections.abc import Callable
+from queue import Full, Queue
+from threading import Thread
 
-from kwsd.events import Detection
+from kwsd.events import Detection, Record, printable
+
+logger = logging.getLogger(__name__)
 
 Report = Callable[[Detection], None]
 
 BOLD, DIM, PLAIN = "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
+PRINTED_LATE = 1024  # detections that a slow reader may be behind; then the oldest go
 
 
 def make_report(*, as_json: bool, source: str | None, write: Callable[[str], None]) -> Report:
@@ -24,18 +33,78 @@ def json_line(detection: Detection, source: str | None) -> str:
     record = detection.to_dict()
     if source is not None:
         record["source"] = source
-    return json.dumps(record, ensure_ascii=False)
+    unicode = sys.stdout is not None and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return printable(json.dumps(record, ensure_ascii=not unicode))
 
 
 def human_line(detection: Detection, source: str | None, *, colour: bool) -> str:
     """When, what and how sure, such as `   3.04 s  LIGHT UP  0.98`."""
-    where = "" if source is None else f"{source}: "
-    parts = (f"{where}{detection.start:8.2f} s", detection.keyword, f"{detection.score:.2f}")
+    where = "" if source is None else f"{printable(source)}: "
+    parts = (f"{where}{detection.start:8.2f} s", printable(detection.keyword), f"{detection.score:.2f}")
     if colour:
         parts = (f"{DIM}{parts[0]}{PLAIN}", f"{BOLD}{parts[1]}{PLAIN}", f"{DIM}{parts[2]}{PLAIN}")
     return "  ".join(parts)
 
 
 def write_line(line: str) -> None:
-    """To stdout at once, so that a pipe's reader need not wait."""
-    print(line, flush=True)
+    """To stdout at once, so that a pipe's reader need not wait; letters that it cannot take are escaped.
+
+    Raises:
+        OSError: it is full, closed, or nobody reads it.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+class StdoutOutlet:
+    """Prints detections on a thread of its own. That it cannot is said once, and it goes on trying.
+
+    A reader that has gone away (`kwsd … | head`) ends the process, as SIGTERM would.
+    """
+
+    wants = frozenset({Detection.type})
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._ailing = False
+        self._waiting: Queue[Detection | None] = Queue(PRINTED_LATE)
+        self._thread = Thread(target=self._run, name="stdout", daemon=True)
+        self._thread.start()
+
+    def take(self, event: Record) -> None:
+        """Print it some time soon."""
+        if isinstance(event, Detection):
+            self._put(event)
+
+    async def close(self, deadline_s: float) -> None:
+        """Print what waits."""
+        import asyncio  # noqa: PLC0415 - files are printed without
+
+        self._put(None)
+        await asyncio.to_thread(self._thread.join, deadline_s)
+
+    def _put(self, detection: Detection | None) -> None:
+        try:
+            self._waiting.put_nowait(detection)
+        except Full:
+            self._waiting.get_nowait()
+            self._waiting.put_nowait(detection)
+
+    def _run(self) -> None:
+        while (detection := self._waiting.get()) is not None:
+            try:
+                self._report(detection)
+                self._ailing = False
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.kill(os.getpid(), signal.SIGTERM)
+            except (OSError, ValueError) as error:
+                if error.args and error.args[0] == errno.EIO:  # the terminal was closed
+                    os.kill(os.getpid(), signal.SIGTERM)
+                if not self._ailing:
+                    why = getattr(error, "strerror", None) or error
+                    logger.warning("standard output cannot be written (%s); subscribers are told all the same", why)
+                self._ailing = True

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from kwsd.events import DEFAULT_TYPES, Detection, Event, NearMiss
+from kwsd.events import DEFAULT_TYPES, Detection, NearMiss, Record
 from kwsd.protocol.messages import Dropped
 
 QUEUE_LIMIT = 64  # events: some 20 kB, and minutes of talking to a busy room
@@ -18,7 +18,7 @@ class Subscription:
     keywords: frozenset[str] | None = None
     """Names of keywords; None means all."""
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: Record) -> bool:
         """Whether the event is to be sent."""
         if event.type not in self.types:
             return False

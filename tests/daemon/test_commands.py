@@ -46,7 +46,6 @@ def shared_daemon(directory: Path, tiny_model_dir: Path, plug: Plug) -> Iterator
 def daemon(shared_daemon: DaemonProcess, directory: Path) -> DaemonProcess:
     """The daemon, with the usual keywords."""
     (directory / "keywords.txt").write_text(KEYWORDS)
-    time.sleep(0.6)  # until the watcher has noticed
     shared_daemon.ask(command="reload")
     return shared_daemon
 
@@ -80,7 +79,7 @@ def test_reload_in_every_way(daemon: DaemonProcess, client: Client, directory: P
     assert client.read_until("reloaded")["keywords"] == ["LIGHT UP"]
     daemon.signal(signal.SIGHUP)
     assert client.read_until("reloaded")["keywords"] == ["LIGHT UP"]
-    assert client.ask(command="reload", request_id="r")["data"] == {"keywords": ["LIGHT UP"]}
+    assert client.ask(command="reload", request_id="r")["data"] == {"keywords": ["LIGHT UP"], "problems": []}
     assert kwsctl(daemon, "reload").stdout == b"keywords in force: 1\n"
 
 

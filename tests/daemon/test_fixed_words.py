@@ -46,8 +46,8 @@ def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: P
 
     1. The open-vocabulary model is missing at the start. 2. It is put in its place.
 
-    Result: `degraded` ends and `reloaded` tells all keywords; so does `hello`, with the name of the model; a command
-    that changes the keywords finds them all, and a phrase is heard that the fixed set does not know.
+    Result: `loaded`, `degraded` ends, `reloaded` tells all keywords; so does `hello`, with the name of the model; a
+    command that changes the keywords finds them all, and a phrase is heard that the fixed set does not know.
     """
     retry = {"TEST_RETRY_S": "1"}
     words = "light on\nyes\n"
@@ -57,8 +57,9 @@ def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: P
             assert (hello["model"], hello["keywords"]) == ("ds-cnn", ["yes"])
             shutil.copytree(tiny_model_dir, tmp_path / "coming")
             (tmp_path / "coming").rename(tmp_path / "m")
-            assert client.read_until("reloaded")["keywords"] == ["light on", "yes"]
+            assert client.read_until("loaded")["model"] == "m + ds-cnn"
             assert not client.read_until("degraded")["active"]
+            assert client.read_until("reloaded")["keywords"] == ["light on", "yes"]
             assert client.ask(command="set_threshold", threshold=0.2)["data"]["keywords"] == ["light on", "yes"]
             plug.say_all(phrase("LIGHT ON"))
             assert client.read_until("detection")["keyword"] == "light on"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def test_an_abstract_notify_socket() -> None:
     name = f"\0kwsd-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name)
-        Notifier({"NOTIFY_SOCKET": "@" + name[1:]}).send(READY=1, STATUS="all is well")
+        with closing(Notifier({"NOTIFY_SOCKET": "@" + name[1:]})) as notifier:
+            notifier.send(READY=1, STATUS="all is well")
         assert manager.recv(100) == b"READY=1\nSTATUS=all is well"
 
 
@@ -122,14 +124,15 @@ def test_without_a_manager_nothing_is_sent() -> None:
 
 
 def test_a_manager_that_is_gone_or_does_not_read_holds_up_nothing(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).send(READY=1)
+    with closing(Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")})) as notifier:
+        notifier.send(READY=1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
         deaf.bind(str(tmp_path / "deaf"))
-        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "deaf")})
-        began_s = time.monotonic()
-        for _ in range(5000):
-            notifier.send(WATCHDOG=1)
-        assert time.monotonic() - began_s < 5
+        with closing(Notifier({"NOTIFY_SOCKET": str(tmp_path / "deaf")})) as notifier:
+            began_s = time.monotonic()
+            for _ in range(5000):
+                notifier.send(WATCHDOG=1)
+            assert time.monotonic() - began_s < 5
 
 
 def test_an_impossible_notify_socket_is_named() -> None:

@@ -29,7 +29,6 @@ IMPORTERS = {
     "kaldi_native_fbank": "kwsd/acoustic/fbank.py",
     "sentencepiece": "kwsd/text/pieces.py",
     "ahocorasick": "kwsd/keywords/overlaps.py",
-    "watchfiles": "kwsd/keywords/watch_file.py",
     "rich": "kwsd/cli/progress.py",
     "onnx": "kwsd/models/",
     "wyoming": "kwsd/bridges/wyoming/",

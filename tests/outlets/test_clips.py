@@ -1,5 +1,6 @@
-"""The ring of the newest sound, and clips on disk within limits."""
+"""The newest sound in memory, and clips on disk within limits."""
 
+import asyncio
 import io
 import os
 import resource
@@ -14,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwsd.errors import ConfigError
-from kwsd.outlets.recent_audio import Ring
-from kwsd.outlets.saver import Saver
-from kwsd.outlets.wav import wav_bytes
+from kwsd.outlets.clips import ClipFiles
+from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.stream import Chunk
+from testkit.daemons import eventually
+from testkit.serving import detection
 
 SECOND = 16_000
 
@@ -33,17 +36,17 @@ def counting(start: int, count: int) -> np.ndarray:
 )
 def test_a_cut_is_what_was_there(pieces: list[tuple[int, bool]], start: int, length: int) -> None:
     """However the sound comes in, and whatever of it is lost, a cut equals a whole recording cut at that place."""
-    ring = Ring(0.1)
+    recent = RecentAudio(0.1)
     whole = np.zeros(0, np.int16)
     for count, lost in pieces:
         if lost:
-            ring.skip(count)
             whole = np.append(whole, np.zeros(count, np.int16))
         else:
-            ring.append(counting(len(whole), count))
+            recent.write(Chunk(len(whole), counting(len(whole), count), "test"))
             whole = np.append(whole, np.round(counting(len(whole), count) * 32767).astype(np.int16))
-    first, pcm = ring.cut(start, start + length)
-    oldest = max(start, len(whole) - ring.length)
+    whole = whole[: recent.end]
+    first, pcm = recent.cut(start, start + length)
+    oldest = max(start, len(whole) - recent.length)
     wanted = whole[oldest : max(oldest, min(start + length, len(whole)))]
     assert len(pcm) == len(wanted)
     if len(pcm):
@@ -52,9 +55,9 @@ def test_a_cut_is_what_was_there(pieces: list[tuple[int, bool]], start: int, len
 
 
 def test_what_is_too_loud_or_not_finite_is_kept_in_bounds() -> None:
-    ring = Ring(1.0)
-    ring.append(np.array([2.0, -2.0, np.nan, np.inf], np.float32))
-    assert ring.cut(0, 4)[1].tolist() == [32767, -32767, 0, 32767]
+    recent = RecentAudio(1.0)
+    recent.write(Chunk(0, np.array([2.0, -2.0, np.nan, np.inf], np.float32), "test"))
+    assert recent.cut(0, 4)[1].tolist() == [32767, -32767, 0, 32767]
 
 
 def test_wav_bytes_are_a_wav_file() -> None:
@@ -62,27 +65,46 @@ def test_wav_bytes_are_a_wav_file() -> None:
         assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (SECOND, 1, 100)
 
 
-def saver_in(directory: Path, limit_mb: float = 1.0, limit_days: float = 1.0) -> Saver:
-    return Saver(directory, limit_mb=limit_mb, limit_days=limit_days)
+class Saving:
+    """Clip files of a second of sound that is there already; `close` waits until they are written."""
+
+    def __init__(self, directory: Path, limit_mb: float = 1.0, limit_days: float = 1.0) -> None:
+        recent = RecentAudio(2.0)
+        recent.write(Chunk(0, counting(0, 2 * SECOND), "test"))
+        self.files = ClipFiles(directory, recent, limit_mb=limit_mb, limit_days=limit_days)
+
+    def save(self, *words: str) -> None:
+        """A detection of each."""
+        for number, word in enumerate(words):
+            self.files.take(detection(number, word))
+
+    def close(self) -> None:
+        """As the daemon ends."""
+        asyncio.run(self.files.close(5))
+
+
+def names(directory: Path) -> set[str]:
+    """Of the files, less the time."""
+    return {file.name.split("-", 1)[-1] for file in directory.iterdir()}
 
 
 def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
-    saver = saver_in(tmp_path, limit_mb=0.1)
-    for number in range(5):
-        saver.save(f"{number}.wav", bytes(30_000))
+    saving = Saving(tmp_path, limit_mb=0.2)  # a clip has 48 kB
+    for number in range(6):
+        saving.files.take(detection(number, "a"))
         time.sleep(0.02)
-    saver.close(5)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["2.wav", "3.wav", "4.wav"]
+    saving.close()
+    assert names(tmp_path) == {"2-a.wav", "3-a.wav", "4-a.wav", "5-a.wav"}
 
 
 def test_old_ones_go(tmp_path: Path) -> None:
     (tmp_path / "old.wav").write_bytes(b"x")
     os.utime(tmp_path / "old.wav", (time.time() - 2 * 86_400,) * 2)
     (tmp_path / "notes.txt").write_text("not a clip")
-    saver = saver_in(tmp_path)
-    saver.save("new.wav", b"x")
-    saver.close(5)
-    assert {file.name for file in tmp_path.iterdir()} == {"new.wav", "notes.txt"}
+    saving = Saving(tmp_path)
+    saving.save("new")
+    saving.close()
+    assert names(tmp_path) == {"0-new.wav", "notes.txt"}
 
 
 def test_a_full_disk_is_said_once_and_got_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -94,34 +116,83 @@ def test_a_full_disk_is_said_once_and_got_over(tmp_path: Path, caplog: pytest.Lo
     Result: one warning, one line that it works again, no half file, and the next clip is there.
     """
     caplog.set_level("INFO")
-    saver = saver_in(tmp_path)
+    saving = Saving(tmp_path)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        for number in range(3):
-            saver.save(f"{number}.wav", bytes(5000))
-        _wait(lambda: saver.failed == 3)
+        saving.save("a", "b", "c")
+        assert eventually(lambda: saving.files.lost == 3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, old)
     assert list(tmp_path.iterdir()) == []
-    saver.save("after.wav", bytes(5000))
-    saver.close(5)
-    assert [file.name for file in tmp_path.iterdir()] == ["after.wav"]
+    saving.save("after")
+    saving.close()
+    assert names(tmp_path) == {"0-after.wav"}
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "3 clips lost" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["gone", "a file", "a link to itself", "a link to nowhere"])
+def test_saving_goes_on_when_the_directory_is_back(tmp_path: Path, fault: str) -> None:
+    """Whatever came in its place: the thread that writes lives on, and makes the directory anew where it can."""
+    directory = tmp_path / "clips"
+    saving = Saving(directory)
+    directory.rmdir()
+    if fault == "a file":
+        directory.touch()
+    elif fault.startswith("a link"):
+        directory.symlink_to(directory.name if fault.endswith("itself") else "nowhere")
+    saving.save("lost")
+    if fault != "gone":
+        assert eventually(lambda: saving.files.lost == 1 or (tmp_path / "nowhere").is_dir())
+        directory.unlink()
+    saving.save("later")
+    saving.close()
+    assert "0-later.wav" in names(directory)
+
+
+def test_recordings_are_private_whatever_the_umask_leaves(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        saving = Saving(tmp_path / "above" / "clips")
+        saving.save("a")
+        saving.close()
+    finally:
+        os.umask(umask)
+    (file,) = (tmp_path / "above" / "clips").iterdir()
+    modes = [path.stat().st_mode & 0o777 for path in (file, file.parent, file.parent.parent)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
+def test_any_name_fits_into_a_file_name(tmp_path: Path) -> None:
+    saving = Saving(tmp_path)
+    saving.save("\U00010400" * 100, "../../etc/passwd", "\udc80", "a\0b")
+    saving.close()
+    assert len(list(tmp_path.iterdir())) == 4
+    assert saving.files.lost == 0
+
+
+def test_what_is_there_of_the_last_sound_is_saved_at_the_end(tmp_path: Path) -> None:
+    """Scenario.
+
+    1. A detection is told; half a second behind it, which the clip is to have, has not come yet.
+    2. The daemon ends.
+
+    Result: the clip is there, as long as its sound is.
+    """
+    recent = RecentAudio(2.0)
+    recent.write(Chunk(0, counting(0, round(1.6 * SECOND)), "test"))
+    files = ClipFiles(tmp_path, recent, limit_mb=1, limit_days=1)
+    files.take(detection(1))
+    asyncio.run(files.close(1.0))
+    (file,) = tmp_path.iterdir()
+    with wave.open(str(file)) as wav:
+        assert wav.getnframes() == round((1.6 - 0.5) * SECOND)
 
 
 def test_a_directory_that_cannot_be_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"save_detections: .*file.*give another directory"):
-        saver_in(tmp_path / "file")
-
-
-def _wait(condition: object) -> None:
-    assert callable(condition)
-    deadline_s = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+        Saving(tmp_path / "file")

@@ -10,20 +10,20 @@ import pytest
 
 from kwsd.errors import ConfigError
 from kwsd.events import Muted
-from kwsd.outlets.exec import Hook
+from kwsd.outlets.exec import ExecOutlet
 from testkit.daemons import eventually
 from testkit.serving import detection
 
 
-def run_hook(command: str, keywords: list[str], limit: int = 4, timeout_s: float = 5, for_s: float = 5) -> Hook:
+def run_hook(command: str, keywords: list[str], limit: int = 4, timeout_s: float = 5, for_s: float = 5) -> ExecOutlet:
     """Detections at once, then wait until all commands have ended, for so long at most."""
 
-    async def play() -> Hook:
-        hook = Hook(command, limit=limit, timeout_s=timeout_s)
-        hook(Muted())
+    async def play() -> ExecOutlet:
+        hook = ExecOutlet(command, limit=limit, timeout_s=timeout_s)
+        hook.take(Muted())
         for number, keyword in enumerate(keywords):
-            hook(detection(number, keyword))
-        await asyncio.wait_for(hook.idle(), for_s)
+            hook.take(detection(number, keyword))
+        await hook.close(for_s)
         return hook
 
     return asyncio.run(play())
@@ -86,10 +86,10 @@ def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
     script.chmod(0o755)
 
     async def play() -> None:
-        hook = Hook(str(script), limit=1, timeout_s=1)
+        hook = ExecOutlet(str(script), limit=1, timeout_s=1)
         script.unlink()
-        hook(detection(1))
-        await hook.idle()
+        hook.take(detection(1))
+        await hook.close(5)
 
     asyncio.run(play())
     assert "No such file or directory" in caplog.text
@@ -98,4 +98,4 @@ def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("command", ["", "no-such-program-here", "'unclosed", str(Path(os.sep) / "etc" / "passwd")])
 def test_a_command_that_cannot_run_is_a_wrong_setting(command: str) -> None:
     with pytest.raises(ConfigError, match="exec: "):
-        Hook(command, limit=1, timeout_s=1)
+        ExecOutlet(command, limit=1, timeout_s=1)

@@ -1,0 +1,117 @@
+"""What outlives a restart: muted or not, and what a program set over the socket. In a private file, written whole."""
+
+import hashlib
+import json
+import logging
+import os
+import stat
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kwsd.daemon.background import in_background
+from kwsd.errors import KwsdError
+from kwsd.keywords.keyword import Keyword
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BYTES = 4 << 20
+EVERY_KEYWORD = ""
+"""The label under which the threshold of all keywords is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was asked for over the socket."""
+
+    muted: bool = False
+    keywords: tuple[Keyword, ...] | None = None
+    """None where the keyword file's are in force."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Label → threshold, put over those of the keywords; the latest of one label holds."""
+    file_digest: str = ""
+    """Of the keyword file when these were set: once it has other content, the file is the newer."""
+
+    @property
+    def overrides_file(self) -> bool:
+        """Whether anything but the keyword file's own list is in force."""
+        return self.keywords is not None or bool(self.thresholds)
+
+
+class StateFile:
+    """Keeps Saved in a file; without a place for it, in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.now = Saved()
+        self._path = path
+        self._complained = False
+        self._writing = threading.Lock()
+        if path is not None:
+            self._read(path)
+
+    async def change(self, **fields: Any) -> None:
+        """Replace some of it, for good."""
+        self.now = replace(self.now, **fields)
+        await in_background(self._write)
+
+    def _write(self) -> None:
+        """A disk that does not take it is said once: what was asked for then holds until kwsd ends."""
+        if self._path is None:
+            return
+        new = self._path.with_name(f".{self._path.name}.new")
+        try:
+            with self._writing:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                new.unlink(missing_ok=True)
+                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+                    json.dump(asdict(self.now), file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.rename(self._path)
+        except OSError as error:
+            if not self._complained:
+                logger.warning("%s: cannot be written (%s): what is set holds until kwsd ends", new, error.strerror)
+            self._complained = True
+
+    def _read(self, path: Path) -> None:
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            logger.warning("%s: cannot be read (%s): starting as the settings say", path, error.strerror)
+            return
+        with os.fdopen(file, "rb") as reading:
+            found = os.fstat(reading.fileno())
+            whole = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_size <= LARGEST_BYTES
+            text = reading.read(LARGEST_BYTES) if whole else b""
+        try:
+            fields = json.loads(text)
+            keywords = fields["keywords"]
+            self.now = Saved(
+                muted=bool(fields["muted"]),
+                keywords=None if keywords is None else tuple(_keyword(each) for each in keywords),
+                thresholds={str(label): float(value) for label, value in fields["thresholds"].items()},
+                file_digest=str(fields["file_digest"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, KwsdError):
+            logger.warning("%s: is not what kwsd writes: starting as the settings say; remove it", path)
+
+
+def _keyword(fields: dict[str, Any]) -> Keyword:
+    return Keyword(**{**fields, "spellings": tuple(fields["spellings"])})
+
+
+def state_path(socket: Path | None) -> Path | None:
+    """Where the daemon of a socket keeps its state: systemd's StateDirectory=, else the user's; None without a home."""
+    who = hashlib.sha256(os.fsencode(socket.absolute())).hexdigest()[:16] if socket else "no-socket"
+    directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # set by systemd; no setting of ours
+    if directory:
+        return Path(directory) / f"state-{who}.json"
+    try:
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:  # nobody knows where this user is at home
+        return None
+    return home / "kwsd" / f"state-{who}.json"

@@ -1,0 +1,59 @@
+"""The one face of whatever hears keywords in a stream."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kwsd.events import Event
+from kwsd.keywords.keyword import Keyword
+from kwsd.stream import Chunk
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
+
+
+class Spotter(Protocol):
+    """One stream; a new stream is a new, cheap object. One thread calls it, but `compile`, which any may."""
+
+    @property
+    def name(self) -> str:
+        """What to call the models that hear now."""
+        ...
+
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        """Those being listened for."""
+        ...
+
+    @property
+    def tokenizer(self) -> PhraseTokenizer:
+        """The one that keywords are to be read with now."""
+        ...
+
+    @property
+    def position_samples(self) -> int:
+        """Samples of the stream so far, lost ones included."""
+        ...
+
+    @property
+    def heard_samples(self) -> int:
+        """Samples of the stream of which frames came, heard or known to be quiet; a little behind the position."""
+        ...
+
+    @property
+    def bad_chunks(self) -> int:
+        """Encoder calls that came to nothing usable."""
+        ...
+
+    def push(self, chunk: Chunk) -> list[Event]:
+        """The next sound → what is to be told, in the order decided."""
+        ...
+
+    def finish(self) -> list[Event]:
+        """The sound has ended: what can still be heard."""
+        ...
+
+    def compile(self, keywords: Sequence[Keyword]) -> Any:
+        """Make a list ready for `replace`; slow. Raises ConfigError for what cannot be heard."""
+        ...
+
+    def replace(self, compiled: Any) -> None:
+        """Listen for a compiled list from now on; fast."""
+        ...
