@@ -1,6 +1,6 @@
 """`python -m bench.commands12`: the fixed command set in a stream, against what issue 4 demands.
 
-Recall on words with gaps and false alarms on running speech are those of the `CommandSpotter` as the daemon runs it,
+Recall on words with gaps and false alarms on running speech are those of the `FixedSpotter` as the daemon runs it,
 with the thresholds that are shipped. Costs are measured beside the open-vocabulary engine on the same sound. What was
 measured of a model stays in bench/.work, so that a run that was stopped goes on.
 """

@@ -10,11 +10,11 @@ import psutil
 from numpy.typing import NDArray
 
 import kwsd
-from bench.commands12_hearing import Feed, engines, feed
+from bench.commands12_hearing import Feed, engines, feed, taking_samples
 from bench.paths import MODEL
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import EngineName
-from kwsd.commands12.stream import CommandSpotter
+from kwsd.spotters.fixed import FixedSpotter
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12.labels import WORDS
 from training.commands12.streams import Stream
@@ -49,7 +49,7 @@ def costs(words: Stream) -> list[Cost]:
 
 def fixed_set(engine: EngineName) -> Feed:
     """A fresh engine of the fixed set."""
-    return CommandSpotter(find_model(engine)).accept
+    return taking_samples(FixedSpotter(find_model(engine)))
 
 
 def cost(name: str, make: Callable[[], Feed], sound: NDArray[np.float32]) -> Cost:

@@ -13,8 +13,9 @@ from bench.paths import SHARED, WORK
 from bench.progress import track
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import EngineName, FallbackSettings
-from kwsd.commands12.stream import CommandSpotter
 from kwsd.events import Detection
+from kwsd.spotters.fixed import FixedSpotter
+from kwsd.stream import Chunk
 from training.commands12.streams import (
     Hit,
     Outcome,
@@ -75,11 +76,16 @@ def from_json(content: dict[str, Any]) -> Heard:
 
 def listen(engine: EngineName, stream: Stream, what: str) -> Heard:
     """The spotter as the daemon runs it, fed in blocks of 320 ms."""
-    spotter = CommandSpotter(find_model(engine), FallbackSettings(engine=engine))
-    hits = [hit for read in track(stream.parts, what) for hit in feed(spotter.accept, read())]
+    spotter = FixedSpotter(find_model(engine), FallbackSettings(engine=engine))
+    hits = [hit for read in track(stream.parts, what) for hit in feed(taking_samples(spotter), read())]
     hits += spotter.finish()
     outcome = score(stream, [Hit(hit.phrase, hit.start, hit.end) for hit in hits])
     return Heard(outcome, float(np.median([hit.latency_ms for hit in hits])) if hits else 0.0)
+
+
+def taking_samples(spotter: FixedSpotter) -> Feed:
+    """The spotter for sound that has no place in a stream yet."""
+    return lambda block: spotter.push(Chunk(spotter.position_samples, block, ""))
 
 
 def feed(accept: Feed, sound: NDArray[np.float32]) -> list[Detection]:

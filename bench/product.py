@@ -51,7 +51,7 @@ class Product:
         hits: list[Hit] = []
         for frames in stream:
             fed = min(samples, -(-frames.arrived_sample // block) * block)
-            hits += [hit_of(detection, fed) for detection in spotter.search(frames)]
+            hits += [hit_of(event, fed) for event in spotter.search(frames) if isinstance(event, Detection)]
         return hits
 
     def hear(self, blocks: Iterable[Samples]) -> list[Hit]:

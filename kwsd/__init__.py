@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from kwsd.events import Detection
     from kwsd.keywords.keyword import Keyword
     from kwsd.search.settings import SearchSettings
-    from kwsd.spotters.phrases import Spotter, load_keywords
+    from kwsd.spotters.phrases import PhraseSpotter as Spotter
+    from kwsd.spotters.phrases import load_keywords
 
 __version__ = "0.1.0"
 __all__ = ["Detection", "Keyword", "Model", "SearchSettings", "Spotter", "__version__", "load_keywords"]
 
 _HOMES = {
-    "Detection": "kwsd.events",
-    "Keyword": "kwsd.keywords.keyword",
-    "Model": "kwsd.acoustic.model",
-    "SearchSettings": "kwsd.search.settings",
-    "Spotter": "kwsd.spotters.phrases",
-    "load_keywords": "kwsd.spotters.phrases",
+    "Detection": ("kwsd.events", "Detection"),
+    "Keyword": ("kwsd.keywords.keyword", "Keyword"),
+    "Model": ("kwsd.acoustic.model", "Model"),
+    "SearchSettings": ("kwsd.search.settings", "SearchSettings"),
+    "Spotter": ("kwsd.spotters.phrases", "PhraseSpotter"),
+    "load_keywords": ("kwsd.spotters.phrases", "load_keywords"),
 }
 
 
@@ -39,4 +40,5 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for only then (PEP 562): numpy alone takes longer than `kwsd --help` may."""
     if name not in _HOMES:
         raise AttributeError(f"module 'kwsd' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module, own_name = _HOMES[name]
+    return getattr(import_module(module), own_name)

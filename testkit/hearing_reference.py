@@ -15,6 +15,11 @@ import soundfile
 
 import kwsd
 from kwsd import Keyword, Model, Spotter
+from kwsd.acoustic.stream import AcousticStream
+from kwsd.events import Detection
+from kwsd.search.hits import Miss
+from kwsd.search.search import KeywordSearch
+from kwsd.stream import Chunk
 from testkit.tiny_model import Floats, build_tiny_model, silence, speak, with_noise
 
 ROOT = Path(__file__).parents[1]
@@ -27,30 +32,35 @@ Piece = Floats | int
 
 def hear(model: Model, keywords: Sequence[Keyword], pieces: Sequence[Piece]) -> Hearing:
     """Detections, and near misses in frames, of one stream."""
-    near: list[dict[str, Any]] = []
-
-    def note(miss: Any) -> None:
-        near.append(
-            {
-                "keyword": miss.keyword,
-                "emissions": list(miss.emitted),
-                "posteriors": list(miss.posteriors),
-                "reason": miss.reason,
-            }
-        )
-
-    spotter = Spotter(model, keywords, on_near_miss=note)
-    chance, heard = np.random.default_rng(7), []
-    for piece in pieces:
-        if isinstance(piece, int):
-            heard += spotter.skip(piece)
-            continue
-        for cut in cuts(piece, chance):
-            heard += spotter.accept(cut)
-    heard += spotter.finish()
-    found = {"detections": [detection.to_dict() for detection in heard], "near_misses": near}
+    spotter, stream = Spotter(model, keywords), AcousticStream(model)
+    search = KeywordSearch(spotter.compiled.searched, model.transducer)
+    heard: list[Detection] = []
+    near: list[Miss] = []
+    frames = [each for chunk in chunks(pieces, np.random.default_rng(7)) for each in stream.push(chunk)]
+    for each in [*frames, *stream.finish()]:
+        heard += [event for event in spotter.search(each) if isinstance(event, Detection)]
+        near += [found for found in search.push(each) if isinstance(found, Miss)]
+    found = {
+        "detections": [detection.to_dict() for detection in heard],
+        "near_misses": [
+            {"keyword": miss.keyword, "emissions": miss.emitted, "posteriors": miss.posteriors, "reason": miss.reason}
+            for miss in near
+        ],
+    }
     plain: Hearing = json.loads(json.dumps(found))  # lists where records have tuples
     return plain
+
+
+def chunks(pieces: Sequence[Piece], chance: np.random.Generator) -> Iterator[Chunk]:
+    """Sound in random cuts, with gaps."""
+    start = 0
+    for piece in pieces:
+        if isinstance(piece, int):
+            start += piece
+            continue
+        for cut in cuts(piece, chance):
+            yield Chunk(start, cut, "")
+            start += len(cut)
 
 
 def cuts(sound: Floats, chance: np.random.Generator) -> Iterator[Floats]:

@@ -28,9 +28,10 @@ from kwsd.cli import kwsd as kwsd_command
 from kwsd.daemon import capture, daemon, overload
 from kwsd.errors import AudioError
 from kwsd.events import Event
-from kwsd.spotters import model_retry as revival
-from kwsd.spotters import open_fixed as fixed
+from kwsd.spotters import model_retry
+from kwsd.spotters import open as spotters
 from kwsd.stream import Chunk
+from kwsd.timebase import samples
 
 BLOCK_BYTES = 640  # 20 ms
 NAME = "Fake USB microphone"
@@ -125,13 +126,13 @@ def main() -> int:
     def spotter(self: daemon.Daemon, settings: Any) -> Any:
         return FaultySpotter(real_spotter(self, settings), directory)
 
-    retry_s = float(os.environ.get("TEST_RETRY_S", revival.RETRY_S))
+    retry_samples = samples(float(os.environ.get("TEST_RETRY_S", "60")))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
-    impatient = partial(revival.Revival, retry_s=retry_s)
+    impatient = partial(model_retry.ModelRetry, retry_samples=retry_samples)
     with (
         patch.object(daemon, "source_opener", opener),
         patch.object(daemon.Daemon, "_open_spotter", spotter),
-        patch.object(fixed, "Revival", impatient),
+        patch.object(spotters, "ModelRetry", impatient),
     ):
         return kwsd_command.main(sys.argv[2:])
 

@@ -11,11 +11,12 @@ from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
 from kwsd.config import LoadedSettings, Settings
 from kwsd.errors import FlagError
-from kwsd.events import Detection
+from kwsd.events import Degraded, Detection, Event
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.outlets.stdout import Report, make_report
-from kwsd.spotters.open import Ears, Reader, open_ears
+from kwsd.spotters.interface import Spotter
+from kwsd.spotters.open import Reader, spotter_maker
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.timebase import seconds
 
@@ -32,13 +33,12 @@ def spot(loaded: LoadedSettings) -> int:
         KwsdError: a setting, the model, the keywords or an input are not usable.
     """
     settings = loaded.settings
-    ears = open_ears(settings, keyword_reader(settings))
+    make_spotter = spotter_maker(settings, keyword_reader(settings))
     _try_files(settings)
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel)
-        ears.engine.reset()
         try:
-            _hear(source, ears, settings)
+            _hear(source, make_spotter(), settings)
         finally:
             source.close()
     return 0
@@ -85,22 +85,23 @@ def device(loaded: LoadedSettings) -> str | int | None:
     return wanted
 
 
-def _hear(source: Source, ears: Ears, settings: Settings) -> None:
-    spotter = ears.engine
+def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
     several = source.name if len(settings.input) > 1 else None
     began_s = time.monotonic()
     with progress_of(source) as progress:
         report = make_report(as_json=settings.json, source=several, write=progress.write)
         for chunk in source:
-            if gap := chunk.start_sample - spotter.position_samples:
-                _report_all(spotter.skip(gap), report)
-            _report_all(spotter.accept(chunk.samples), report)
+            _tell(spotter.push(chunk), report)
             progress.advance(chunk.samples.size)
-        _report_all(spotter.finish(), report)
+        _tell(spotter.finish(), report)
     heard_s = seconds(spotter.position_samples)
     logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
 
 
-def _report_all(detections: Sequence[Detection], report: Report) -> None:
-    for detection in detections:
-        report(detection)
+def _tell(events: Sequence[Event], report: Report) -> None:
+    """Detections go to the report, what changes about hearing to the log."""
+    for event in events:
+        if isinstance(event, Detection):
+            report(event)
+        elif isinstance(event, Degraded):
+            logger.log(logging.WARNING if event.active else logging.INFO, "%s", event.reason)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture
-from kwsd.commands12.model import CommandModel
-from kwsd.commands12.networks import PosteriorEngine, make_engine
+from kwsd.commands12.model import FixedModel
+from kwsd.commands12.networks import PosteriorNetwork, make_network
 from kwsd.commands12.settings import FallbackSettings
 from kwsd.timebase import SAMPLE_RATE, samples, seconds
 
@@ -34,12 +34,12 @@ class Classification:
         return next(iter(self.probabilities))
 
 
-def clip_engine(model: CommandModel) -> PosteriorEngine:
+def clip_engine(model: FixedModel) -> PosteriorNetwork:
     """An engine for whole clips; see `clip_posteriors`. Raises ModelError."""
-    return make_engine(model, FallbackSettings(engine=model.engine, hop_s=CLIP_FRAMES / 100))
+    return make_network(model, FallbackSettings(engine=model.engine, hop_s=CLIP_FRAMES / 100))
 
 
-def clip_posteriors(engine: PosteriorEngine, picture: FloatArray) -> FloatArray:
+def clip_posteriors(engine: PosteriorNetwork, picture: FloatArray) -> FloatArray:
     """Posteriors (classes,) after the last frame of one picture (98, 40), from a fresh start."""
     engine.reset()
     blocks = -(-CLIP_FRAMES // engine.block_frames)
@@ -49,7 +49,7 @@ def clip_posteriors(engine: PosteriorEngine, picture: FloatArray) -> FloatArray:
     return np.asarray(np.concatenate(rows)[last], np.float32)
 
 
-def classify(model: CommandModel, sound: Iterable[FloatArray], hop_s: float = HOP_S) -> Iterator[Classification]:
+def classify(model: FixedModel, sound: Iterable[FloatArray], hop_s: float = HOP_S) -> Iterator[Classification]:
     """Classify sound that comes in pieces (n,), 16 kHz mono, of any length.
 
     Sound of at most a second is one clip. In longer sound a window of a second lies every `hop_s`, and the last one

@@ -19,7 +19,7 @@ SILENT_LABELS = frozenset({"_silence_", "_unknown_"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandModel:
+class FixedModel:
     """One model of the bundle."""
 
     name: str
@@ -41,7 +41,7 @@ def bundle_directory() -> Path:
     return PACKAGED if PACKAGED.is_dir() else REPOSITORY
 
 
-def read_bundle(directory: Path) -> dict[str, CommandModel]:
+def read_bundle(directory: Path) -> dict[str, FixedModel]:
     """All models of a directory by name; those of one engine in order of preference.
 
     Raises:
@@ -59,7 +59,7 @@ def read_bundle(directory: Path) -> dict[str, CommandModel]:
         raise ModelError(f"{path}: not a description of command models: {error!r}") from error
 
 
-def find_model(engine: EngineName, directory: Path | None = None) -> CommandModel:
+def find_model(engine: EngineName, directory: Path | None = None) -> FixedModel:
     """The preferred model of an engine.
 
     Raises:
@@ -72,8 +72,8 @@ def find_model(engine: EngineName, directory: Path | None = None) -> CommandMode
     raise ModelError(f"{where / DESCRIPTION}: no model of engine {engine}")
 
 
-def _model(directory: Path, name: str, table: dict[str, Any], labels: tuple[str, ...]) -> CommandModel:
-    return CommandModel(
+def _model(directory: Path, name: str, table: dict[str, Any], labels: tuple[str, ...]) -> FixedModel:
+    return FixedModel(
         name=name,
         engine=table["engine"],
         path=directory / table["file"],

@@ -9,13 +9,13 @@ import numpy as np
 
 from kwsd.acoustic.session import make_session
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray
-from kwsd.commands12.model import CommandModel
+from kwsd.commands12.model import FixedModel
 from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import frames
 from kwsd.errors import ModelError
 
 
-class PosteriorEngine(Protocol):
+class PosteriorNetwork(Protocol):
     """Takes blocks of frames; gives posteriors at regular steps."""
 
     block_frames: int
@@ -32,7 +32,7 @@ class PosteriorEngine(Protocol):
         ...
 
 
-class WindowEngine:
+class WindowNetwork:
     """DS-CNN: every block moves a window of 98 frames on. Before the start of the stream there was silence."""
 
     def __init__(self, path: Path, hop_frames: int) -> None:
@@ -51,7 +51,7 @@ class WindowEngine:
         return np.asarray(posteriors, np.float32)
 
 
-class FrameEngine:
+class FrameNetwork:
     """NC-SSM: a posterior for every frame and a state of constant size, all zeros at the start."""
 
     step_frames = 1
@@ -73,18 +73,18 @@ class FrameEngine:
         return np.asarray(posteriors[0], np.float32)
 
 
-def make_engine(model: CommandModel, settings: FallbackSettings) -> PosteriorEngine:
+def make_network(model: FixedModel, settings: FallbackSettings) -> PosteriorNetwork:
     """The engine of a model, proven on a second of silence.
 
     Raises:
         ModelError: the file is missing or is not such a model.
     """
     try:
-        engine: PosteriorEngine
+        engine: PosteriorNetwork
         if model.engine == "ds-cnn":
-            engine = WindowEngine(model.path, max(1, frames(settings.hop_s)))
+            engine = WindowNetwork(model.path, max(1, frames(settings.hop_s)))
         else:
-            engine = FrameEngine(model.path)
+            engine = FrameNetwork(model.path)
         _prove(engine, len(model.labels))
     except ModelError:
         raise
@@ -93,7 +93,7 @@ def make_engine(model: CommandModel, settings: FallbackSettings) -> PosteriorEng
     return engine
 
 
-def _prove(engine: PosteriorEngine, classes: int) -> None:
+def _prove(engine: PosteriorNetwork, classes: int) -> None:
     """Raise ValueError unless silence gives finite posteriors of the right shape."""
     found = engine.accept(np.zeros((engine.block_frames, BANDS), np.float32))
     wanted = (engine.block_frames // engine.step_frames, classes)

@@ -1,161 +1,132 @@
-"""The fixed-set spotter: one stream of sound in, detections of ten words out. Same face as `kwsd.Spotter`."""
+"""One stream of sound in, the fixed words heard in it out: posteriors, decisions, and whether a word is alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kwsd.audio.samples import checked_samples
 from kwsd.commands12.decisions import Decider, Decision, class_thresholds
 from kwsd.commands12.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
 from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
-from kwsd.commands12.model import CommandModel
-from kwsd.commands12.networks import make_engine
+from kwsd.commands12.model import FixedModel
+from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import decider_settings
-from kwsd.commands12.vocabulary import normal
-from kwsd.events import Detection
-from kwsd.keywords.keyword import Keyword
-from kwsd.timebase import samples, seconds
+from kwsd.stream import Chunk
+from kwsd.timebase import samples
 
 FINISH_S = 0.5  # silence that brings the last word to where the model likes it best
 LOUDNESS_FRAMES = 400  # the context of a word, and what came while it was being decided
 
 
-class CommandSpotter:
-    """Hears the ten words in one stream. Not thread-safe: one thread at a time calls it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A fixed word heard. Samples are counted since the stream began."""
 
-    def __init__(self, model: CommandModel, settings: FallbackSettings | None = None) -> None:
-        """Listen with one model.
+    text: str
+    start_sample: int
+    end_sample: int
+    score: float
+    """Best smoothed posterior, 0 to 1."""
+    min_score: float
+    """Smallest single posterior under the smoothing there, 0 to 1."""
+    threshold: float
+    """What `score` had to reach."""
+    arrived_sample: int
+    """Sound that had to come before this was decided."""
+
+
+class WordStream:
+    """How sound is cut into chunks makes no difference. After any gap nothing is decided for a second."""
+
+    def __init__(self, model: FixedModel, settings: FallbackSettings) -> None:
+        """A stream that has heard nothing.
 
         Raises:
             ModelError: the model does not run.
         """
         self._model = model
-        self._settings = settings or FallbackSettings()
-        self._engine = make_engine(model, self._settings)
-        self._stream = FrameStream(self._engine.block_frames)
-        self.bad_chunks = 0
-        """Blocks whose posteriors were not finite; the state started over each time."""
-        timing = decider_settings(self._settings, model.engine, self._engine.step_frames)
+        self._network = make_network(model, settings)
+        self._frames = FrameStream(self._network.block_frames)
+        self._alone = settings.alone
+        timing = decider_settings(settings, model.engine, self._network.step_frames)
         self._hold_frames = timing.hold_frames
-        self._names: dict[str, Keyword] = {}
-        self._decider = Decider(self._thresholds(self._settings.thresholds), timing)
-        self.reset()
+        self._decider = Decider(class_thresholds(model.labels, model.words, model.thresholds, {}), timing)
+        self.bad_blocks = 0
+        """Blocks whose posteriors were not finite; the state started over each time."""
+        self.next_sample = 0
+        """Where the chunk behind all that was heard begins."""
+        self._start(0, waiting=0)
 
-    def accept(self, sound: NDArray[np.float32]) -> list[Detection]:
-        """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.
+    def listen_for(self, words: Sequence[str], thresholds: Mapping[str, float]) -> None:
+        """From the next block on report these words only, with these thresholds where they are not the model's own."""
+        labels, own = self._model.labels, self._model.thresholds
+        self._decider.thresholds = class_thresholds(labels, words, own, thresholds)
 
-        How sound is split over calls makes no difference. Samples that are not finite count as silence.
+    def push(self, chunk: Chunk) -> list[Word]:
+        """The next sound → the words that it completes; before a gap, what was certain."""
+        told = []
+        if chunk.start_sample != self.next_sample:
+            told = self._last()
+            self._start(chunk.start_sample, waiting=CLIP_FRAMES)
+        self.next_sample = chunk.end_sample
+        blocks = self._frames.accept(np.clip(chunk.samples, -1.0, 1.0))
+        return told + [word for block in blocks for word in self._hear(block)]
 
-        Raises:
-            ValueError: not one-dimensional floating-point samples.
-        """
-        sound = np.clip(checked_samples(sound), -1.0, 1.0)
-        self._position += len(sound)
-        return [hit for block in self._stream.accept(sound) for hit in self._hear(block)]
+    def finish(self) -> list[Word]:
+        """The sound has ended: what its last words complete."""
+        padding = samples(FINISH_S) + self._network.block_frames * SHIFT_SAMPLES
+        blocks = self._frames.accept(np.zeros(padding, np.float32))
+        return [word for block in blocks for word in self._hear(block)] + self._last()
 
-    def finish(self) -> list[Detection]:
-        """The sound has ended: return what its last words complete. `reset()` before any more sound."""
-        padding = samples(FINISH_S) + self._engine.block_frames * SHIFT_SAMPLES
-        blocks = self._stream.accept(np.zeros(padding, np.float32))
-        return [hit for block in blocks for hit in self._hear(block)] + self._last()
-
-    def skip(self, lost_samples: int) -> list[Detection]:
-        """Sound is missing here: what was certain is returned, and nothing is decided for a second afterwards."""
-        found = self._last()
-        self._start(at_sample=self._position + lost_samples, waiting=CLIP_FRAMES)
-        return found
-
-    def reset(self) -> None:
-        """Start a new stream at 0 s."""
-        self._start(at_sample=0, waiting=0)
-
-    def set_keywords(self, keywords: Sequence[Keyword]) -> None:
-        """Take names and thresholds of keywords whose phrase is one of the words; if there are any, report only those.
-
-        `FallbackSettings.words`, where given, says instead which are reported.
-        """
-        known = {normal(each.phrase): each for each in keywords}
-        self._names = {word: each for word, each in known.items() if word in self._model.words}
-        given = {word: each.threshold for word, each in self._names.items() if each.threshold is not None}
-        self._decider.thresholds = self._thresholds({**self._settings.thresholds, **given})
-
-    @property
-    def position_samples(self) -> int:
-        """The stream's clock: samples accepted and skipped."""
-        return self._position
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Those that can be reported."""
-        wanted = self._settings.words or tuple(self._names)
-        return tuple(word for word in self._model.words if not wanted or word in wanted)
-
-    def _thresholds(self, overrides: Mapping[str, float]) -> FloatArray:
-        return class_thresholds(self._model.labels, self.words, self._model.thresholds, overrides)
-
-    def _start(self, at_sample: int, waiting: int) -> None:
-        """Forget all sound; the next sample is number `at_sample`; decide nothing for `waiting` frames."""
-        self._stream.reset()
-        self._engine.reset()
+    def _start(self, origin_sample: int, waiting: int) -> None:
+        """Forget all sound; decide nothing for `waiting` frames."""
+        self._frames.reset()
+        self._network.reset()
         self._decider.reset()
         self._loudness: FloatArray = np.zeros(0, np.float32)
-        self._origin = self._position = at_sample
+        self._origin_sample = self.next_sample = origin_sample
         self._frame = 0
         self._waiting_frames = waiting
 
-    def _hear(self, block: FloatArray) -> Iterator[Detection]:
+    def _hear(self, block: FloatArray) -> Iterator[Word]:
         """One block of frames: posteriors, decisions."""
-        posteriors = self._engine.accept(block)
+        posteriors = self._network.accept(block)
         self._loudness = np.concatenate((self._loudness, block.mean(axis=1)))[-LOUDNESS_FRAMES:]
         first, self._frame = self._frame, self._frame + len(block)
         if not np.isfinite(posteriors).all():
-            self._pass_over()
+            self.bad_blocks += 1
+            self._network.reset()
+            self._decider.reset()
             return
-        steps = range(first + self._engine.step_frames, self._frame + 1, self._engine.step_frames)
+        steps = range(first + self._network.step_frames, self._frame + 1, self._network.step_frames)
         waiting = sum(step < self._waiting_frames for step in steps)
         if waiting < len(steps):
-            yield from self._detections(self._decider.accept(steps[waiting:], posteriors[waiting:]))
+            yield from self._words(self._decider.accept(steps[waiting:], posteriors[waiting:]))
 
-    def _pass_over(self) -> None:
-        self.bad_chunks += 1
-        self._engine.reset()
-        self._decider.reset()
-
-    def _last(self) -> list[Detection]:
+    def _last(self) -> list[Word]:
         decision = self._decider.finish()
-        return list(self._detections([decision] if decision else []))
+        return list(self._words([decision] if decision else []))
 
-    def _detections(self, decisions: Iterable[Decision]) -> Iterator[Detection]:
+    def _words(self, decisions: Iterable[Decision]) -> Iterator[Word]:
         """Those of words that are said on their own, where that is asked for."""
         for decision in decisions:
             span = self._span(decision.frame)
-            if not self._settings.alone or self._is_alone(span, decision.frame + self._hold_frames):
-                yield self._detection(decision, span)
-
-    def _detection(self, decision: Decision, span: Span) -> Detection:
-        word = self._model.labels[decision.label]
-        keyword = self._names.get(word, Keyword(word))
-        start, end = self._times(span)
-        heard = seconds(min(self._position, self._origin + _reach_samples(self._frame)))
-        return Detection(
-            keyword=keyword.label,
-            phrase=keyword.phrase,
-            start=start,
-            end=end,
-            score=round(decision.score, 4),
-            min_score=round(decision.min_score, 4),
-            threshold=round(float(self._decider.thresholds[decision.label]), 4),
-            tokens=(word,),
-            timestamps=(start,),
-            engine=self._model.engine,
-            stream_time=heard,
-            latency_ms=round((heard - end) * 1000, 1),
-        )
+            if self._alone and not self._is_alone(span, decision.frame + self._hold_frames):
+                continue
+            end = min(self._origin_sample + _reach_samples(span.end), self.next_sample)
+            yield Word(
+                text=self._model.labels[decision.label],
+                start_sample=min(self._origin_sample + span.start * SHIFT_SAMPLES, end),
+                end_sample=end,
+                score=decision.score,
+                min_score=decision.min_score,
+                threshold=float(self._decider.thresholds[decision.label]),
+                arrived_sample=min(self.next_sample, self._origin_sample + _reach_samples(self._frame)),
+            )
 
     def _span(self, frame: int) -> Span:
         """Where the word is in the second before `frame`, in frames of the stream."""
@@ -167,12 +138,6 @@ class CommandSpotter:
         kept_from = self._frame - len(self._loudness)
         first = max(span.start - CONTEXT_FRAMES, kept_from)
         return stands_alone(self._loudness[first - kept_from : until - kept_from], span.moved(-first))
-
-    def _times(self, span: Span) -> tuple[float, float]:
-        """Seconds."""
-        start = self._origin + span.start * SHIFT_SAMPLES
-        end = min(self._origin + _reach_samples(span.end), self._position)
-        return seconds(min(start, end)), seconds(end)
 
 
 def _reach_samples(frames: int) -> int:

@@ -15,7 +15,6 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.capture import Capture, source_opener
 from kwsd.daemon.commands import CommandHandler
 from kwsd.daemon.decode import Decoder
-from kwsd.daemon.engine import PushedEngine
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
@@ -36,7 +35,7 @@ from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.socket_server import SocketServer
 from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
 from kwsd.spotters.interface import Spotter
-from kwsd.spotters.open import open_ears
+from kwsd.spotters.open import open_spotter
 from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
@@ -86,13 +85,13 @@ class Daemon:
     def _open_spotter(self, settings: Settings) -> Spotter:
         """What a program once set must not keep the daemon from starting."""
         try:
-            return PushedEngine(open_ears(settings, self._source.reader()))
+            return open_spotter(settings, self._source.reader())
         except ConfigError as error:
             if not self._saved.now.overrides_file:
                 raise
             logger.warning("what was set over the socket cannot be used any more: %s", error)
             self._saved.now = Saved(muted=self._saved.now.muted)
-            return PushedEngine(open_ears(settings, self._source.reader()))
+            return open_spotter(settings, self._source.reader())
 
     def _add_outlets(self, settings: Settings) -> None:
         service = self._service

@@ -42,11 +42,11 @@ class Spotter(Protocol):
         """Encoder calls that came to nothing usable."""
         ...
 
-    def push(self, chunk: Chunk) -> list[Event]:
+    def push(self, chunk: Chunk) -> Sequence[Event]:
         """The next sound → what is to be told, in the order decided."""
         ...
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> Sequence[Event]:
         """The sound has ended: what can still be heard."""
         ...
 

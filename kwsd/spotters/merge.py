@@ -1,13 +1,13 @@
-"""Two engines on one stream of sound, one event per word.
+"""Two models on one stream of sound, one event per word.
 
 The rule:
 
 1. Two detections are of the same word when their phrases are the same but for case and space, they are of different
-   engines, and their spans overlap or are less than 0.5 s apart.
-2. A detection of a word that both engines listen for waits up to 0.5 s of sound for the other engine. When it comes,
-   one event goes out: the open-vocabulary engine's times, name and score, and the other's score beside them.
+   models, and their spans overlap or are less than 0.5 s apart.
+2. A detection of a word that both models listen for waits up to 0.5 s of sound for the other model. When it comes,
+   one event goes out: the open-vocabulary model's times, name and score, and the other's score beside them.
 3. When it does not, the detection goes out alone, and a twin that comes later is dropped.
-4. A word that only one engine listens for does not wait.
+4. A word that only one model listens for does not wait.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,31 +15,34 @@ from dataclasses import replace
 
 from kwsd.commands12.vocabulary import normal
 from kwsd.events import Detection
+from kwsd.timebase import SAMPLE_RATE, seconds
 
 SAME_WORD_S = 0.5
-WAIT_S = 0.5
-REMEMBERED_S = 5.0
+WAIT_SAMPLES = SAMPLE_RATE // 2
+REMEMBERED_SAMPLES = 5 * SAMPLE_RATE
 
 FIRST_ENGINE = "zipformer"
 
 
-class Arbiter:
-    """Joins the detections of two engines; all times are seconds of the stream."""
+class Merge:
+    """Joins the detections of two models."""
 
     def __init__(self) -> None:
         self._shared: frozenset[str] = frozenset()
-        self._waiting: list[tuple[float, Detection]] = []
+        self._waiting: list[tuple[int, Detection]] = []
         self._told: list[Detection] = []
 
     def share(self, phrases: Iterable[str]) -> None:
-        """The phrases that both engines listen for."""
+        """The phrases that both models listen for."""
         self._shared = frozenset(map(normal, phrases))
 
-    def take(self, detections: Iterable[Detection], now_s: float) -> list[Detection]:
-        """What the engines heard up to `now_s` → what is to be told, in the order decided."""
-        told = [event for detection in detections for event in self._take(detection, now_s)]
-        told += self._overdue(now_s)
-        self._told = [event for event in (*self._told, *told) if event.end > now_s - REMEMBERED_S]
+    def push(self, detections: Iterable[Detection], now_sample: int) -> list[Detection]:
+        """What the models heard up to `now_sample` of the stream → what is to be told, in the order decided."""
+        told = [event for detection in detections for event in self._take(detection, now_sample)]
+        told += [detection for since, detection in self._waiting if now_sample - since >= WAIT_SAMPLES]
+        self._waiting = [entry for entry in self._waiting if now_sample - entry[0] < WAIT_SAMPLES]
+        oldest_s = seconds(now_sample - REMEMBERED_SAMPLES)
+        self._told = [event for event in (*self._told, *told) if event.end > oldest_s]
         return told
 
     def flush(self) -> list[Detection]:
@@ -48,7 +51,7 @@ class Arbiter:
         self._told += told
         return told
 
-    def _take(self, detection: Detection, now_s: float) -> Iterator[Detection]:
+    def _take(self, detection: Detection, now_sample: int) -> Iterator[Detection]:
         if normal(detection.phrase) not in self._shared:
             yield detection
             return
@@ -58,16 +61,11 @@ class Arbiter:
                 yield merged(entry[1], detection)
                 return
         if not any(is_twin(told, detection) or is_merged_twin(told, detection) for told in self._told):
-            self._waiting.append((now_s, detection))
-
-    def _overdue(self, now_s: float) -> list[Detection]:
-        overdue = [detection for since_s, detection in self._waiting if now_s - since_s >= WAIT_S]
-        self._waiting = [entry for entry in self._waiting if now_s - entry[0] < WAIT_S]
-        return overdue
+            self._waiting.append((now_sample, detection))
 
 
 def is_twin(one: Detection, other: Detection) -> bool:
-    """Whether two engines heard the same word at the same time."""
+    """Whether two models heard the same word at the same time."""
     return one.engine != other.engine and _same_word(one, other)
 
 

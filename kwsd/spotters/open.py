@@ -1,45 +1,116 @@
-"""From settings to the engine that hears: the open vocabulary alone, or together with the fixed set."""
+"""From settings to the spotter that hears: phrases, the fixed words, or both."""
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from kwsd.acoustic.model import Model
-from kwsd.config import Settings
+from kwsd.commands12.model import FixedModel, find_model
+from kwsd.commands12.settings import FallbackSettings
+from kwsd.config.settings import FixedWords, Settings
+from kwsd.errors import ConfigError, KeywordFileError, ModelError
 from kwsd.keywords.keyword import Keyword
-from kwsd.spotters.phrases import Spotter
+from kwsd.spotters.fixed import FixedSpotter
+from kwsd.spotters.interface import Spotter
+from kwsd.spotters.model_retry import ModelRetry
+from kwsd.spotters.paired import PairedSpotter
+from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
-if TYPE_CHECKING:
-    from kwsd.spotters.paired import Listener
+logger = logging.getLogger(__name__)
 
 Reader = Callable[[PhraseTokenizer], Sequence[Keyword]]
 """Reads the user's keywords for a tokenizer. Raises KeywordFileError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ears:
-    """What hears, and what it was made from."""
-
-    engine: "Spotter | Listener"
-    name: Callable[[], str]
-    """What to call the models that hear now."""
-    keywords: tuple[Keyword, ...]
-    tokenizer: Callable[[], PhraseTokenizer]
-    """The one that keywords are to be read with now."""
-
-
-def open_ears(settings: Settings, read: Reader | None) -> Ears:
-    """Load what the settings ask for; without `read` the fixed set's own words are the keywords.
+def open_spotter(settings: Settings, read: Reader | None) -> Spotter:
+    """Load what the settings ask for; without `read` the fixed words are the keywords.
 
     Raises:
         ConfigError: a model or the keywords are not usable.
     """
-    if settings.fallback.mode != "off":
-        from kwsd.spotters.open_fixed import open_with_fixed_set  # noqa: PLC0415 - the usual case does without
+    return spotter_maker(settings, read)()
 
-        return open_with_fixed_set(settings, read)
-    model = Model.load(settings.model)
-    keywords = tuple(read(model.tokenizer)) if read else ()
-    spotter = Spotter(model, keywords, settings.search)
-    return Ears(engine=spotter, name=lambda: model.name, keywords=keywords, tokenizer=lambda: model.tokenizer)
+
+def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spotter]:
+    """Load what the settings ask for → makes a spotter for each stream, which is cheap; raises as `open_spotter`."""
+    mode = settings.fallback.mode
+    open_vocabulary = OpenVocabulary(settings, read)
+    if mode == "off":
+        return open_vocabulary.load()
+    model = find_model(settings.fallback.engine)
+    fixed_settings = fallback_settings(settings.fallback, model)
+    fixed_keywords = _fixed_keywords(FixedSpotter(model, fixed_settings), read, only=mode == "only")
+    if mode == "only":
+        return lambda: FixedSpotter(model, fixed_settings, fixed_keywords)
+    try:
+        open_vocabulary.load()
+    except ModelError as error:
+        if mode == "alongside":
+            raise
+        logger.warning("%s", error)
+
+    def make() -> Spotter:
+        return PairedSpotter(
+            FixedSpotter(model, fixed_settings, fixed_keywords),
+            open_vocabulary.make() if open_vocabulary.make else None,
+            alongside=mode == "alongside",
+            retry=ModelRetry(lambda keywords: open_vocabulary.load(keywords)()) if mode == "auto" else None,
+        )
+
+    return make
+
+
+class OpenVocabulary:
+    """The model that hears phrases, and the user's keywords for it; both may come late."""
+
+    def __init__(self, settings: Settings, read: Reader | None) -> None:
+        self._settings, self._read = settings, read
+        self.make: Callable[[], PhraseSpotter] | None = None
+        """Makes a spotter for a new stream; None until the model is loaded."""
+
+    def load(self, keywords: Sequence[Keyword] | None = None) -> Callable[[], PhraseSpotter]:
+        """Load the model and make keywords ready, by default those on disk now → `make`. Raises ConfigError."""
+        model, search = Model.load(self._settings.model), self._settings.search
+        if keywords is None:
+            keywords = self._read(model.tokenizer) if self._read else ()
+        compiled = PhraseSpotter(model, keywords, search).compiled
+        self.make = partial(PhraseSpotter, model, compiled, search)
+        return self.make
+
+
+def fallback_settings(section: FixedWords, model: FixedModel) -> FallbackSettings:
+    """The record that the fixed words take.
+
+    Raises:
+        ConfigError: a word is none of the model's.
+    """
+    strangers = [word for word in section.words if word not in model.words]
+    if strangers:
+        raise ConfigError(f"fallback.words: {', '.join(strangers)}: choose from {', '.join(model.words)}")
+    given = {} if section.threshold is None else dict.fromkeys(model.words, section.threshold)
+    return FallbackSettings(
+        engine=section.engine,
+        hop_s=section.hop_s,
+        hold_s=section.hold_s,
+        alone=section.alone,
+        refractory_s=section.refractory_s,
+        thresholds=given,
+        words=section.words,
+    )
+
+
+def _fixed_keywords(fixed: FixedSpotter, read: Reader | None, *, only: bool) -> Sequence[Keyword] | None:
+    """Those of the user's keywords that are fixed words; None, for all of these, where there is none.
+
+    Raises:
+        KeywordFileError: there is none, and nothing else is `only` to be heard.
+    """
+    if read is None:
+        return None
+    try:
+        return read(fixed.tokenizer)
+    except KeywordFileError:
+        if only:
+            raise
+        return None

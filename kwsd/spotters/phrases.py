@@ -1,25 +1,27 @@
-"""One stream of sound: features → encoder → beam → rules → Detection. Cheap to make; shares its model."""
+"""Phrases of an open vocabulary in one stream of sound: AcousticStream → KeywordSearch → events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd import timebase
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.samples import checked_samples
-from kwsd.events import Detection
+from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
-from kwsd.stream import NO_SAMPLES, Chunk, Frames
+from kwsd.stream import Chunk, Frames
+from kwsd.timebase import SAMPLE_RATE, encoder_frame_start, seconds
+
+SLICE_SAMPLES = 10 * SAMPLE_RATE  # of `accept`, so that memory does not follow the caller's block size
 
 
 def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
@@ -31,40 +33,63 @@ def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
     return list(read_keyword_file(Path(path), model.tokenizer).keywords)
 
 
-class Spotter:
-    """Hears keywords in one stream. Not thread-safe: one thread at a time calls it."""
+class PhraseSpotter:
+    """Hears keywords in one stream; a new stream is a new spotter, which is cheap where its keywords are compiled.
+
+    Not thread-safe, but for `compile`: one thread at a time calls it.
+    """
 
     def __init__(
         self,
         model: Model,
-        keywords: Sequence[Keyword | str],
+        keywords: Sequence[Keyword | str] | CompiledKeywords,
         settings: SearchSettings | None = None,
-        on_near_miss: Callable[[Miss], None] | None = None,
     ) -> None:
-        """Listen for `keywords` with `model`; `on_near_miss` is told of phrases that came close.
+        """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
-        What `settings` does not give, the model's model.toml does. A text stands for the keyword of that phrase.
+        What `settings` does not give, the model's model.toml does.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
         """
-        self._model = model
-        self._settings = (settings or SearchSettings()).over(model.description.search)
-        self.on_near_miss = on_near_miss
+        self.name = model.name
+        """What to call the model."""
+        self.tokenizer = model.tokenizer
+        """The one that keywords are to be read with."""
         self.bad_chunks = 0
-        """Chunks whose encoder output was not finite; the encoder state started over each time."""
-        self._compiled = self.compile(Keyword.of(keywords))
-        self.reset()
+        """Encoder calls whose output was not finite; the encoder started over each time."""
+        self.heard_samples = 0
+        """Samples of the stream of which frames came: a little behind the position."""
+        self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
+        self._stream = AcousticStream(model)
+        self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
+        """The keywords made ready; other spotters of the model may share them."""
+        self._search = KeywordSearch(self.compiled.searched, model.transducer)
+
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        """Those being listened for."""
+        return self.compiled.keywords
+
+    @property
+    def position_samples(self) -> int:
+        """Samples of the stream so far, lost ones included."""
+        return self._stream.next_sample or 0
 
     def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
-        """The slow part of `set_keywords`, which another thread may do beforehand.
+        """Make a list ready for `replace`, or for any number of spotters of this model; slow.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
         """
-        return compile_keywords(keywords, self._model.tokenizer, self._model.transducer.vocabulary_size, self._settings)
+        return compile_keywords(keywords, self.tokenizer, self._model.transducer.vocabulary_size, self._settings)
 
-    def accept(self, samples: NDArray[np.float32]) -> list[Detection]:
+    def replace(self, compiled: CompiledKeywords) -> None:
+        """Listen for other keywords from now on; fast. What is being said meanwhile is not lost."""
+        self.compiled = compiled
+        self._search.replace(compiled.searched)
+
+    def accept(self, samples: NDArray[np.floating]) -> list[Detection]:
         """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.
 
         How sound is split over calls makes no difference. Samples that are not finite count as silence.
@@ -72,60 +97,32 @@ class Spotter:
         Raises:
             ValueError: not one-dimensional floating-point samples.
         """
-        return self.push(Chunk(self.position_samples, checked_samples(samples), ""))
+        checked = checked_samples(samples)
+        slices = (checked[start : start + SLICE_SAMPLES] for start in range(0, len(checked), SLICE_SAMPLES))
+        told = (event for piece in slices for event in self.push(Chunk(self.position_samples, piece, "")))
+        return [event for event in told if isinstance(event, Detection)]
 
-    def push(self, chunk: Chunk) -> list[Detection]:
-        """Take the next sound; what lies between it and the chunk before was lost."""
-        return [detection for frames in self._stream.push(chunk) for detection in self.search(frames)]
-
-    def search(self, frames: Frames) -> Iterator[Detection]:
-        """What frames complete that were kept, or made elsewhere."""
-        self._origin_sample = frames.origin_sample
-        self.bad_chunks += frames.kind == "failed"
-        for found in self._search.push(frames):
-            if isinstance(found, Hit):
-                yield self._detection(found, frames.arrived_sample)
-            elif self.on_near_miss is not None:
-                self.on_near_miss(found)
+    def push(self, chunk: Chunk) -> list[Event]:
+        """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
+        return [event for frames in self._stream.push(chunk) for event in self.search(frames)]
 
     def finish(self) -> list[Detection]:
-        """The sound has ended: return what its last words complete. `reset()` before any more sound."""
-        return [detection for frames in self._stream.finish() for detection in self.search(frames)]
+        """The sound has ended: what its last words complete. Nothing can be pushed behind it."""
+        told = [event for frames in self._stream.finish() for event in self.search(frames)]
+        return [event for event in told if isinstance(event, Detection)]
 
-    def skip(self, lost_samples: int) -> list[Detection]:
-        """Sound is missing here, and the clock goes on."""
-        return self.push(Chunk(self.position_samples + lost_samples, NO_SAMPLES, ""))
+    def search(self, frames: Frames) -> Iterator[Event]:
+        """What frames complete that were kept, or made elsewhere."""
+        self.bad_chunks += frames.kind == "failed"
+        if frames.kind != "failed":
+            self.heard_samples = frames.arrived_sample
+        for found in self._search.push(frames):
+            yield self._detection(found, frames) if isinstance(found, Hit) else self._near_miss(found, frames)
 
-    def reset(self) -> None:
-        """Start a new stream at 0 s with the same keywords."""
-        self._stream = AcousticStream(self._model)
-        self._search = KeywordSearch(self._compiled.searched, self._model.transducer)
-        self._origin_sample = 0
-
-    def set_keywords(self, keywords: Sequence[Keyword] | CompiledKeywords) -> None:
-        """Listen for other keywords from the next chunk on. What is being said meanwhile is not lost.
-
-        Raises:
-            ConfigError: a keyword cannot be written in the model's pieces; the old ones stay.
-        """
-        self._compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(keywords)
-        self._search.replace(self._compiled.searched)
-
-    @property
-    def position_samples(self) -> int:
-        """The stream's clock: samples accepted and skipped."""
-        return self._stream.next_sample or 0
-
-    @property
-    def keywords(self) -> tuple[Keyword, ...]:
-        """Those being listened for."""
-        return self._compiled.keywords
-
-    def _detection(self, hit: Hit, arrived_sample: int) -> Detection:
-        keyword = self._compiled.keywords[hit.keyword]
-        timestamps = tuple(self.seconds_of(frame) for frame in hit.emitted)
-        end = self.seconds_of(hit.aligned[-1] + 1)
-        heard = timebase.seconds(arrived_sample)
+    def _detection(self, hit: Hit, frames: Frames) -> Detection:
+        keyword = self.keywords[hit.keyword]
+        timestamps = tuple(_seconds(frames, frame) for frame in hit.emitted)
+        end, heard = _seconds(frames, hit.aligned[-1] + 1), seconds(frames.arrived_sample)
         return Detection(
             keyword=keyword.label,
             phrase=keyword.phrase,
@@ -133,13 +130,26 @@ class Spotter:
             end=end,
             score=round(hit.score, 4),
             min_score=round(hit.min_score, 4),
-            threshold=self._compiled.searched.limits[hit.keyword].threshold,
-            tokens=self._model.tokenizer.pieces(hit.tokens),
+            threshold=self.compiled.searched.limits[hit.keyword].threshold,
+            tokens=self.tokenizer.pieces(hit.tokens),
             timestamps=timestamps,
             stream_time=heard,
             latency_ms=round((heard - end) * 1000, 1),
         )
 
-    def seconds_of(self, encoder_frame: int) -> float:
-        """Encoder frame → seconds of the stream at which it begins."""
-        return timebase.seconds(self._origin_sample + timebase.encoder_frame_start(encoder_frame))
+    def _near_miss(self, miss: Miss, frames: Frames) -> NearMiss:
+        keyword = self.keywords[miss.keyword]
+        return NearMiss(
+            keyword=keyword.label,
+            phrase=keyword.phrase,
+            start=_seconds(frames, miss.emitted[0]),
+            end=_seconds(frames, miss.aligned[-1] + 1),
+            score=round(miss.score, 4),
+            min_score=round(miss.min_score, 4),
+            reason=miss.reason,
+        )
+
+
+def _seconds(frames: Frames, frame: int) -> float:
+    """Where a frame of the same origin begins, in seconds of the stream."""
+    return seconds(frames.origin_sample + encoder_frame_start(frame))

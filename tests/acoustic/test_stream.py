@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kwsd import Keyword, Model, Spotter
 from kwsd.acoustic.frame_file import FrameFile, FrameFileError
 from kwsd.acoustic.stream import AcousticStream, encode
+from kwsd.events import Detection
 from kwsd.stream import NO_SAMPLES, Chunk, Float32, Frames
 from testkit.tiny_model import silence, speak
 
@@ -139,8 +140,8 @@ def test_half_the_digits_keep_the_detections_nearly(model: Model, tmp_path: Path
         for each in frames_of(model, [Chunk(0, sound(), "")]):
             file.write(each)
     spotter = Spotter(model, [Keyword("LIGHTS ON"), Keyword("STOP")])
-    heard = [hit for each in FrameFile(tmp_path / "a.frames").read() for hit in spotter.search(each)]
-    assert [hit.keyword for hit in heard] == ["LIGHTS ON", "STOP"]
+    told = [event for each in FrameFile(tmp_path / "a.frames").read() for event in spotter.search(each)]
+    assert [event.keyword for event in told if isinstance(event, Detection)] == ["LIGHTS ON", "STOP"]
 
 
 def test_a_file_that_is_none_of_ours_is_named(model: Model, tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kwsd.audio.samples import checked_samples
 from kwsd.commands12 import model as bundle
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, mel_power, pixels
-from kwsd.commands12.model import CommandModel, bundle_directory, find_model, read_bundle
-from kwsd.commands12.networks import WindowEngine, make_engine
+from kwsd.commands12.model import FixedModel, bundle_directory, find_model, read_bundle
+from kwsd.commands12.networks import WindowNetwork, make_network
 from kwsd.commands12.settings import EngineName, FallbackSettings
-from kwsd.commands12.stream import CommandSpotter
 from kwsd.errors import ModelError
 from kwsd.events import Detection
-from kwsd.keywords.keyword import Keyword
+from kwsd.spotters.fixed import FixedSpotter
+from kwsd.stream import NO_SAMPLES, Chunk
 from kwsd.timebase import SAMPLE_RATE
 from testkit.spoken import spoken, with_gaps
 
@@ -23,14 +24,18 @@ ENGINES: tuple[EngineName, ...] = ("ds-cnn", "nc-ssm")
 WORDS = ("yes", "right", "up", "off")
 
 
-def make(engine: EngineName, **changes: object) -> CommandSpotter:
+def make(engine: EngineName, **changes: object) -> FixedSpotter:
     model = find_model(engine)
     loose = dict.fromkeys(model.words, 0.35)
-    return CommandSpotter(model, FallbackSettings(engine=engine, **{"thresholds": loose, **changes}))  # type: ignore[arg-type]
+    return FixedSpotter(model, FallbackSettings(engine=engine, **{"thresholds": loose, **changes}))  # type: ignore[arg-type]
 
 
-def hear(spotter: CommandSpotter, *pieces: np.ndarray) -> list[Detection]:
-    return [hit for piece in pieces for hit in spotter.accept(piece)] + spotter.finish()
+def hear(spotter: FixedSpotter, *pieces: np.ndarray) -> list[Detection]:
+    return [hit for piece in pieces for hit in accept(spotter, piece)] + spotter.finish()
+
+
+def accept(spotter: FixedSpotter, sound: np.ndarray, lost: int = 0) -> list[Detection]:
+    return spotter.push(Chunk(spotter.position_samples + lost, checked_samples(sound), ""))
 
 
 def noise(seconds: float, level: float) -> np.ndarray:
@@ -66,8 +71,8 @@ def test_streaming_equals_window_by_window() -> None:
     model, hop = find_model("ds-cnn"), 16
     sound = with_gaps("yes", "off")
     frames = pixels(mel_power(sound))
-    engine = WindowEngine(model.path, hop)
-    alone = WindowEngine(model.path, CLIP_FRAMES)
+    engine = WindowNetwork(model.path, hop)
+    alone = WindowNetwork(model.path, CLIP_FRAMES)
     padded = np.concatenate((np.zeros((CLIP_FRAMES, BANDS), np.float32), frames))
     for end in range(hop, len(frames) + 1, hop):
         streamed = engine.accept(frames[end - hop : end])
@@ -99,9 +104,9 @@ def test_rough_sound_breaks_nothing(engine: EngineName) -> None:
     spotter = make(engine)
     broken = spoken("stop").copy()
     broken[1000:2000] = np.nan
-    spotter.accept(noise(1, 50.0))
-    spotter.accept(broken)
-    spotter.accept(np.full(100, np.inf, np.float32))
+    accept(spotter, noise(1, 50.0))
+    accept(spotter, broken)
+    accept(spotter, np.full(100, np.inf, np.float32))
     hits = hear(spotter, with_gaps("yes"))
     assert hits[-1].keyword == "yes"
     assert spotter.bad_chunks == 0
@@ -120,10 +125,10 @@ def test_a_clip_of_a_third_of_a_second_is_enough(engine: EngineName) -> None:
 def test_nothing_is_decided_in_the_first_second_after_a_gap(engine: EngineName) -> None:
     """1. A word right after a gap is not decided. 2. One a second later is, at its true time."""
     spotter = make(engine)
-    spotter.accept(noise(2, 1e-3))
-    assert spotter.skip(8000) == []
+    accept(spotter, noise(2, 1e-3))
+    assert accept(spotter, NO_SAMPLES, lost=8000) == []
     assert spotter.position_samples == 2.5 * SAMPLE_RATE
-    early = spotter.accept(np.concatenate((spoken("yes")[:4000], noise(0.6, 1e-3))))
+    early = accept(spotter, np.concatenate((spoken("yes")[:4000], noise(0.6, 1e-3))))
     late = hear(spotter, with_gaps("off"))
     assert early == []
     assert [hit.keyword for hit in late if hit.start > 3.5] == ["off"]
@@ -131,47 +136,9 @@ def test_nothing_is_decided_in_the_first_second_after_a_gap(engine: EngineName) 
 
 def test_a_candidate_is_told_before_a_gap_swallows_it() -> None:
     spotter = make("ds-cnn", hold_s=2.0)
-    assert spotter.accept(np.concatenate((with_gaps("yes"), noise(0.2, 1e-3)))) == []
-    assert [hit.keyword for hit in spotter.skip(16000)] == ["yes"]
+    assert accept(spotter, np.concatenate((with_gaps("yes"), noise(0.2, 1e-3)))) == []
+    assert [hit.keyword for hit in accept(spotter, NO_SAMPLES, lost=16000)] == ["yes"]
     assert spotter.finish() == []
-
-
-def test_reset_starts_at_zero_again() -> None:
-    spotter = make("nc-ssm")
-    sound = with_gaps("yes", "off")
-    first = hear(spotter, sound)
-    spotter.reset()
-    assert spotter.position_samples == 0
-    assert hear(spotter, sound) == first
-
-
-def test_keywords_give_names_and_thresholds_by_word() -> None:
-    spotter = make("ds-cnn")
-    spotter.set_keywords([Keyword("YES", name="agree", threshold=0.3), Keyword("off", threshold=1.0), Keyword("lamp")])
-    hits = hear(spotter, with_gaps("yes", "off"))
-    assert [(hit.keyword, hit.phrase, hit.threshold) for hit in hits] == [("agree", "YES", 0.3)]
-
-
-@pytest.mark.parametrize(
-    ("setting", "phrases", "told"),
-    [
-        (("off",), (), ["off"]),
-        ((), ("OFF", "lamp"), ["off"]),
-        ((), ("lamp",), ["yes", "off"]),
-        (("yes", "off"), ("off",), ["yes", "off"]),
-    ],
-    ids=["by the setting", "by the keywords", "keywords that are none of the words", "the setting rules"],
-)
-def test_only_the_words_asked_for_are_told(setting: tuple[str, ...], phrases: tuple[str, ...], told: list[str]) -> None:
-    spotter = make("ds-cnn", words=setting)
-    spotter.set_keywords([Keyword(phrase) for phrase in phrases])
-    assert [hit.phrase.lower() for hit in hear(spotter, with_gaps("yes", "off"))] == told
-
-
-@pytest.mark.parametrize("wrong", [np.zeros(10, np.int16), np.zeros((2, 10), np.float32)])
-def test_other_than_float_samples_are_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="samples must be floats"):
-        make("ds-cnn").accept(wrong)
 
 
 def test_every_model_of_the_bundle_runs() -> None:
@@ -179,7 +146,7 @@ def test_every_model_of_the_bundle_runs() -> None:
     assert {"ds-cnn", "nc-ssm-20k"} <= set(models)
     assert sum(model.path.stat().st_size for model in models.values()) < 1_500_000
     for model in models.values():
-        make_engine(model, FallbackSettings())
+        make_network(model, FallbackSettings())
         assert set(model.thresholds) == set(model.words)
         assert len(model.words) == 10
 
@@ -198,6 +165,6 @@ def test_a_broken_description_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(b"nothing")
-    model = CommandModel(name="x", engine="ds-cnn", path=path, labels=("yes",), thresholds={"yes": 0.5})
+    model = FixedModel(name="x", engine="ds-cnn", path=path, labels=("yes",), thresholds={"yes": 0.5})
     with pytest.raises(ModelError, match=r"x\.onnx"):
-        make_engine(model, FallbackSettings())
+        make_network(model, FallbackSettings())

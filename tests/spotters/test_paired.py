@@ -2,27 +2,29 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kwsd.acoustic.model import Model
-from kwsd.audio.source import Samples
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import FallbackSettings
-from kwsd.commands12.stream import CommandSpotter
-from kwsd.errors import ModelError
-from kwsd.events import Detection
-from kwsd.keywords.compile import CompiledKeywords
+from kwsd.errors import ConfigError, ModelError
+from kwsd.events import Degraded, Detection, Event, Loaded
+from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
-from kwsd.spotters.model_retry import Revival
-from kwsd.spotters.paired import Listener
-from kwsd.spotters.phrases import Spotter
-from kwsd.spotters.realtime import LONGEST_PAUSE_S, PAUSE_S, WATCHED_S, Pace, Turn
-from kwsd.spotters.seat import without_graph
+from kwsd.search.settings import SearchSettings
+from kwsd.spotters.fixed import FixedSpotter
+from kwsd.spotters.model_retry import Keywords, ModelRetry
+from kwsd.spotters.paired import TOO_SLOW, PairedSpotter
+from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.spotters.realtime import LONGEST_PAUSE_S, PAUSE_S, WATCHED_S, RealTime, Verdict
+from kwsd.stream import NO_SAMPLES, Chunk, Float32
 from kwsd.timebase import SAMPLE_RATE
+from testkit.letters import letter_tokenizer
 from testkit.spoken import spoken, with_gaps
 from testkit.tiny_model import speak
 
@@ -39,49 +41,57 @@ class Clock:
 
 
 class Script:
-    """An open-vocabulary engine that hears what it was told to, and takes as long as it was told to."""
+    """An open-vocabulary spotter that hears what it was told to, and takes as long as it was told to."""
 
-    def __init__(self, clock: Clock, hits: Sequence[Detection] = ()) -> None:
+    name = "script"
+    bad_chunks = heard_samples = 0
+
+    def __init__(self, clock: Clock, hits: Sequence[Detection] = (), keywords: Sequence[Keyword] = ()) -> None:
         self.clock, self.hits, self.load = clock, list(hits), 0.1
-        self.bad_chunks = 0
-        self.position = 0
-        self.skipped: list[int] = []
-        self.keywords: tuple[Keyword, ...] = ()
+        self.tokenizer = letter_tokenizer()
+        self.position_samples = 0
+        self.gaps: list[int] = []
+        self.keywords = tuple(keywords)
 
-    def accept(self, samples: Samples) -> list[Detection]:
-        self.position += len(samples)
-        self.clock.now_s += self.load * len(samples) / SAMPLE_RATE
-        now_s = self.position / SAMPLE_RATE
+    def push(self, chunk: Chunk) -> list[Event]:
+        if chunk.start_sample > self.position_samples:
+            self.gaps.append(chunk.start_sample - self.position_samples)
+        self.position_samples = chunk.end_sample
+        self.clock.now_s += self.load * len(chunk.samples) / SAMPLE_RATE
+        now_s = self.position_samples / SAMPLE_RATE
         due = [hit for hit in self.hits if hit.stream_time <= now_s]
         self.hits = [hit for hit in self.hits if hit.stream_time > now_s]
-        return due
+        return [*due]
 
-    def finish(self) -> list[Detection]:
+    def finish(self) -> list[Event]:
         return []
-
-    def skip(self, lost_samples: int) -> list[Detection]:
-        self.position += lost_samples
-        self.skipped.append(lost_samples)
-        return []
-
-    def reset(self) -> None:
-        self.position = 0
 
     def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
-        return without_graph(keywords)
+        return compile_keywords(keywords, self.tokenizer, 31, SearchSettings())
 
-    def set_keywords(self, keywords: CompiledKeywords) -> None:
-        self.keywords = keywords.keywords
+    def replace(self, compiled: CompiledKeywords) -> None:
+        self.keywords = compiled.keywords
 
 
-def commands(words: tuple[str, ...] = ()) -> CommandSpotter:
+def fixed_words(words: tuple[str, ...] = ()) -> FixedSpotter:
     model = find_model("ds-cnn")
-    return CommandSpotter(model, FallbackSettings(thresholds=dict.fromkeys(model.words, 0.35), words=words))
+    return FixedSpotter(model, FallbackSettings(thresholds=dict.fromkeys(model.words, 0.35), words=words))
 
 
-def hear(listener: Listener, sound: np.ndarray) -> list[Detection]:
-    pieces = (sound[start : start + BLOCK] for start in range(0, len(sound), BLOCK))
-    return [hit for piece in pieces for hit in listener.accept(piece)] + listener.finish()
+def push(spotter: PairedSpotter, sound: Float32, lost: int = 0) -> list[Event]:
+    return spotter.push(Chunk(spotter.position_samples + lost, sound, ""))
+
+
+def everything(spotter: PairedSpotter, sound: Float32) -> list[Event]:
+    return [event for at in range(0, len(sound), BLOCK) for event in push(spotter, sound[at : at + BLOCK])]
+
+
+def detections(events: Sequence[Event]) -> list[Detection]:
+    return [event for event in events if isinstance(event, Detection)]
+
+
+def degraded(events: Sequence[Event]) -> list[bool]:
+    return [event.active for event in events if isinstance(event, Degraded)]
 
 
 def open_hit(phrase: str, start: float, end: float) -> Detection:
@@ -105,11 +115,15 @@ def quiet(seconds: float) -> np.ndarray:
 
 
 def test_alongside_joins_what_both_hear_and_passes_what_one_hears() -> None:
-    """1. Both hear "yes": one event, both scores. 2. Only the fixed set hears "off". 3. Only the other a phrase."""
+    """1. Both hear "yes": one event, both scores. 2. Only the fixed words have "off". 3. Only the other a phrase."""
     sound = with_gaps("yes", "off")
-    hits = [open_hit("YES", 1.0, 1.4), open_hit("LIGHTS ON", 2.5, 2.9)]
-    keywords = [Keyword("YES"), Keyword("LIGHTS ON")]
-    told = hear(Listener(commands(words=("yes", "off")), Script(Clock(), hits), keywords, alongside=True), sound)
+    script = Script(
+        Clock(),
+        [open_hit("YES", 1.0, 1.4), open_hit("LIGHTS ON", 2.5, 2.9)],
+        [Keyword("YES"), Keyword("LIGHTS ON")],
+    )
+    spotter = PairedSpotter(fixed_words(words=("yes", "off")), script, alongside=True)
+    told = detections(everything(spotter, sound)) + detections(spotter.finish())
     assert sorted((hit.phrase, hit.engine, hit.second_engine) for hit in told) == [
         ("LIGHTS ON", "zipformer", None),
         ("YES", "zipformer", "ds-cnn"),
@@ -117,41 +131,34 @@ def test_alongside_joins_what_both_hear_and_passes_what_one_hears() -> None:
     ]
 
 
-def test_a_fast_engine_is_left_alone_and_the_fixed_set_rests() -> None:
-    listener = Listener(commands(), Script(Clock()), [Keyword("yes")])
-    told: list[bool] = []
-    listener.on_degraded = lambda active, _: told.append(active)
-    assert hear(listener, with_gaps("yes", "off")) == []
-    assert told == []
+def test_a_fast_model_is_left_alone_and_the_fixed_words_rest() -> None:
+    spotter = PairedSpotter(fixed_words(), Script(Clock(), keywords=[Keyword("yes")]))
+    assert [*everything(spotter, with_gaps("yes", "off")), *spotter.finish()] == []
 
 
-def test_a_slow_engine_is_stood_in_for_and_gets_the_stream_back() -> None:
-    """1. Slower than the sound: after 3 s the fixed set takes over, and says so. 2. It hears the words.
+def test_a_slow_model_is_stood_in_for_and_gets_the_stream_back() -> None:
+    """1. Slower than the sound: after 3 s the fixed words take over, and that is told. 2. They are heard.
 
-    3. After half a minute the engine is tried again; it keeps up now, and gets the stream back with a gap.
+    3. After half a minute the model is tried again; it keeps up now, and gets the stream back with a gap.
     """
     clock = Clock()
-    engine = Script(clock)
-    engine.load = 1.5
-    listener = Listener(commands(), engine, [Keyword("yes"), Keyword("off")], clock=clock)
-    told: list[tuple[bool, str]] = []
-    listener.on_degraded = lambda active, reason: told.append((active, reason))
-    hear(listener, quiet(WATCHED_S + 0.5))
-    assert [active for active, _ in told] == [True]
-    assert "slower than the sound" in told[0][1]
-    heard = hear(listener, np.concatenate((quiet(1.0), with_gaps("yes", "off"))))
+    script = Script(clock, keywords=[Keyword("yes"), Keyword("off")])
+    script.load = 1.5
+    spotter = PairedSpotter(fixed_words(), script, clock=clock)
+    told = everything(spotter, quiet(WATCHED_S + 0.5))
+    assert [event.reason for event in told if isinstance(event, Degraded)] == [TOO_SLOW]
+    heard = detections(everything(spotter, np.concatenate((quiet(1.0), with_gaps("yes", "off"), quiet(1.0)))))
     assert [(hit.keyword, hit.engine) for hit in heard] == [("yes", "ds-cnn"), ("off", "ds-cnn")]
-    engine.load = 0.2
-    hear(listener, quiet(PAUSE_S + WATCHED_S + 1.0))
-    assert [active for active, _ in told] == [True, False]
-    assert len(engine.skipped) == 1
-    assert engine.position == listener.position_samples
-    assert hear(listener, with_gaps("yes", "off")) == []
+    script.load = 0.2
+    assert degraded(everything(spotter, quiet(PAUSE_S + WATCHED_S + 1.0))) == [False]
+    assert len(script.gaps) == 1
+    assert script.position_samples == spotter.position_samples
+    assert everything(spotter, with_gaps("yes", "off")) == []
 
 
-def test_an_engine_that_stays_slow_is_tried_less_and_less() -> None:
-    pace = Pace()
-    assert pace.worked(WATCHED_S, 2 * WATCHED_S) is Turn.TAKE_OVER
+def test_a_model_that_stays_slow_is_tried_less_and_less() -> None:
+    pace = RealTime()
+    assert pace.worked(WATCHED_S, 2 * WATCHED_S) is Verdict.TAKE_OVER
     pauses = []
     for _ in range(7):
         waited = 0.0
@@ -160,70 +167,122 @@ def test_an_engine_that_stays_slow_is_tried_less_and_less() -> None:
             waited += 1.0
         pauses.append(waited)
         assert pace.on_trial
-        assert pace.worked(WATCHED_S, 2 * WATCHED_S) is Turn.STAY
+        assert pace.worked(WATCHED_S, 2 * WATCHED_S) is Verdict.STAY
     assert pauses[:3] == [PAUSE_S, 2 * PAUSE_S, 4 * PAUSE_S]
     assert pauses[-1] == LONGEST_PAUSE_S
 
 
 def test_a_single_slow_moment_changes_nothing() -> None:
-    pace = Pace()
-    assert pace.worked(0.3, 2.0) is Turn.STAY
-    assert pace.worked(3.0, 0.3) is Turn.STAY
+    pace = RealTime()
+    assert pace.worked(0.3, 2.0) is Verdict.STAY
+    assert pace.worked(3.0, 0.3) is Verdict.STAY
     assert not pace.paused
 
 
-def test_an_engine_that_cannot_be_loaded_is_stood_in_for_until_it_can(tiny_model_dir: Path) -> None:
-    """1. Without the model the fixed set hears, and says so. 2. The model comes: it hears its phrases again."""
-    models: list[Model] = []
-    keywords = [Keyword("MAKE IT WARMER")]
+class LateModel:
+    """What the retry loads: nothing until there is a model."""
 
-    def load(_: Sequence[Keyword]) -> Spotter:
-        if not models:
+    def __init__(self) -> None:
+        self.model: Model | None = None
+        self.file = [Keyword("MAKE IT WARMER")]
+
+    def load(self, keywords: Keywords) -> PhraseSpotter:
+        if self.model is None:
             raise ModelError("still missing")
-        return Spotter(models[0], keywords)
+        return PhraseSpotter(self.model, self.file if keywords is None else keywords)
 
-    listener = Listener(commands(), None, [Keyword("lamp")], revival=Revival(load, retry_s=1.0))
-    told: list[bool] = []
-    loaded: list[object] = []
-    listener.on_degraded = lambda active, _: told.append(active)
-    listener.on_loaded = loaded.append
-    assert [hit.keyword for hit in hear(listener, with_gaps("yes", "off"))] == ["yes", "off"]
-    assert told == [True]
-    models.append(Model.load(tiny_model_dir))
-    deadline = time.monotonic() + 20
-    while told == [True] and time.monotonic() < deadline:
-        listener.accept(quiet(0.5))
+
+def no_events() -> list[Event]:
+    return []
+
+
+def until_loaded(spotter: PairedSpotter) -> list[Event]:
+    deadline, told = time.monotonic() + 20, no_events()
+    while not any(isinstance(event, Loaded) for event in told) and time.monotonic() < deadline:
+        told += push(spotter, quiet(0.5))
         time.sleep(0.01)
-    assert told == [True, False]
-    assert loaded == [listener.spotter]
-    began = listener.position_samples / SAMPLE_RATE
-    (hit,) = hear(listener, np.concatenate((quiet(1.0), speak("MAKE IT WARMER"), quiet(1.0))))
+    return told
+
+
+def test_a_model_that_cannot_be_loaded_is_stood_in_for_until_it_can(tiny_model_dir: Path) -> None:
+    """1. Without the model the fixed words are heard, and that is told. 2. The model comes: it hears its phrases."""
+    late = LateModel()
+    spotter = PairedSpotter(fixed_words(), None, retry=ModelRetry(late.load, retry_samples=SAMPLE_RATE))
+    told = everything(spotter, np.concatenate((with_gaps("yes", "off"), quiet(1.0))))
+    assert [hit.keyword for hit in detections(told)] == ["yes", "off"]
+    assert degraded(told) == [True]
+    late.model = Model.load(tiny_model_dir)
+    told = until_loaded(spotter)
+    assert [type(event) for event in told] == [Loaded, Degraded]
+    assert spotter.keywords == (Keyword("MAKE IT WARMER"),)
+    began = spotter.position_samples / SAMPLE_RATE
+    (hit,) = detections(everything(spotter, np.concatenate((quiet(1.0), speak("MAKE IT WARMER"), quiet(1.0)))))
     assert (hit.phrase, hit.engine) == ("MAKE IT WARMER", "zipformer")
     assert hit.start == pytest.approx(began + 1.0, abs=0.3)
 
 
+def test_a_late_model_takes_the_list_in_force(tiny_model_dir: Path) -> None:
+    """1. The model is missing. 2. A program sets other keywords. 3. The model comes. Result: it hears those."""
+    late = LateModel()
+    spotter = PairedSpotter(fixed_words(), None, retry=ModelRetry(late.load, retry_samples=SAMPLE_RATE))
+    spotter.replace(spotter.compile([Keyword("stop", name="halt")]))
+    late.model = Model.load(tiny_model_dir)
+    told = until_loaded(spotter)
+    assert [event.keywords for event in told if isinstance(event, Loaded)] == [("halt",)]
+    assert spotter.keywords == (Keyword("stop", name="halt"),)
+
+
+def test_an_unforeseen_failure_of_the_retry_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    attempts: list[Keywords] = []
+
+    def load(keywords: Keywords) -> PhraseSpotter:
+        attempts.append(keywords)
+        raise ZeroDivisionError("nobody thought of that")
+
+    retry = ModelRetry(load, retry_samples=10)
+    deadline, now = time.monotonic() + 20, 0
+    while len(attempts) < 2 and time.monotonic() < deadline:
+        now += 10
+        assert retry.poll(now, None) is None
+        time.sleep(0.01)
+    assert "nobody thought of that" in caplog.text
+
+
+def test_phrases_are_refused_while_only_the_fixed_words_are_heard() -> None:
+    spotter = PairedSpotter(fixed_words(), None, retry=ModelRetry(LateModel().load))
+    with pytest.raises(ConfigError, match="lamp"):
+        spotter.compile([Keyword("yes"), Keyword("lamp")])
+
+
 def test_a_gap_goes_to_whoever_listens() -> None:
-    engine = Script(Clock())
-    listener = Listener(commands(), engine, [Keyword("yes")], alongside=True)
-    listener.accept(quiet(1.0))
-    assert listener.skip(8000) == []
-    assert listener.position_samples == engine.position == 24000
-    assert [hit.keyword for hit in hear(listener, np.concatenate((quiet(1.0), spoken("yes"), quiet(1.0))))] == ["yes"]
+    script = Script(Clock(), keywords=[Keyword("yes")])
+    spotter = PairedSpotter(fixed_words(), script, alongside=True)
+    push(spotter, quiet(1.0))
+    assert push(spotter, NO_SAMPLES, lost=8000) == []
+    assert spotter.position_samples == script.position_samples == 24000
+    told = everything(spotter, np.concatenate((quiet(1.0), spoken("yes"), quiet(1.0)))) + spotter.finish()
+    assert [hit.keyword for hit in detections(told)] == ["yes"]
 
 
-def test_reset_starts_a_new_stream() -> None:
-    listener = Listener(commands(), None)
-    first = hear(listener, with_gaps("yes"))
-    listener.reset()
-    assert listener.position_samples == 0
-    assert hear(listener, with_gaps("yes")) == first != []
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 5 * SAMPLE_RATE), max_size=12))
+def test_any_split_tells_the_same(cuts: list[int], tiny_model_dir: Path) -> None:
+    """In the order decided; what two models hear in one chunk may be told in the other order when it is cut."""
+    model = Model.load(tiny_model_dir)
+    sound = np.concatenate((speak("LIGHTS ON"), quiet(0.6), with_gaps("yes", "off"), quiet(1.0)))
+    told = []
+    for pieces in ([sound], np.split(sound, sorted(cut for cut in cuts if cut < len(sound)))):
+        spotter = PairedSpotter(fixed_words(), PhraseSpotter(model, ["LIGHTS ON"]), alongside=True)
+        heard = [event for piece in pieces for event in push(spotter, piece)] + spotter.finish()
+        told.append(sorted(detections(heard), key=lambda hit: hit.start))
+    assert told[0] == told[1]
+    assert {"LIGHTS ON", "yes", "off"} <= {hit.phrase for hit in told[0]}
 
 
 def test_new_keywords_reach_both() -> None:
-    engine = Script(Clock())
-    listener = Listener(commands(), engine, alongside=True)
-    listener.set_keywords(listener.compile([Keyword("yes", name="agree"), Keyword("lamp", enabled=False)]))
-    assert engine.keywords == listener.keywords == (Keyword("yes", name="agree"),)
-    (hit,) = hear(listener, with_gaps("yes"))
-    assert replace(hit, keyword="yes").keyword == hit.phrase
-    assert hit.keyword == "agree"
+    script = Script(Clock())
+    spotter = PairedSpotter(fixed_words(), script, alongside=True)
+    spotter.replace(spotter.compile([Keyword("yes", name="agree"), Keyword("lamp", enabled=False)]))
+    assert script.keywords == spotter.keywords == (Keyword("yes", name="agree"),)
+    (hit,) = detections(everything(spotter, np.concatenate((with_gaps("yes"), quiet(1.0)))))
+    assert (hit.keyword, hit.phrase) == ("agree", "yes")

@@ -1,5 +1,6 @@
 """One stream end to end: real fbank, real onnxruntime, the tiny model that hears dual tones; and the upstream model."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from kwsd import Keyword, Model, SearchSettings, Spotter
 from kwsd.errors import ConfigError, KwsdError, ModelError
-from kwsd.events import Detection
+from kwsd.events import Detection, NearMiss
+from kwsd.stream import Chunk
 from testkit.tiny_model import Floats, silence, speak
 
 RATE = 16_000
@@ -77,18 +79,20 @@ def test_the_clock_never_restarts(spotter: Spotter) -> None:
 
 def test_lost_sound_moves_the_clock(spotter: Spotter) -> None:
     spotter.accept(scene(1.0))
-    assert spotter.skip(8_000) == []
-    (heard,) = spotter.accept(scene("STOP", 1.0))
+    (heard,) = spotter.push(Chunk(24_000, scene("STOP", 1.0), ""))
+    assert isinstance(heard, Detection)
     assert heard.start == pytest.approx(1.5 + 0.1, abs=0.12)
-    spotter.skip(3600 * RATE)
-    (later,) = spotter.accept(scene("STOP", 1.0))
+    (later,) = spotter.push(Chunk(spotter.position_samples + 3600 * RATE, scene("STOP", 1.0), ""))
+    assert isinstance(later, Detection)
     between = 3600 + 1.0 + len(speak("STOP")) / RATE
     assert later.start - heard.start == pytest.approx(between, abs=0.04)
 
 
 def test_a_word_before_a_long_gap_is_not_lost(spotter: Spotter) -> None:
     assert spotter.accept(speak("STOP")) == []
-    assert names(spotter.skip(10 * RATE)) == ["STOP"]
+    (heard,) = spotter.push(Chunk(20 * RATE, silence(0.0), ""))
+    assert isinstance(heard, Detection)
+    assert heard.keyword == "STOP"
 
 
 def test_samples_that_are_no_numbers_are_silence(spotter: Spotter) -> None:
@@ -118,24 +122,23 @@ def test_an_encoder_that_fails_in_the_middle_of_a_phrase_harms_nothing_else(mode
         assert names(heard + spotter.accept(sound[cut:]))[-1] == "STOP", f"failed at sample {cut}"
 
 
-def test_keywords_change_between_chunks_and_nothing_is_lost(spotter: Spotter) -> None:
+def test_keywords_change_between_chunks_and_nothing_is_lost(model: Model) -> None:
     """1. Half a phrase is said. 2. The keywords change; the phrase stays among them. 3. The rest is said.
 
     Result: it is heard, once; the phrase that left is not heard any more, the new one is.
     """
     sound = scene(0.5, "LIGHTS ON", 1.0)
     for cut in range(0, len(sound), 3_200):
-        spotter.reset()
-        spotter.set_keywords([Keyword("LIGHTS ON"), Keyword("STOP")])
+        spotter = Spotter(model, ["LIGHTS ON", "STOP"])
         before = spotter.accept(sound[:cut])
-        spotter.set_keywords([Keyword("LIGHTS ON"), Keyword("GO")])
+        spotter.replace(spotter.compile([Keyword("LIGHTS ON"), Keyword("GO")]))
         assert names(before + spotter.accept(sound[cut:])) == ["LIGHTS ON"], f"changed at sample {cut}"
     assert names(spotter.accept(scene("STOP", 1.0, "GO", 1.0))) == ["GO"]
 
 
 def test_a_keyword_that_cannot_be_written_leaves_the_old_ones(spotter: Spotter) -> None:
     with pytest.raises(ConfigError, match="CAFÉ"):
-        spotter.set_keywords([Keyword("CAFÉ")])
+        spotter.compile([Keyword("CAFÉ")])
     assert names(spotter.accept(scene("STOP", 1.0))) == ["STOP"]
 
 
@@ -154,10 +157,26 @@ def test_spotters_share_a_model_and_nothing_else(model: Model) -> None:
     assert names(heard) == ["STOP"]
 
 
-def test_reset_starts_a_new_stream(spotter: Spotter) -> None:
-    first = spotter.accept(scene("STOP", 1.0))
-    spotter.reset()
-    assert spotter.accept(scene("STOP", 1.0)) == first
+def test_a_compiled_list_serves_any_number_of_spotters_at_once(model: Model) -> None:
+    """A program with a stream per satellite makes a spotter in well under the 10 ms that one chunk may take."""
+    compiled = Spotter(
+        model, [f"LIGHTS {' '.join('ON' * (1 + n % 5))} STOP GO" for n in range(500)] + ["STOP"]
+    ).compiled
+    began = time.perf_counter()
+    spotters = [Spotter(model, compiled) for _ in range(20)]
+    assert (time.perf_counter() - began) / 20 < 0.01
+    assert [names(spotter.accept(scene("STOP", 1.0))) for spotter in spotters[:3]] == [["STOP"]] * 3
+
+
+def test_near_misses_are_told_in_order_with_what_they_lack(model: Model) -> None:
+    spotter = Spotter(model, [Keyword("LIGHTS ON", threshold=0.9999), Keyword("STOP")])
+    told = spotter.push(Chunk(0, scene("LIGHTS ON", 1.0, "STOP", 1.0), ""))
+    near, heard = told
+    assert isinstance(near, NearMiss)
+    assert isinstance(heard, Detection)
+    assert (near.keyword, heard.keyword) == ("LIGHTS ON", "STOP")
+    assert near.end < heard.start
+    assert "is below 0.9999" in near.reason
 
 
 @pytest.mark.parametrize(

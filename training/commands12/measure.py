@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kwsd.commands12.classify import clip_engine, clip_posteriors
 from kwsd.commands12.frontend import FloatArray, clip_picture
-from kwsd.commands12.model import CommandModel
+from kwsd.commands12.model import FixedModel
 from training.commands12.audio import manifest, unpadded
 from training.commands12.labels import LABELS
 
@@ -28,7 +28,7 @@ def test_clips(shared: Path) -> list[Clip]:
     return [Clip(unpadded(folder, row), LABELS.index(row["class"])) for row in manifest(folder)]
 
 
-def classify(model: CommandModel, pictures: Iterable[FloatArray]) -> NDArray[np.int64]:
+def classify(model: FixedModel, pictures: Iterable[FloatArray]) -> NDArray[np.int64]:
     """Most likely class of each picture (98, 40), from a fresh start each time."""
     engine = clip_engine(model)
     return np.array([int(np.argmax(clip_posteriors(engine, picture))) for picture in pictures])
@@ -70,7 +70,7 @@ def figures(said: NDArray[np.int64], heard: NDArray[np.int64]) -> Figures:
     return Figures(confusion)
 
 
-def measure(model: CommandModel, clips: list[Clip]) -> Figures:
+def measure(model: FixedModel, clips: list[Clip]) -> Figures:
     """Every clip through the live front end and the model."""
     heard = classify(model, (clip_picture(clip.samples) for clip in clips))
     return figures(np.array([clip.label for clip in clips]), heard)

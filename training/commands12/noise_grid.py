@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kwsd.commands12.frontend import FloatArray, mel_power, pixels
-from kwsd.commands12.model import CommandModel
+from kwsd.commands12.model import FixedModel
 from kwsd.timebase import SAMPLE_RATE
 from training.commands12 import audio
 from training.commands12.measure import Clip, classify, figures
@@ -59,7 +59,7 @@ def noisy_picture(clip: Clip, noise: FloatArray, snr_db: float, generator: np.ra
 
 
 def measure_grid(
-    model: CommandModel, clips: list[Clip], shared: Path, on_cell: Callable[[str, int, float], None]
+    model: FixedModel, clips: list[Clip], shared: Path, on_cell: Callable[[str, int, float], None]
 ) -> Grid:
     """Accuracy of every cell; `on_cell` is told noise, SNR and accuracy."""
     said = np.array([clip.label for clip in clips])

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kwsd.commands12.model import CommandModel, read_bundle
+from kwsd.commands12.model import FixedModel, read_bundle
 from kwsd.commands12.settings import FallbackSettings
 from training.commands12 import checkpoint, curves
 from training.commands12 import noise_grid as grids
@@ -111,7 +111,7 @@ def thresholds(args: argparse.Namespace) -> int:
     return 0
 
 
-def thresholds_on(speech: Stream, model: CommandModel, args: argparse.Namespace) -> dict[str, float]:
+def thresholds_on(speech: Stream, model: FixedModel, args: argparse.Namespace) -> dict[str, float]:
     """The thresholds that one stream of speech asks for."""
     with Progress(console=CONSOLE) as bar:
         task = bar.add_task(model.name, total=len(speech.parts))
@@ -125,6 +125,6 @@ def card(args: argparse.Namespace) -> int:
     return 0
 
 
-def exported(args: argparse.Namespace) -> CommandModel:
+def exported(args: argparse.Namespace) -> FixedModel:
     """The model of the bundle that the command line names."""
     return read_bundle(args.bundle)[args.model]

@@ -9,8 +9,8 @@ import numpy as np
 from kwsd.commands12.decisions import Decider, class_thresholds
 from kwsd.commands12.frontend import CLIP_FRAMES, FloatArray
 from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
-from kwsd.commands12.model import CommandModel
-from kwsd.commands12.networks import make_engine
+from kwsd.commands12.model import FixedModel
+from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import decider_settings
@@ -34,9 +34,9 @@ class Posteriors:
     """Mean grey value of every frame."""
 
 
-def posteriors_of(model: CommandModel, stream: Stream, on_part: Callable[[], None] = lambda: None) -> Posteriors:
+def posteriors_of(model: FixedModel, stream: Stream, on_part: Callable[[], None] = lambda: None) -> Posteriors:
     """Run the model over a stream once; `on_part` is told after each gap and piece."""
-    engine = make_engine(model, FallbackSettings())
+    engine = make_network(model, FallbackSettings())
     frames = FrameStream(engine.block_frames)
     rows, loudness = [], []
     for read in stream.parts:
@@ -50,7 +50,7 @@ def posteriors_of(model: CommandModel, stream: Stream, on_part: Callable[[], Non
 
 
 def hits_of(
-    model: CommandModel, heard: Posteriors, settings: FallbackSettings, thresholds: Mapping[str, float]
+    model: FixedModel, heard: Posteriors, settings: FallbackSettings, thresholds: Mapping[str, float]
 ) -> Iterator[Hit]:
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
@@ -73,7 +73,7 @@ def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
 
 
 def choose(
-    model: CommandModel, speech: Stream, heard: Posteriors, settings: FallbackSettings, most_per_hour: float
+    model: FixedModel, speech: Stream, heard: Posteriors, settings: FallbackSettings, most_per_hour: float
 ) -> dict[str, float]:
     """Per word the lowest threshold with at most so many false alarms per hour of `speech`."""
     hits = list(hits_of(model, heard, settings, dict.fromkeys(WORDS, LEAST)))

@@ -9,9 +9,10 @@ from bench.scoring import Hit
 from kwsd.acoustic.frame_file import FrameFile
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
+from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.spotters.phrases import Spotter
+from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import SAMPLE_RATE
 from training.zipformer.data.trials import Row, Trial
@@ -35,9 +36,10 @@ def hear(model: Model, row: Row, settings: SearchSettings, path: Path) -> list[H
     heard: list[Heard] = []
     listened = progress(row.trials, len(row.trials), f"{model.name} listens")
     for trial, stream in zip(listened, _streams(FrameFile(path).read()), strict=True):
-        spotter = Spotter(model, keywords, settings)
+        spotter = PhraseSpotter(model, keywords, settings)
         samples = len(trial.read())
-        hits = tuple(hit_of(hit, samples) for frames in stream for hit in spotter.search(frames))
+        told = (event for frames in stream for event in spotter.search(frames))
+        hits = tuple(hit_of(event, samples) for event in told if isinstance(event, Detection))
         heard.append(Heard(hits, samples / SAMPLE_RATE))
     return heard
 

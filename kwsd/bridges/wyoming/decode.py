@@ -14,7 +14,7 @@ from kwsd.acoustic.stream import AcousticStream, encode
 from kwsd.events import Detection
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.search.settings import SearchSettings
-from kwsd.spotters.phrases import Spotter
+from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk, Float32, Frames
 from kwsd.timebase import FBANK_SHIFT_SAMPLES, fbank_samples_needed, seconds
 
@@ -54,8 +54,7 @@ class Stream:
         self.failed = False
         """It ended by a mistake of ours."""
         self.acoustic = AcousticStream(model)
-        self._spotter = Spotter(model, (), settings)
-        self._searched: CompiledKeywords | None = None
+        self._spotter = PhraseSpotter(model, keywords, settings)
 
     @property
     def is_ready(self) -> bool:
@@ -75,10 +74,10 @@ class Stream:
 
     def search(self, frames: Sequence[Frames]) -> list[Detection]:
         """What the frames complete, of the keywords now asked for."""
-        if self._searched is not self.keywords:
-            self._searched = self.keywords
-            self._spotter.set_keywords(self._searched)
-        return [detection for each in frames for detection in self._spotter.search(each)]
+        if self._spotter.compiled is not self.keywords:
+            self._spotter.replace(self.keywords)
+        told = [event for each in frames for event in self._spotter.search(each)]
+        return [event for event in told if isinstance(event, Detection)]
 
 
 class DecodePool:

@@ -1,0 +1,113 @@
+"""The fixed words alone, with the face of a spotter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kwsd.commands12.model import FixedModel
+from kwsd.commands12.settings import FallbackSettings
+from kwsd.commands12.stream import Word, WordStream
+from kwsd.commands12.vocabulary import CommandTokenizer, normal
+from kwsd.errors import ConfigError
+from kwsd.events import Detection
+from kwsd.keywords.keyword import Keyword
+from kwsd.stream import Chunk
+from kwsd.timebase import seconds
+
+
+class FixedSpotter:
+    """Hears the words of one model in one stream. Not thread-safe, but for `compile`: one thread at a time calls it."""
+
+    def __init__(
+        self,
+        model: FixedModel,
+        settings: FallbackSettings | None = None,
+        keywords: Sequence[Keyword] | None = None,
+    ) -> None:
+        """Report `keywords`, or where no list is given all of the model's words; the settings may name them instead.
+
+        Raises:
+            ModelError: the model does not run.
+            ConfigError: a keyword is none of the model's words.
+        """
+        self.name = model.name
+        """What to call the model."""
+        self.tokenizer = CommandTokenizer(model.words)
+        """The one that keywords are to be read with."""
+        self._model = model
+        self._settings = settings or FallbackSettings()
+        self._stream = WordStream(model, self._settings)
+        self.replace(self.known(()) if keywords is None else self.compile(keywords))
+
+    @property
+    def position_samples(self) -> int:
+        """Samples of the stream so far, lost ones included."""
+        return self._stream.next_sample
+
+    @property
+    def heard_samples(self) -> int:
+        """The same: nothing is quiet or failed for it."""
+        return self._stream.next_sample
+
+    @property
+    def bad_chunks(self) -> int:
+        """Calls of the network that came to nothing usable."""
+        return self._stream.bad_blocks
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those that are reported: the settings', else the keywords'."""
+        wanted = self._settings.words or tuple(self._named)
+        return tuple(word for word in self._model.words if word in wanted)
+
+    def push(self, chunk: Chunk) -> list[Detection]:
+        """The next sound → the words it completes, in the order spoken."""
+        return [self._detection(word) for word in self._stream.push(chunk)]
+
+    def finish(self) -> list[Detection]:
+        """The sound has ended: what its last words complete."""
+        return [self._detection(word) for word in self._stream.finish()]
+
+    def known(self, keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
+        """Those of the keywords that it can hear, or all its words where it can hear none."""
+        known = tuple(keyword for keyword in keywords if normal(keyword.phrase) in self._model.words)
+        return known or tuple(Keyword(word) for word in self._settings.words or self._model.words)
+
+    def compile(self, keywords: Sequence[Keyword]) -> tuple[Keyword, ...]:
+        """The list, made sure that all of it can be heard.
+
+        Raises:
+            ConfigError: a keyword is none of the model's words; the message names it and them.
+        """
+        enabled = tuple(keyword for keyword in keywords if keyword.enabled)
+        strangers = [keyword.phrase for keyword in enabled if normal(keyword.phrase) not in self._model.words]
+        if strangers:
+            words = ", ".join(self._model.words)
+            raise ConfigError(f"{', '.join(strangers)}: only the fixed words can be heard: {words}")
+        return enabled
+
+    def replace(self, compiled: Sequence[Keyword]) -> None:
+        """Report these from now on, under their names, with their thresholds where they have any."""
+        self.keywords = tuple(compiled)
+        """Those being listened for."""
+        self._named = {normal(keyword.phrase): keyword for keyword in compiled}
+        given = {word: each.threshold for word, each in self._named.items() if each.threshold is not None}
+        self._stream.listen_for(self.words, {**self._settings.thresholds, **given})
+
+    def _detection(self, word: Word) -> Detection:
+        keyword = self._named.get(word.text, Keyword(word.text))
+        start, end, heard = map(seconds, (word.start_sample, word.end_sample, word.arrived_sample))
+        return Detection(
+            keyword=keyword.label,
+            phrase=keyword.phrase,
+            start=start,
+            end=end,
+            score=round(word.score, 4),
+            min_score=round(word.min_score, 4),
+            threshold=round(word.threshold, 4),
+            tokens=(word.text,),
+            timestamps=(start,),
+            engine=self._model.engine,
+            stream_time=heard,
+            latency_ms=round((heard - end) * 1000, 1),
+        )
