@@ -50,13 +50,16 @@ def content_digest(path: Path) -> str:
     """Of a regular file's content; for anything else, a text that no file gives."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
+                return f"no file: {found.st_mode} {found.st_size}"
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return hashlib.sha256(file.read(LARGEST_BYTES)).hexdigest()
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
-            return f"no file: {found.st_mode} {found.st_size}"
-        return hashlib.sha256(file.read(LARGEST_BYTES)).hexdigest()
 
 
 async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) -> None:

@@ -28,10 +28,10 @@ libc.mallinfo2.restype = MallocInfo
 def mapped_bytes():
     return libc.mallinfo2().field4  # hblkhd: in blocks that have memory of their own
 
-def look(plan, door):
+def look(*_):
     np.ones(1_000_000)  # comes and goes: glibc would from here on keep blocks of less than 8 MB in the heap
     before = mapped_bytes()
-    block = np.ones(200_000, np.uint8)
+    blocks = [np.ones(200_000, np.uint8) for _ in range(100)]  # the first few fit into what imports have left free
     print("mapped", mapped_bytes() - before, flush=True)
     together = threading.Barrier(8)
     threads = [threading.Thread(target=lambda: (bytearray(5000), together.wait())) for _ in range(8)]
@@ -98,10 +98,10 @@ def test_garbage_is_collected_without_waiting_for_much_of_it(tmp_path: Path, tin
 
 
 def test_a_large_block_has_memory_of_its_own(seen: subprocess.CompletedProcess[str]) -> None:
-    """It goes back to the system when it is freed, instead of leaving a hole."""
+    """All but the first few go back to the system when they are freed, instead of leaving a hole."""
     name, mapped = seen.stdout.split()
     assert name == "mapped"
-    assert int(mapped) >= 200_000
+    assert int(mapped) >= 50 * 200_000
 
 
 def test_threads_do_not_get_heaps_of_their_own(seen: subprocess.CompletedProcess[str]) -> None:
