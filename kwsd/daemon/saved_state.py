@@ -83,10 +83,12 @@ class StateFile:
         except OSError as error:
             logger.warning("%s: cannot be read (%s): starting as the settings say", path, error.strerror)
             return
-        with os.fdopen(file, "rb") as reading:
-            found = os.fstat(reading.fileno())
+        try:
+            found = os.fstat(file)
             whole = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_size <= LARGEST_BYTES
-            text = reading.read(LARGEST_BYTES) if whole else b""
+            text = os.read(file, LARGEST_BYTES) if whole else b""
+        finally:
+            os.close(file)
         try:
             fields = json.loads(text)
             keywords = fields["keywords"]

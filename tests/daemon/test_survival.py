@@ -1,0 +1,181 @@
+"""What was asked for over the socket holds across restarts, however the daemon ended, until the file is the newer."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kwsd.daemon.saved_state import Saved, StateFile, state_path
+from kwsd.keywords.keyword import Keyword
+from testkit.daemons import Plug, eventually, phrase, running
+
+
+@pytest.fixture
+def plug(tmp_path: Path) -> Iterator[Plug]:
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    yield plug
+    plug.pull_out()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_muted_daemon_starts_muted(tmp_path: Path, tiny_model_dir: Path, plug: Plug, how: signal.Signals) -> None:
+    """Scenario.
+
+    1. It is muted, and ends. 2. It starts again: the microphone is not opened even once, and it says why.
+    3. `unmute`, and another restart.
+
+    Result: it hears.
+    """
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert eventually(lambda: plug.is_open)
+        assert daemon.ask(command="mute")["ok"]
+        daemon.signal(how)
+        daemon.wait()
+    opened = plug.connections
+    with running(tmp_path, tiny_model_dir) as daemon:
+        time.sleep(0.5)
+        assert daemon.ask(command="status")["data"]["state"] == "muted"
+        assert plug.connections == opened
+        assert any("muted" in line and "kwsctl unmute" in line for line in daemon.log)
+        assert daemon.ask(command="unmute")["ok"]
+        assert daemon.ask(command="status")["data"]["state"] != "muted"
+        daemon.signal(how)
+        daemon.wait()
+    with running(tmp_path, tiny_model_dir):
+        assert eventually(lambda: plug.is_open)
+
+
+def test_keywords_and_thresholds_of_a_program_outlive_a_restart(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. A program sets a list, then a threshold. The daemon ends. 2. It starts again: both hold; it says whose they are.
+    3. The keyword file is touched: nothing changes. 4. `reload`: back to the file.
+
+    Result: after another restart it is still the file.
+    """
+    keywords = [{"phrase": "LIGHT UP", "name": "up", "boost": 2.0}, "TURN OFF"]
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="set_keywords", keywords=keywords)["ok"]
+        assert daemon.ask(command="set_threshold", threshold=0.77, keyword="up")["ok"]
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        status = daemon.ask(command="status")["data"]
+        assert (status["keywords"], status["keywords_from"]) == (["up", "TURN OFF"], "socket")
+        (tmp_path / "keywords.txt").touch()
+        time.sleep(1.5)
+        assert daemon.ask(command="status")["data"]["keywords"] == ["up", "TURN OFF"]
+        assert daemon.ask(command="reload")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
+        assert daemon.ask(command="status")["data"]["keywords_from"] == "file"
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="status")["data"]["keywords_from"] == "file"
+
+
+def test_a_threshold_alone_leaves_the_list_to_the_file(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="set_threshold", threshold=0.31)["ok"]
+        assert daemon.ask(command="set_threshold", threshold=0.32, keyword="TURN OFF")["ok"]
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        with client:
+            assert eventually(lambda: plug.is_open)
+            for text, threshold in (("LIGHT ON", 0.31), ("TURN OFF", 0.32)):
+                plug.say(phrase(text))
+                assert client.read_until("detection")["threshold"] == threshold
+
+
+def test_of_file_and_socket_the_one_that_changed_last_holds(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. A program sets a list; the file is changed while the daemon runs: the file holds.
+    2. A program sets a list; the daemon ends; the file is changed; it starts: the file holds, and the log says so.
+    """
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        with client:
+            assert client.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+            (tmp_path / "keywords.txt").write_text("TURN OFF\n")
+            assert client.read_until("reloaded")["keywords"] == ["LIGHT UP"]
+            assert client.read_until("reloaded")["keywords"] == ["TURN OFF"]
+            assert client.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    (tmp_path / "keywords.txt").write_text("LIGHT ON\n")
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON"]
+        assert any("the file is in force" in line for line in daemon.log)
+
+
+def test_a_list_that_the_model_no_longer_takes_does_not_keep_it_from_starting(
+    tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    (saved,) = (tmp_path / "state" / "kwsd").iterdir()
+    saved.write_text(saved.read_text().replace("LIGHT UP", "\\u4f60"))
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
+        assert any("cannot be used any more" in line for line in daemon.log)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "null", "[" * 100_000, '{"muted": 1, "keywords": 7}', "\x00" * 100]
+)
+def test_a_file_that_is_not_ours_is_passed_over(tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "state").write_text(content)
+    assert StateFile(tmp_path / "state").now == Saved()
+    assert "is not what kwsd writes" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory", "huge"])
+def test_what_stands_in_its_place_is_neither_followed_nor_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state"
+    match kind:
+        case "link":
+            (tmp_path / "elsewhere").write_text(json.dumps({"muted": True, "keywords": None, "thresholds": {}}))
+            path.symlink_to("elsewhere")
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "huge":
+            with path.open("wb") as hole:
+                hole.truncate(1 << 34)
+    assert StateFile(path).now == Saved()
+
+
+def test_it_is_private_and_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "state"
+    saved = Saved(muted=True, keywords=(Keyword("lights on", boost=1.0),), thresholds={"": 0.5}, file_digest="d")
+    asyncio.run(StateFile(path).change(**{name: getattr(saved, name) for name in saved.__slots__}))
+    assert StateFile(path).now == saved
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_disk_that_does_not_take_it_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    state = StateFile(tmp_path / "file" / "state")
+    for muted in (True, False, True):
+        asyncio.run(state.change(muted=muted))
+    assert state.now.muted
+    assert caplog.text.count("cannot be written") == 1
+
+
+def test_two_daemons_have_two_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/kwsd:/var/lib/other")
+    assert state_path(Path("/run/a")) != state_path(Path("/run/b"))
+    assert state_path(None) == Path("/var/lib/kwsd/state-no-socket.json")
