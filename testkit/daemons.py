@@ -39,7 +39,7 @@ class Plug:
         self._to_say = bytearray()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
-        self._noise = np.random.default_rng(1).normal(0, 10, BLOCK_BYTES // 2).astype("<i2").tobytes()
+        self.noise = np.random.default_rng(1).normal(0, 10, BLOCK_BYTES // 2).astype("<i2").tobytes()
 
     def plug_in(self) -> None:
         """From now on it can be opened."""
@@ -96,7 +96,7 @@ class Plug:
         with self._lock:
             said = bytes(self._to_say[:BLOCK_BYTES])
             del self._to_say[:BLOCK_BYTES]
-        return said + self._noise[len(said) :]
+        return said + self.noise[len(said) :]
 
 
 class Manager:

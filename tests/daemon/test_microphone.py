@@ -119,6 +119,49 @@ def test_decoding_that_hangs_starves_the_watchdog(
         assert len(manager.times("WATCHDOG")) == before, "the microphone alone is no progress"
 
 
+def test_a_spotter_that_is_alive_and_deaf_starves_the_watchdog(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug, manager: Manager
+) -> None:
+    """It takes sound and raises nothing, but no frames come of it any more."""
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment=manager.environment(watchdog_s=0.6)) as daemon:
+        assert eventually(lambda: len(manager.times("WATCHDOG")) > 3)
+        (tmp_path / "deaf").touch()
+        time.sleep(2.5)
+        before = len(manager.times("WATCHDOG"))
+        time.sleep(1)
+        assert len(manager.times("WATCHDOG")) == before
+        assert daemon.ask(command="status")["data"]["progress_age_s"] > 0.9
+        (tmp_path / "deaf").unlink()
+        assert eventually(lambda: len(manager.times("WATCHDOG")) > before)
+
+
+def test_a_microphone_of_zeros_is_not_listening(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The microphone gives nothing but zeros, as one does that is muted by its switch.
+    2. Its noise is there again.
+
+    Result: an event, a line in the log and a state of its own while it lasts; then it listens.
+    """
+    heard = plug.noise
+    plug.noise = bytes(len(heard))
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        with client:
+            silent = client.read_until("mic_silent")
+            assert silent["active"]
+            assert "nothing but the value 0" in silent["reason"]
+            status = client.ask(command="status")["data"]
+            assert (status["state"], status["microphone"]["open"]) == ("silent", True)
+            assert "switch" in status["waiting_because"]
+            plug.noise = heard
+            assert not client.read_until("mic_silent")["active"]
+            assert client.ask(command="status")["data"]["state"] == "listening"
+        assert sum("nothing but" in line for line in daemon.log) == 1
+
+
 def test_a_decoder_slower_than_real_time(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """Scenario.
 
