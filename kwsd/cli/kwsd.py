@@ -9,6 +9,7 @@ from typing import Any
 from kwsd import __version__
 from kwsd.cli.exit_codes import guarded
 from kwsd.cli.logs import start_logging
+from kwsd.errors import FlagError
 
 DESCRIPTION = """\
 Hears the phrases of a text file in a microphone, a file or a pipe, and prints each with its time and score.
@@ -93,13 +94,21 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(to_toml(loaded), end="")
         return 0
-    if loaded.settings.is_service:
+    if loaded.settings.is_service or _asked_for_outlets(loaded):
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
         serve(loaded)
     from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)
+
+
+def _asked_for_outlets(loaded: Any) -> bool:
+    """Whether flags ask for what the daemon alone does. Those of its settings are for the daemon, not for any file."""
+    given = {key for key, origin in loaded.origins.items() if origin.startswith("--")}
+    if "daemon.clips" in given and not loaded.settings.is_service:
+        raise FlagError("--clips: `kwsctl clip` asks for them over a socket; add --socket PATH")
+    return bool(given & {"daemon.exec", "daemon.save_detections"})
 
 
 def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:

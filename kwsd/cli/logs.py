@@ -34,6 +34,34 @@ class _ForTheJournal(logging.Formatter):
         return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
 
 
+class RepeatLimit(logging.Filter):
+    """So much of a kind in so long a time, then how much more there was: nobody else can fill the journal."""
+
+    MOST, PERIOD_S = 20, 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counted: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """A kind is a place in the program: its logger and message, before anything is put into it."""
+        kind = (record.name, str(record.msg))
+        since_s, count = self._counted.get(kind, (-self.PERIOD_S, 0))
+        if record.created - since_s >= self.PERIOD_S or record.created < since_s:
+            left_out = count - self.MOST
+            since_s, count = record.created, 0
+            if left_out > 0:
+                record.msg, record.args = f"{record.getMessage()} (and {left_out} more like it before)", ()
+        self._counted[kind] = (since_s, count + 1)
+        return count < self.MOST
+
+
+def limit_repeats() -> None:
+    """For a program that runs for months."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RepeatLimit())
+
+
 def start_logging(program: str, *, verbose: bool) -> None:
     """Send logs to stderr: from INFO on, from DEBUG on when `verbose`."""
     handler = logging.StreamHandler(sys.stderr)

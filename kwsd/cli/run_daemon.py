@@ -8,6 +8,7 @@ from functools import partial
 from typing import NoReturn
 
 from kwsd.cli.exit_codes import guarded
+from kwsd.cli.logs import limit_repeats
 from kwsd.cli.run_files import device, keyword_reader
 from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
@@ -22,6 +23,7 @@ def serve(loaded: LoadedSettings) -> NoReturn:
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
     steady_heap()
+    limit_repeats()
     exit_code = guarded(partial(_serve, loaded))
     logging.shutdown()
     with suppress(OSError, AttributeError):  # full or closed, which was said when it was to be written
@@ -35,7 +37,9 @@ def _serve(loaded: LoadedSettings) -> int:
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
     keyword_reader(settings)  # whoever gave none is told so before anything is opened
-    door = ListenSocket.open(settings.daemon)
+    door = (
+        ListenSocket.open(settings.daemon) if settings.is_service else None
+    )  # else only --exec and the like are wanted
     with closing(door) if door else nullcontext():
         run_daemon(settings, device(loaded), door)
     return 0

@@ -61,7 +61,7 @@ class Daemon:
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.notifier = Notifier()
-        self._saved = StateFile(state_path(door.path if door else None))
+        self._saved = StateFile(state_path(door.path) if door else None)
         file = settings.keywords.expanduser() if settings.keywords else None
         self._source = KeywordSource(file, self._saved)
         self.spotter = self._open_spotter(settings)

@@ -106,9 +106,9 @@ def _keyword(fields: dict[str, Any]) -> Keyword:
     return Keyword(**{**fields, "spellings": tuple(fields["spellings"])})
 
 
-def state_path(socket: Path | None) -> Path | None:
+def state_path(socket: Path) -> Path | None:
     """Where the daemon of a socket keeps its state: systemd's StateDirectory=, else the user's; None without a home."""
-    who = hashlib.sha256(os.fsencode(socket.absolute())).hexdigest()[:16] if socket else "no-socket"
+    who = hashlib.sha256(os.fsencode(socket.absolute())).hexdigest()[:16]
     directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # set by systemd; no setting of ours
     if directory:
         return Path(directory) / f"state-{who}.json"

@@ -7,12 +7,16 @@ import shlex
 import shutil
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 from kwsd.errors import ConfigError
 from kwsd.events import Detection, Record
 
 logger = logging.getLogger(__name__)
 
+_SHELL_SIGNS = {"<", ">", ">>", "|", "&", "&&", "||", ";", "2>", "2>>", "2>&1", "&>"}
+_VARIABLE = "$KWSD_"
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "env"}
 _KILL_AFTER_S = 2.0  # between the request to end and the order
 
 
@@ -94,6 +98,10 @@ def _split(command: str) -> list[str]:
         raise ConfigError(f"exec: {command}: {error}") from None
     if not arguments or shutil.which(arguments[0]) is None:
         raise ConfigError(f"exec: {command}: no such program; give its full path")
+    meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)
+    if meant is not None and Path(arguments[0]).name not in _SHELLS:
+        remedy = f"sh -c {shlex.quote(command)}"
+        raise ConfigError(f"exec: no shell runs it, so {meant} would be an argument of {arguments[0]}; write {remedy}")
     return arguments
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from testkit.daemons import KWSD, Plug, eventually, phrase, running
 from testkit.tiny_model import speak
@@ -239,3 +240,27 @@ def test_a_socket_that_systemd_opened_is_used_and_left(tmp_path: Path, tiny_mode
             process.terminate()
             assert process.wait(10) == 0
         assert path.is_socket()
+
+
+def test_files_and_what_else_is_to_be_done_of_their_detections(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """`kwsd FILE --exec … --save-detections DIR`: both are done, and waited for; there is no socket to connect to."""
+    (tmp_path / "keywords.txt").write_text("LIGHT ON\n")
+    soundfile.write(tmp_path / "sound.wav", phrase("LIGHT ON"), 16_000)
+    words = ("--keywords", "keywords.txt", "--model", str(tiny_model_dir), "--input", "sound.wav")
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+
+    def kwsd(*more: str) -> "subprocess.CompletedProcess[str]":
+        command = [KWSD, *words, *more]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    done = kwsd("--exec", "sh -c 'sleep 0.5; touch ran'", "--save-detections", "saved")
+    assert (done.returncode, done.stdout.count("LIGHT ON")) == (0, 1), done.stderr
+    assert (tmp_path / "ran").exists()
+    assert list((tmp_path / "saved").glob("*-1-light_on.wav"))
+    assert not list(tmp_path.rglob("*.sock"))
+    refused = kwsd("--clips")
+    assert refused.returncode == 2
+    assert "--socket" in refused.stderr
+    several = kwsd("--input", "sound.wav", "--exec", "touch ran")
+    assert several.returncode == 2
+    assert "one input" in several.stderr

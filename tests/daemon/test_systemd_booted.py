@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testkit.booted import HOME, RUNTIME, UNITS, Manager, NoManagerError, system_manager, user_manager
-from testkit.daemons import PROGRAM, Plug, eventually, phrase
+from testkit.daemons import KWSCTL, PROGRAM, Plug, eventually, phrase
 from testkit.serving import Client
 
 REPOSITORY = Path(__file__).parents[2]
@@ -53,6 +53,7 @@ def home(session: Manager, tiny_model_dir: Path) -> Iterator[Path]:
     shutil.copytree(tiny_model_dir, home / "model")
     configure("user", home / ".config/kwsd", HOME / "model")
     program(home / ".local/bin/kwsd", f"{sys.executable} {PROGRAM} {HOME}")
+    program(home / ".local/bin/kwsctl", KWSCTL)
     session.systemctl("daemon-reload")
     yield home
     session.systemctl("stop", "kwsd.socket", "kwsd.service")
@@ -88,7 +89,7 @@ def configure(kind: str, directory: Path, model: Path, more: str = "") -> None:
 
 def program(path: Path, command: str) -> None:
     """A command that passes its arguments on to another."""
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     path.chmod(0o755)
 
@@ -108,9 +109,10 @@ def test_a_users_service_from_start_to_stop(session: Manager, plug: Plug, home: 
 
     1. `systemctl --user start kwsd` returns when it is ready; systemd shows what it listens to.
     2. A phrase is said: a subscriber at %t/kwsd/kwsd.sock hears of it, with the filter of system calls in force.
-    3. `systemctl --user reload kwsd` reads the keyword file again.
+    3. `systemctl --user reload kwsd` reads the keyword file again; of one that cannot be used it fails, and shows why.
     4. Decoding hangs: the watchdog starves and systemd starts it anew; it hears again.
-    5. `systemctl --user stop kwsd`: it ends well, and its socket is gone.
+    5. It is muted; `systemctl --user restart kwsd`: it still is.
+    6. `systemctl --user stop kwsd`: it ends well, and its socket is gone.
     """
     socket = session.outside(USER_SOCKET)
     started = session.systemctl("start", "kwsd")
@@ -124,6 +126,12 @@ def test_a_users_service_from_start_to_stop(session: Manager, plug: Plug, home: 
         client.read()
         assert session.systemctl("reload", "kwsd").returncode == 0
         assert client.read_until("reloaded")["keywords"] == ["LIGHT ON"]
+        (home / ".config/kwsd/keywords.txt").write_text("7\N{DEGREE SIGN}\n")
+        assert session.systemctl("reload", "kwsd").returncode != 0
+        assert eventually(lambda: "keywords.txt:1" in session.show("kwsd", "StatusText"))
+        assert session.show("kwsd", "ActiveState") == "active"
+        (home / ".config/kwsd/keywords.txt").write_text("LIGHT ON\n")
+        assert client.read_until("reloaded")["keywords"] == ["LIGHT ON"]
 
     first = session.show("kwsd", "MainPID")
     (home / "hang").touch()
@@ -132,6 +140,12 @@ def test_a_users_service_from_start_to_stop(session: Manager, plug: Plug, home: 
     assert eventually(lambda: session.show("kwsd", "ActiveState") == "active", 15)
     assert session.show("kwsd", "MainPID") != first
     assert heard(socket, plug) == "LIGHT ON"
+
+    with Client(socket) as client:
+        assert client.ask(command="mute")["ok"]
+    assert session.systemctl("restart", "kwsd").returncode == 0
+    with Client(socket) as client:
+        assert client.ask(command="status")["data"]["state"] == "muted"
 
     assert session.systemctl("stop", "kwsd").returncode == 0
     assert session.show("kwsd", "Result") == "success"
@@ -168,7 +182,7 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
     1. `systemctl start kwsd` returns when it is ready, as a user made for it, without any capability.
     2. /run/kwsd/kwsd.sock belongs to the group audio. A phrase is said: a subscriber there hears of it.
     3. Its sound is saved below /var/lib/kwsd, the command for it has run, and so has the example for path activation.
-    4. `systemctl stop kwsd`: it ends well.
+    4. `systemctl reload kwsd`: the list is read again. 5. `systemctl stop kwsd`: it ends well.
     """
     install_for_the_machine(machine, tiny_model_dir)
     plug = Plug(machine.outside(Path("/opt")))
@@ -189,6 +203,8 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
     assert eventually(lambda: machine.show("kwsd-clip.service", "ExecMainCode") == EXITED, 10)
     assert machine.show("kwsd-clip.service", "ExecMainStatus") == "0"
     assert machine.outside(SHOWN).read_text().endswith("light_on.wav\n")
+    reloaded = machine.systemctl("reload", "kwsd")
+    assert reloaded.returncode == 0, reloaded.stderr + machine.systemctl("status", "kwsd").stdout
     assert machine.systemctl("stop", "kwsd").returncode == 0
     assert machine.show("kwsd", "Result") == "success"
     plug.pull_out()
@@ -214,6 +230,7 @@ def install_for_the_machine(machine: Manager, model: Path) -> None:
     places = f"LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/packages:{source}"
     python = f"env {places} /opt/python/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     program(opt / "kwsd/bin/kwsd", f"{python} {source / 'testkit' / PROGRAM.name} /opt")
+    program(opt / "kwsd/bin/kwsctl", f"{python} -c 'import sys, kwsd.cli.kwsctl; sys.exit(kwsd.cli.kwsctl.main())'")
     drop = machine.outside(UNITS / "kwsd-clip.service.d")
     drop.mkdir()
     (drop / "seen.conf").write_text(f"[Service]\nStandardOutput=file:{SHOWN}\n")

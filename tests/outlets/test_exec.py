@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -93,6 +94,19 @@ def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 
     asyncio.run(play())
     assert "No such file or directory" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "command", ["echo $KWSD_KEYWORD", "echo a >> heard.txt", "echo a | tee b", "touch 'x$KWSD_ID'"]
+)
+def test_what_only_a_shell_would_do_is_refused_with_the_command_that_does_it(tmp_path: Path, command: str) -> None:
+    """And what the message says to write works."""
+    with pytest.raises(ConfigError, match="no shell runs it") as refused:
+        ExecOutlet(command, limit=1, timeout_s=1)
+    remedy = str(refused.value).split("; write ")[1]
+    assert remedy == f"sh -c {shlex.quote(command)}"
+    run_hook(f"sh -c {shlex.quote(f'cd {tmp_path}; {command}')}", ["a"])
+    assert list(tmp_path.iterdir()) or command == "echo $KWSD_KEYWORD"
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-here", "'unclosed", str(Path(os.sep) / "etc" / "passwd")])
