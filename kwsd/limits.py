@@ -88,6 +88,27 @@ class TcpAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """mqtt://HOST[:PORT], or mqtts://."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: it is none."""
+        found = re.fullmatch(r"mqtts?://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?", text)
+        if found is None or int(found[1] or 1) > HIGHEST_PORT:
+            raise ValueError("is not an address such as mqtt://broker.lan:1883")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicName:
+    """One level of a topic, and what Home Assistant takes for one."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: it is none."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+            raise ValueError("is not a name of letters, digits, _ and -")
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """A network of IPv4 or IPv6, or one machine."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from kwsd import limits
+from kwsd.config.mqtt import Mqtt
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
@@ -92,6 +93,7 @@ class Settings:
     fallback: FixedWords = field(default_factory=FixedWords)
     daemon: Service = field(default_factory=Service)
     wyoming: Wyoming = field(default_factory=Wyoming)
+    mqtt: Mqtt = field(default_factory=Mqtt)
 
     @property
     def is_service(self) -> bool:

@@ -34,7 +34,9 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", ["system/kwsd", "system/kwsd-wyoming", "system/kwsd-metrics", "user/kwsd"])
+@pytest.mark.parametrize(
+    "unit", ["system/kwsd", "system/kwsd-wyoming", "system/kwsd-mqtt", "system/kwsd-metrics", "user/kwsd"]
+)
 def test_exposure_is_low(unit: str) -> None:
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", UNITS / f"{unit}.service"],

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 from contextlib import suppress
-from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from pathlib import Path
 
 import ifaddr
 from zeroconf import Error, IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from kwsd import __version__
+from kwsd.bridges.identity import stable_id
 
 logger = logging.getLogger(__name__)
 
@@ -19,15 +18,6 @@ SERVICE = "_wyoming._tcp.local."
 OF_THIS_MACHINE = "auto"
 LOOKS_AGAIN_S = 30.0
 """How soon another address of this machine is told."""
-
-
-def stable_name(machine_id: Path = Path("/etc/machine-id")) -> str:
-    """One name for this machine for ever: Home Assistant takes another one for another device. Not its id itself."""
-    try:
-        own = machine_id.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return "kwsd"
-    return f"kwsd-{sha256(b'kwsd ' + own.encode()).hexdigest()[:8]}"
 
 
 def addresses(host: str) -> list[str]:
@@ -40,7 +30,7 @@ def addresses(host: str) -> list[str]:
 
 async def announce_service(name: str, host: str, port: int) -> None:
     """Announce until cancelled, anew whenever the addresses have changed. What fails here is told and harms nothing."""
-    name = stable_name() if name == OF_THIS_MACHINE else name
+    name = f"kwsd-{stable_id()}" if name == OF_THIS_MACHINE else name
     told: list[str] = []
     network: AsyncZeroconf | None = None
     try:

@@ -1,0 +1,149 @@
+"""What is published: topics and payloads, as functions of how things stand.
+
+Retained is what is state; an event that was replayed to whoever subscribes later would be heard twice.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from kwsd import __version__
+
+SOURCE = "https://github.com/kwsd/kwsd"
+NOT_RUNNING = "the daemon is not running"
+ONLINE, OFFLINE = "online", "offline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How the daemon is, as far as MQTT is told."""
+
+    running: bool = False
+    version: str = __version__
+    keywords: tuple[str, ...] = ()
+    muted: bool = False
+    microphone_open: bool = False
+    state: str = "deaf"
+    """`hearing`, `muted`, `degraded` or `deaf`."""
+    reason: str = NOT_RUNNING
+    """Why it does not simply hear; empty when it does."""
+    level_db: int | None = None
+    last_detection: str | None = None
+    """ISO 8601, in UTC."""
+
+    @classmethod
+    def of(cls, status: dict[str, Any], before: "View") -> "View":
+        """From the reply to `status`; what that does not tell stays as it was before."""
+        muted = status["state"] == "muted"
+        deaf = status["state"] in {"waiting", "silent"}
+        degraded = bool(status["degraded"])
+        return cls(
+            running=True,
+            version=status["version"],
+            keywords=tuple(status["keywords"]),
+            muted=muted,
+            microphone_open=bool(status["microphone"]["open"]),
+            state="muted" if muted else "deaf" if deaf else "degraded" if degraded else "hearing",
+            reason=(status["waiting_because"] or "no sound has come yet") if deaf else status["degraded_because"],
+            level_db=before.level_db,
+            last_detection=before.last_detection,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """Where this daemon is in the broker's tree."""
+
+    node: str
+    """Of letters, digits, `_` and `-`; stable for ever, since Home Assistant knows its device by it."""
+    base: str = "kwsd"
+    discovery_prefix: str = "homeassistant"
+
+    def of(self, name: str) -> str:
+        """Such as kwsd/ab12/event."""
+        return f"{self.base}/{self.node}/{name}"
+
+    @property
+    def discovery(self) -> str:
+        """One message for the whole device."""
+        return f"{self.discovery_prefix}/device/kwsd_{self.node}/config"
+
+    @property
+    def birth(self) -> str:
+        """Where Home Assistant says that it is there."""
+        return f"{self.discovery_prefix}/status"
+
+
+def retained(topics: Topics, view: View, device: str, commands: tuple[str, ...]) -> dict[str, str]:
+    """Topic → payload of all that is state, in the order to publish it: discovery first, so that nothing is dropped."""
+    return {
+        topics.discovery: discovery(topics, view, device, commands),
+        topics.of("listening"): "OFF" if view.muted else "ON",
+        topics.of("microphone"): "ON" if view.microphone_open else "OFF",
+        topics.of("state"): json.dumps({"state": view.state, "reason": view.reason}),
+        topics.of("version"): view.version,
+        topics.of("level"): json.dumps({"level": view.level_db}),
+        topics.of("last_detection"): json.dumps({"at": view.last_detection}),
+    }
+
+
+def discovery(topics: Topics, view: View, device: str, commands: tuple[str, ...]) -> str:
+    """The device for Home Assistant; a part that is not wanted is named by its platform alone, which removes it."""
+
+    def part(platform: str, name: str, title: str, **more: Any) -> dict[str, Any]:
+        return {"p": platform, "unique_id": f"{topics.node}_{name}", "name": title, **more}
+
+    def sensor(name: str, title: str, **more: Any) -> dict[str, Any]:
+        return part("sensor", name, title, state_topic=topics.of(name), entity_category="diagnostic", **more)
+
+    switch = {"state_topic": topics.of("listening"), "command_topic": topics.of("listening/set")}
+    state = topics.of("state")
+    parts = {
+        "detection": part(
+            "event", "detection", "Detection", state_topic=topics.of("event"), event_types=list(view.keywords)
+        ),
+        "listening": part("switch", "listening", "Listening", **switch) if "mute" in commands else {"p": "switch"},
+        "reload": part("button", "reload", "Reload keywords", command_topic=topics.of("reload/set"))
+        if "reload" in commands
+        else {"p": "button"},
+        "microphone": part(
+            "binary_sensor",
+            "microphone",
+            "Microphone",
+            state_topic=topics.of("microphone"),
+            device_class="connectivity",
+            entity_category="diagnostic",
+        ),
+        "state": sensor(
+            "state",
+            "State",
+            value_template="{{ value_json.state }}",
+            json_attributes_topic=state,
+            icon="mdi:ear-hearing",
+        ),
+        "version": sensor("version", "Version"),
+        "level": sensor("level", "Level", value_template="{{ value_json.level }}", unit_of_measurement="dBFS"),
+        "last_detection": sensor(
+            "last_detection", "Last detection", value_template="{{ value_json.at }}", device_class="timestamp"
+        ),
+    }
+    message = {
+        "dev": {
+            "ids": [f"kwsd_{topics.node}"],
+            "name": device,
+            "mf": "kwsd",
+            "mdl": "wake-word daemon",
+            "sw": view.version,
+        },
+        "o": {"name": "kwsd", "sw": __version__, "url": SOURCE},
+        "avty": [{"t": topics.of("availability")}],
+        "qos": 1,
+        "cmps": parts,
+    }
+    return json.dumps(message, ensure_ascii=False)
+
+
+def event_payload(detection: dict[str, Any]) -> str:
+    """A detection as an event entity takes it: its type is the keyword, all else are attributes."""
+    rest = {name: value for name, value in detection.items() if name not in {"type", "keyword"}}
+    return json.dumps({"event_type": detection["keyword"], **rest}, ensure_ascii=False)
