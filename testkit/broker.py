@@ -4,6 +4,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from testkit.commands import clean_environment
 from testkit.daemons import eventually
+
+PROGRAM = str(Path(sys.executable).with_name("kwsd-mqtt"))
+NODE = "t1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,21 @@ def running_broker(directory: Path, **how: Any) -> Iterator[Broker]:
         broker.kill()
 
 
+@contextmanager
+def bridging(directory: Path, port: int, *arguments: str, scheme: str = "mqtt") -> Iterator[subprocess.Popen[bytes]]:
+    """`kwsd-mqtt` between the daemon of `directory` and a broker, killed at the end."""
+    own = ("--uri", f"{scheme}://127.0.0.1:{port}", "--socket", str(directory / "s"), "-v")
+    with (directory / "mqtt.log").open("ab") as log:
+        process = subprocess.Popen(
+            [PROGRAM, *own, "--node", NODE, *arguments], stderr=log, env=clean_environment(directory)
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 class MqttListener:
     """Subscribed to everything below kwsd/ and homeassistant/."""
 
@@ -96,6 +116,7 @@ class MqttListener:
         self._client.on_message = self._on_message
         self._ready = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe([("kwsd/#", 1), ("homeassistant/#", 1)])
+        self._client.on_disconnect = lambda *_: self._ready.clear()
         self._client.on_subscribe = lambda *_: self._ready.set()
         if password is not None:
             self._client.username_pw_set("kwsd", password)
@@ -104,6 +125,10 @@ class MqttListener:
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
+        self.wait_for_broker()
+
+    def wait_for_broker(self) -> None:
+        """Until it is subscribed, once more where the connection had been lost."""
         assert self._ready.wait(10)
 
     def say(self, topic: str, payload: str, *, retain: bool = False) -> None:

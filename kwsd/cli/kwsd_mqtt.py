@@ -16,7 +16,7 @@ It is a process of its own: broker, Home Assistant and kwsd may be restarted in 
 EPILOG = """\
 examples:
   kwsd-mqtt                                                       a broker on this machine, without password
-  kwsd-mqtt --uri mqtts://broker.lan --username kwsd --password-file ~/.config/kwsd/mqtt
+  kwsd-mqtt --uri mqtts://broker.lan --username wake --password-file ~/.config/kwsd/mqtt
   kwsd-mqtt --allow-commands mute reload                          a switch that mutes, a button that reloads
   mosquitto_sub -v -t 'kwsd/#'                                    what it publishes
 

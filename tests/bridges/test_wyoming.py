@@ -1,7 +1,6 @@
 """The wake service as its clients see it: the real process, a real connection, the library's own client."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +14,7 @@ from wyoming.info import Info
 from testkit.commands import run
 from testkit.daemons import eventually
 from testkit.tiny_model import silence, speak
-from testkit.wyoming import PROGRAM, WyomingProcess, pcm, rig, serving
+from testkit.wyoming import PROGRAM, WyomingProcess, pcm, serving
 
 
 @pytest.fixture(scope="module")
@@ -256,27 +255,6 @@ def test_what_cannot_be_served_is_said_at_the_start(tmp_path: Path, tiny_model_d
     ):
         done = run(PROGRAM, *arguments, home=tmp_path)
         assert (done.returncode, told in done.stderr) == (code, True), done.stderr
-
-
-@pytest.mark.model
-def test_the_satellite_rig(tmp_path: Path, shared_dir: Path) -> None:
-    """All checks of ../shared/peers/satellite/client.py, with kwsd-en."""
-    soundfile = pytest.importorskip("soundfile")
-    venv = rig("satellite")
-    if venv is None:
-        pytest.skip("no rig: ../shared/peers/satellite/setup $KWSD_RIGS/satellite")
-    clips = []
-    for name in ("alexa", "jarvis"):
-        path = min((shared_dir / "wakewords" / name).glob("*"))
-        sound, rate = soundfile.read(path, dtype="float32")
-        soundfile.write(tmp_path / f"{name}.wav", np.clip(sound, -1, 1), rate, subtype="PCM_16")
-        clips.append(f"{tmp_path / name}.wav={name}")
-    model = Path(__file__).parents[2] / "models" / "kwsd-en"
-    with serving(tmp_path, model, keywords="alexa\njarvis\n") as service:
-        client = shared_dir / "peers" / "satellite" / "client.py"
-        command = [str(venv / "bin" / "python"), str(client), f"127.0.0.1:{service.port}", *clips]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, [line for line in done.stdout.splitlines() if '"ok": false' in line]
 
 
 def test_sound_is_written_as_the_client_means_it() -> None:

@@ -88,45 +88,7 @@ def retained(topics: Topics, view: View, device: str, commands: tuple[str, ...])
 
 
 def discovery(topics: Topics, view: View, device: str, commands: tuple[str, ...]) -> str:
-    """The device for Home Assistant; a part that is not wanted is named by its platform alone, which removes it."""
-
-    def part(platform: str, name: str, title: str, **more: Any) -> dict[str, Any]:
-        return {"p": platform, "unique_id": f"{topics.node}_{name}", "name": title, **more}
-
-    def sensor(name: str, title: str, **more: Any) -> dict[str, Any]:
-        return part("sensor", name, title, state_topic=topics.of(name), entity_category="diagnostic", **more)
-
-    switch = {"state_topic": topics.of("listening"), "command_topic": topics.of("listening/set")}
-    state = topics.of("state")
-    parts = {
-        "detection": part(
-            "event", "detection", "Detection", state_topic=topics.of("event"), event_types=list(view.keywords)
-        ),
-        "listening": part("switch", "listening", "Listening", **switch) if "mute" in commands else {"p": "switch"},
-        "reload": part("button", "reload", "Reload keywords", command_topic=topics.of("reload/set"))
-        if "reload" in commands
-        else {"p": "button"},
-        "microphone": part(
-            "binary_sensor",
-            "microphone",
-            "Microphone",
-            state_topic=topics.of("microphone"),
-            device_class="connectivity",
-            entity_category="diagnostic",
-        ),
-        "state": sensor(
-            "state",
-            "State",
-            value_template="{{ value_json.state }}",
-            json_attributes_topic=state,
-            icon="mdi:ear-hearing",
-        ),
-        "version": sensor("version", "Version"),
-        "level": sensor("level", "Level", value_template="{{ value_json.level }}", unit_of_measurement="dBFS"),
-        "last_detection": sensor(
-            "last_detection", "Last detection", value_template="{{ value_json.at }}", device_class="timestamp"
-        ),
-    }
+    """The device for Home Assistant."""
     message = {
         "dev": {
             "ids": [f"kwsd_{topics.node}"],
@@ -138,9 +100,36 @@ def discovery(topics: Topics, view: View, device: str, commands: tuple[str, ...]
         "o": {"name": "kwsd", "sw": __version__, "url": SOURCE},
         "avty": [{"t": topics.of("availability")}],
         "qos": 1,
-        "cmps": parts,
+        "cmps": parts(topics, view, commands),
     }
     return json.dumps(message, ensure_ascii=False)
+
+
+def parts(topics: Topics, view: View, commands: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """What the device is made of; a part that is not allowed is named by its platform alone, which removes it."""
+
+    def part(platform: str, name: str, title: str, **more: Any) -> dict[str, Any]:
+        return {"p": platform, "unique_id": f"{topics.node}_{name}", "name": title, **more}
+
+    def sensor(name: str, title: str, template: str, kind: str = "sensor", **more: Any) -> dict[str, Any]:
+        more |= {"state_topic": topics.of(name), "entity_category": "diagnostic", "value_template": template}
+        return part(kind, name, title, **more)
+
+    heard, state, listening = topics.of("event"), topics.of("state"), topics.of("listening")
+    switch = part("switch", "listening", "Listening", state_topic=listening, command_topic=f"{listening}/set")
+    button = part("button", "reload", "Reload keywords", command_topic=topics.of("reload/set"))
+    return {
+        "detection": part("event", "detection", "Detection", state_topic=heard, event_types=list(view.keywords)),
+        "listening": switch if "mute" in commands else {"p": "switch"},
+        "reload": button if "reload" in commands else {"p": "button"},
+        "microphone": sensor(
+            "microphone", "Microphone", "{{ value }}", kind="binary_sensor", device_class="connectivity"
+        ),
+        "state": sensor("state", "State", "{{ value_json.state }}", json_attributes_topic=state, icon="mdi:ear"),
+        "version": sensor("version", "Version", "{{ value }}"),
+        "level": sensor("level", "Level", "{{ value_json.level }}", unit_of_measurement="dBFS"),
+        "last_detection": sensor("last_detection", "Last detection", "{{ value_json.at }}", device_class="timestamp"),
+    }
 
 
 def event_payload(detection: dict[str, Any]) -> str:
