@@ -119,8 +119,8 @@ class Manager:
         return [at for at, fields in self.messages if fields.get(key) == value]
 
     def last(self, key: str) -> str:
-        """What it was told last."""
-        return next(fields[key] for _, fields in reversed(self.messages) if key in fields)
+        """What it was told last; empty before the first time."""
+        return next((fields[key] for _, fields in reversed(self.messages) if key in fields), "")
 
     def close(self) -> None:
         """The manager goes away."""

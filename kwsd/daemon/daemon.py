@@ -21,12 +21,12 @@ from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
 from kwsd.daemon.saved_state import Saved, StateFile, state_path
-from kwsd.daemon.state import DaemonState, Decoded
+from kwsd.daemon.state import DaemonState
 from kwsd.daemon.systemd import Notifier
-from kwsd.daemon.watchdog import DecodingProgress, every
+from kwsd.daemon.upkeep import Upkeep
+from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.errors import ConfigError
-from kwsd.events import Heartbeat, MicLost
-from kwsd.keywords.watch_file import LOOK_S, FileWatch
+from kwsd.keywords.watch_file import FileWatch
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.clips import ClipFiles, Clips
 from kwsd.outlets.exec import ExecOutlet
@@ -44,8 +44,6 @@ RECENT_S = 10.0
 HEARD_OUT_S = 0.7  # at SIGTERM: what was accepted is heard for so long; from there to the end it takes 1 s at most
 FLUSH_S = 0.2
 ENDED_FLUSH_S = 10.0  # where the sound itself has ended nobody is in a hurry
-SILENT_S = 6.0  # without sound and without an error for so long, the driver hangs; its own limit is 5 s
-LOOK_AT_SOCKET_S = 5.0
 
 
 class Daemon:
@@ -79,7 +77,8 @@ class Daemon:
         self.decoder = Decoder(
             self.inbox, self.spotter, self.bus, progress=self.progress, levels=levels, recent_audio=self.recent
         )
-        self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.publish)
+        self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.tell)
+        self.upkeep = Upkeep(self.bus, self.state, self.notifier, self.progress)
         self._add_outlets(settings)
 
     def _open_spotter(self, settings: Settings) -> Spotter:
@@ -129,8 +128,7 @@ class Daemon:
         self._start_tasks()
         decoding = self._start_thread("decode", self.decoder.run, lambda: self.end(hurry=False))
         capturing = self._start_thread("capture", self.capture.run, lambda: None)
-        self._said = self.state.summary
-        self.notifier.send(READY=1, STATUS=self._said)
+        self.upkeep.say_ready()
 
         await self._ended.wait()
 
@@ -173,13 +171,12 @@ class Daemon:
         return thread
 
     def _start_tasks(self) -> None:
-        works = [every(1.0, self._look_around), collect_garbage()]
-        works.append(every(self._service.heartbeat_s, self._beat))
+        upkeep = self.upkeep
+        works = [upkeep.state(self.capture), upkeep.heartbeats(self._service.heartbeat_s), collect_garbage()]
         if self._door is not None:
-            works.append(every(LOOK_AT_SOCKET_S, self._look_at_socket))
+            works.append(upkeep.socket(self._door, self.server))
         if self._service.watch_keywords and self._source.file:
-            watch = FileWatch(self._source.file)
-            works.append(every(LOOK_S, lambda: self._follow(watch)))
+            works.append(upkeep.keyword_file(FileWatch(self._source.file), self.keywords))
         for work in works:
             task = asyncio.create_task(work)
             task.add_done_callback(self._task_ended)
@@ -189,46 +186,12 @@ class Daemon:
         if not task.cancelled() and task.exception() is not None:
             self.end(task.exception())
 
-    def _look_around(self) -> None:
-        """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
-        self.bus.tell(Decoded(position_s=self.progress.position_s))
-        silent_s = time.monotonic() - self.capture.heard_at_s
-        if self.capture.reopens and self.state.state in {"listening", "silent"} and silent_s > SILENT_S:
-            self.bus.tell(MicLost(microphone="", reason=f"no sound and no error from it for {SILENT_S:.0f} s"))
-        if self.state.summary != self._said:
-            self._said = self.state.summary
-            self.notifier.send(STATUS=self._said)
-
-    def _beat(self) -> None:
-        """A sign of life for who subscribed to it."""
-        age_s = round(time.monotonic() - self.progress.at_s, 3)
-        state, position_s = self.state.state, self.progress.position_s
-        self.bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
-
-    def _look_at_socket(self) -> None:
-        if self._door is not None and self._door.renewed():
-            self.server.listen(self._door.listener)
-
-    async def _follow(self, watch: FileWatch) -> None:
-        digest = await in_background(watch.new_digest)
-        if digest not in {None, self.keywords.read_digest}:
-            self.keywords.soon(self.keywords.reload)
-
     def _hang_up(self, had_terminal: bool) -> None:
         """SIGHUP: reload, or end if it means that our terminal was closed."""
         if had_terminal and not _has_terminal():
             self.end()
         else:
-            self.keywords.soon(self._reload_for_manager)
-
-    async def _reload_for_manager(self) -> None:
-        self.notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
-        try:
-            await self.keywords.reload()
-        finally:
-            await asyncio.sleep(0)  # until what came of it is applied
-            self._said = self.state.summary
-            self.notifier.send(READY=1, STATUS=self._said)
+            self.keywords.soon(lambda: self.upkeep.reload_for_manager(self.keywords))
 
 
 def run_daemon(settings: Settings, device: str | int | None, door: ListenSocket | None) -> None:

@@ -76,7 +76,7 @@ class KeywordUpdate:
         spotter: Spotter,
         inbox: Inbox,
         state: DaemonState,
-        publish: Callable[[Record], None],
+        tell: Callable[[Record], None],
     ) -> None:
         self._source = source
         self._spotter = spotter
@@ -85,7 +85,7 @@ class KeywordUpdate:
         """Of the keyword file's content when it was last read, whatever came of it."""
         self._inbox = inbox
         self._state = state
-        self._tell = publish
+        self._tell = tell
         self._one_at_a_time = asyncio.Lock()
         self._asked: set[asyncio.Task[object]] = set()
         state.keywords = labels(spotter.keywords)

@@ -129,14 +129,13 @@ class SocketFile:
         _remove_stale(self.path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            mask = os.umask(0o177)  # nobody gets in between bind and chmod
+            mask = os.umask(0o777 & ~self._mode)  # no chmod afterwards, which would follow a link put in its place
             try:
                 listener.bind(os.fspath(self.path))
             finally:
                 os.umask(mask)
             if self._group is not None:
-                os.chown(self.path, -1, self._group)
-            self.path.chmod(self._mode)
+                os.chown(self.path, -1, self._group, follow_symlinks=False)
             listener.listen()
         except OSError:
             listener.close()

@@ -113,7 +113,8 @@ def state_path(socket: Path) -> Path | None:
     if directory:
         return Path(directory) / f"state-{who}.json"
     try:
-        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        home = Path(os.environ.get("XDG_STATE_HOME", ""))
+        home = home if home.is_absolute() else Path.home() / ".local" / "state"
     except RuntimeError:  # nobody knows where this user is at home
         return None
     return home / "kwsd" / f"state-{who}.json"

@@ -1,16 +1,12 @@
-"""The watchdog, fed by sound that was heard and by nothing else; and what is looked after once a second."""
+"""The watchdog, fed by sound that was heard and by nothing else."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable
 
 from kwsd.daemon.systemd import Notifier
 from kwsd.spotters.interface import Spotter
 from kwsd.stream import Chunk
 from kwsd.timebase import SAMPLE_RATE, seconds
-
-logger = logging.getLogger(__name__)
 
 BEHIND_SAMPLES = (
     2 * SAMPLE_RATE
@@ -45,19 +41,3 @@ class DecodingProgress:
         if self._period_s and now_s - self._fed_at_s >= self._period_s:
             self._fed_at_s = now_s
             self._loop.call_soon_threadsafe(lambda: self._notifier.send(WATCHDOG=1))
-
-
-async def every(period_s: float, look: Callable[[], Awaitable[None] | None]) -> None:
-    """Look after something for ever. A look that fails is logged, and taken again."""
-    failing = False
-    while True:
-        await asyncio.sleep(period_s)
-        try:
-            looked = look()
-            if looked is not None:
-                await looked
-            failing = False
-        except Exception:
-            if not failing:
-                logger.exception("what is done every %g s failed", period_s)
-            failing = True

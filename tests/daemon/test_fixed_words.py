@@ -70,6 +70,33 @@ def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: P
             assert not standing["degraded"]
 
 
+def test_what_a_program_sets_while_there_is_no_model_holds_when_it_comes(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug
+) -> None:
+    """Scenario.
+
+    1. The fixed words stand in; a program sets a keyword and a threshold. 2. The model comes.
+
+    Result: the program's keyword is in force, with its threshold, and not the file's.
+    """
+    retry = {"TEST_RETRY_S": "1"}
+    with running(
+        tmp_path, tmp_path / "m", "--fallback", "auto", keywords="light on\nyes\n", environment=retry
+    ) as daemon:
+        client, _ = daemon.client()
+        with client:
+            assert client.ask(command="set_keywords", keywords=["yes"])["ok"]
+            assert client.ask(command="set_threshold", threshold=0.9)["ok"]
+            shutil.copytree(tiny_model_dir, tmp_path / "coming")
+            (tmp_path / "coming").rename(tmp_path / "m")
+            assert eventually(lambda: plug.is_open)
+            client.read_until("loaded")
+            assert client.read_until("reloaded")["keywords"] == ["yes"]
+            status = client.ask(command="status")["data"]
+            assert (status["keywords"], status["keywords_from"]) == (["yes"], "socket")
+            assert status["model"] == "m + ds-cnn"
+
+
 def test_alongside_hears_after_a_reload_too(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """The fixed set hears "off" beside a model that listens for a phrase; a reload keeps both."""
     with running(tmp_path, tiny_model_dir, "--fallback", "alongside", keywords="light on\n") as daemon:

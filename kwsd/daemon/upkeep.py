@@ -1,0 +1,111 @@
+"""What is looked after while the daemon runs: once a second, twice a second, or less. On the event loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from kwsd.daemon.background import in_background
+from kwsd.daemon.capture import Capture
+from kwsd.daemon.keyword_update import KeywordUpdate
+from kwsd.daemon.listen_socket import ListenSocket
+from kwsd.daemon.state import DaemonState, Decoded
+from kwsd.daemon.systemd import Notifier
+from kwsd.daemon.watchdog import DecodingProgress
+from kwsd.events import Heartbeat, MicLost
+from kwsd.keywords.watch_file import LOOK_S, FileWatch
+from kwsd.outlets.bus import Bus
+from kwsd.outlets.socket_server import SocketServer
+
+logger = logging.getLogger(__name__)
+
+SILENT_S = 6.0  # without sound and without an error for so long, the driver hangs; its own limit is 5 s
+LOOK_AT_SOCKET_S = 5.0
+
+Work = Coroutine[Any, Any, None]
+
+
+class Upkeep:
+    """Each method that returns a coroutine gives a task that never ends."""
+
+    def __init__(self, bus: Bus, state: DaemonState, notifier: Notifier, progress: DecodingProgress) -> None:
+        self._bus = bus
+        self._state = state
+        self._notifier = notifier
+        self._progress = progress
+        self._said = ""
+
+    def say_ready(self) -> None:
+        """Tell the service manager that all is as its status says."""
+        self._said = self._state.summary
+        self._notifier.send(READY=1, STATUS=self._said)
+
+    async def reload_for_manager(self, keywords: KeywordUpdate) -> None:
+        """As SIGHUP asks for."""
+        self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+        try:
+            await keywords.reload()
+        finally:
+            self.say_ready()
+
+    def state(self, capture: Capture) -> Work:
+        """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
+
+        def look() -> None:
+            self._bus.tell(Decoded(position_s=self._progress.position_s))
+            silent_s = time.monotonic() - capture.heard_at_s
+            if capture.reopens and self._state.state in {"listening", "silent"} and silent_s > SILENT_S:
+                self._bus.tell(MicLost(microphone="", reason=f"no sound and no error from it for {SILENT_S:.0f} s"))
+            if self._state.summary != self._said:
+                self._said = self._state.summary
+                self._notifier.send(STATUS=self._said)
+
+        return every(1.0, look)
+
+    def heartbeats(self, period_s: float) -> Work:
+        """A sign of life for who subscribed to it."""
+
+        def beat() -> None:
+            age_s = round(time.monotonic() - self._progress.at_s, 3)
+            state, position_s = self._state.state, self._progress.position_s
+            self._bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
+
+        return every(period_s, beat)
+
+    @staticmethod
+    def socket(door: ListenSocket, server: SocketServer) -> Work:
+        """A socket whose file somebody has removed is made anew."""
+
+        def look() -> None:
+            if door.renewed():
+                server.listen(door.listener)
+
+        return every(LOOK_AT_SOCKET_S, look)
+
+    @staticmethod
+    def keyword_file(watch: FileWatch, keywords: KeywordUpdate) -> Work:
+        """A file with other content than was last read is read."""
+
+        async def look() -> None:
+            digest = await in_background(watch.new_digest)
+            if digest not in {None, keywords.read_digest}:
+                keywords.soon(keywords.reload)
+
+        return every(LOOK_S, look)
+
+
+async def every(period_s: float, look: Callable[[], Awaitable[None] | None]) -> None:
+    """Look after something for ever. A look that fails is logged, and taken again."""
+    failing = False
+    while True:
+        await asyncio.sleep(period_s)
+        try:
+            looked = look()
+            if looked is not None:
+                await looked
+            failing = False
+        except Exception:
+            if not failing:
+                logger.exception("what is done every %g s failed", period_s)
+            failing = True
