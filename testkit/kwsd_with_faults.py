@@ -118,20 +118,20 @@ class FaultySpotter:
 def main() -> int:
     """Run kwsd with its microphone and spotter exchanged."""
     directory = Path(sys.argv[1])
-    real_opener, real_spotter = capture.source_opener, daemon.Daemon._open_spotter
+    real_opener, real_spotter = capture.source_opener, spotters.open_spotter
 
     def opener(name: str, *arguments: Any) -> Any:
         return (lambda: SocketMicrophone(directory / "microphone")) if name == "mic" else real_opener(name, *arguments)
 
-    def spotter(self: daemon.Daemon, settings: Any) -> Any:
-        return FaultySpotter(real_spotter(self, settings), directory)
+    def spotter(*arguments: Any) -> Any:
+        return FaultySpotter(real_spotter(*arguments), directory)
 
     retry_samples = samples(float(os.environ.get("TEST_RETRY_S", "60")))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
     impatient = partial(model_retry.ModelRetry, retry_samples=retry_samples)
     with (
         patch.object(daemon, "source_opener", opener),
-        patch.object(daemon.Daemon, "_open_spotter", spotter),
+        patch.object(daemon, "open_spotter", spotter),
         patch.object(spotters, "ModelRetry", impatient),
     ):
         return kwsd_command.main(sys.argv[2:])

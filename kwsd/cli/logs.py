@@ -5,6 +5,8 @@ import os
 import sys
 from typing import ClassVar
 
+from kwsd.events import printable
+
 
 class _ForPeople(logging.Formatter):
     """`kwsd: warning: what happened`; information goes without saying so."""
@@ -15,7 +17,7 @@ class _ForPeople(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         level = "" if record.levelno in {logging.INFO, logging.ERROR} else f"{record.levelname.lower()}: "
-        return "\n".join(f"{self._program}: {level}{line}" for line in super().format(record).splitlines())
+        return "\n".join(f"{self._program}: {level}{printable(line)}" for line in super().format(record).splitlines())
 
 
 class _ForTheJournal(logging.Formatter):
@@ -31,7 +33,7 @@ class _ForTheJournal(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         priority = self.PRIORITIES.get(record.levelno, 6)
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+        return "\n".join(f"<{priority}>{printable(line)}" for line in super().format(record).splitlines())
 
 
 class RepeatLimit(logging.Filter):

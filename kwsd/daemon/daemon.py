@@ -20,12 +20,11 @@ from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
-from kwsd.daemon.saved_state import Saved, StateFile, state_path
+from kwsd.daemon.saved_state import StateFile, state_path
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.upkeep import Upkeep
 from kwsd.daemon.watchdog import DecodingProgress
-from kwsd.errors import ConfigError
 from kwsd.keywords.watch_file import FileWatch
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.clips import ClipFiles, Clips
@@ -34,7 +33,6 @@ from kwsd.outlets.peer import group_id
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.socket_server import SocketServer
 from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
-from kwsd.spotters.interface import Spotter
 from kwsd.spotters.open import open_spotter
 from kwsd.timebase import samples
 
@@ -62,7 +60,7 @@ class Daemon:
         self._saved = StateFile(state_path(door.path) if door else None)
         file = settings.keywords.expanduser() if settings.keywords else None
         self._source = KeywordSource(file, self._saved)
-        self.spotter = self._open_spotter(settings)
+        self.spotter = open_spotter(settings, self._source.reader())
         self.state = DaemonState(
             model=self.spotter.name, microphone=str(settings.device or "default") if is_microphone else name
         )
@@ -80,17 +78,6 @@ class Daemon:
         self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.tell)
         self.upkeep = Upkeep(self.bus, self.state, self.notifier, self.progress)
         self._add_outlets(settings)
-
-    def _open_spotter(self, settings: Settings) -> Spotter:
-        """What a program once set must not keep the daemon from starting."""
-        try:
-            return open_spotter(settings, self._source.reader())
-        except ConfigError as error:
-            if not self._saved.now.overrides_file:
-                raise
-            logger.warning("what was set over the socket cannot be used any more: %s", error)
-            self._saved.now = Saved(muted=self._saved.now.muted)
-            return open_spotter(settings, self._source.reader())
 
     def _add_outlets(self, settings: Settings) -> None:
         service = self._service

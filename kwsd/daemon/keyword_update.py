@@ -11,7 +11,7 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
-from kwsd.errors import ConfigError, KeywordFileError
+from kwsd.errors import ConfigError
 from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -27,7 +27,7 @@ MOST_PROBLEMS = 10  # told of one list; then how many more there are
 
 
 class KeywordSource:
-    """Which keywords are asked for now. Any thread may `read`; `saved` changes on the event loop."""
+    """Which keywords are asked for. `saved` changes on the event loop; any thread may read."""
 
     def __init__(self, file: Path | None, saved: StateFile) -> None:
         """`file` is None where the spotter's own words are all there is."""
@@ -35,24 +35,25 @@ class KeywordSource:
         self.saved = saved
         if saved.now.overrides_file and saved.now.file_digest != self.digest():
             logger.info("%s has changed since keywords were set over the socket: the file is in force", file)
-            saved.now = Saved(muted=saved.now.muted)
+            saved.change_at_start(keywords=None, thresholds={})
 
     def digest(self) -> str:
         """Of the file's content."""
         return content_digest(self.file) if self.file else ""
 
     def reader(self) -> Callable[[PhraseTokenizer], Sequence[Keyword]] | None:
-        """Reads those in force for a tokenizer and logs what is wrong; None for the spotter's own words."""
+        """Reads the file for a tokenizer and logs what is wrong with it; None for the spotter's own words."""
+        if self.file is None:
+            return None
+        file = self.file
 
         def read(tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
-            found = self.read_as(self.saved.now, tokenizer)
-            if found is None:
-                raise KeywordFileError("there are no keywords")
+            found = read_keyword_file(file, tokenizer)
             for problem in first_few(list(map(str, found.problems))):
                 logger.warning("%s", problem)
             return found.keywords
 
-        return read if self.file or self.saved.now.keywords is not None else None
+        return read
 
     def read_as(self, asked: Saved, tokenizer: PhraseTokenizer) -> KeywordList | None:
         """Those that would be in force with this asked for. Raises KeywordFileError."""
@@ -88,8 +89,19 @@ class KeywordUpdate:
         self._tell = tell
         self._one_at_a_time = asyncio.Lock()
         self._asked: set[asyncio.Task[object]] = set()
-        state.keywords = labels(spotter.keywords)
-        self._note_source()
+        self._resume()
+
+    def _resume(self) -> None:
+        """Begin with what was set before the restart; where the model that hears now cannot, with the file's."""
+        asked, resumed = self._source.saved.now, False
+        if asked.overrides_file:
+            try:
+                self._spotter.replace(self._compile(asked)[1])
+                resumed = True
+            except (ConfigError, OSError) as error:
+                logger.warning("what was set over the socket cannot be heard now: %s", error)
+        self._state.keywords = labels(self._spotter.keywords)
+        self._state.keywords_from = "socket" if resumed else "file"
 
     def take(self, _: Record) -> None:
         """A model was loaded after all."""
@@ -170,7 +182,7 @@ class KeywordUpdate:
             await self._source.saved.change(
                 keywords=asked.keywords, thresholds=asked.thresholds, file_digest=asked.file_digest
             )
-        self._note_source()
+        self._state.keywords_from = "socket" if asked.overrides_file else "file"
         told = Reloaded(keywords=labels(found.keywords), problems=first_few(list(map(str, found.problems))))
         self._tell(told)
         return told
@@ -180,9 +192,6 @@ class KeywordUpdate:
         if found is None:
             found = KeywordList(with_thresholds(self._own, asked))
         return found, self._spotter.compile(found.keywords)
-
-    def _note_source(self) -> None:
-        self._state.keywords_from = "socket" if self._source.saved.now.overrides_file else "file"
 
 
 def with_thresholds(keywords: Sequence[Keyword], asked: Saved) -> tuple[Keyword, ...]:

@@ -92,9 +92,10 @@ class SocketFile:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._lock = _lock(path)
             self._listen()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             self._unlock()
-            raise ConfigError(f"socket: {path}: {error.strerror}; give another path with --socket") from None
+            why = getattr(error, "strerror", None) or error
+            raise ConfigError(f"socket: {path}: {why}; give another path with --socket") from None
         except KwsdError:
             self._unlock()
             raise

@@ -51,6 +51,11 @@ class StateFile:
         if path is not None:
             self._read(path)
 
+    def change_at_start(self, **fields: Any) -> None:
+        """`change` while there is nobody yet who would have to wait for the disk."""
+        self.now = replace(self.now, **fields)
+        self._write()
+
     async def change(self, **fields: Any) -> None:
         """Replace some of it, for good."""
         self.now = replace(self.now, **fields)

@@ -9,6 +9,7 @@ from kwsd.errors import ConfigError
 from kwsd.events import printable
 
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
+_DIGITS = 20  # of a 64-bit number
 
 
 class Notifier:
@@ -48,7 +49,12 @@ def _address(value: str) -> str | None:
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:
     meant_for = environment.get("WATCHDOG_PID", str(os.getpid()))
     interval_us = environment.get("WATCHDOG_USEC", "")
-    if meant_for != str(os.getpid()) or not interval_us.isdecimal() or not int(interval_us):
+    if (
+        meant_for != str(os.getpid())
+        or not interval_us.isdecimal()
+        or len(interval_us) > _DIGITS
+        or not int(interval_us)
+    ):
         return None
     return int(interval_us) / 1_000_000
 

@@ -41,7 +41,7 @@ class FileWatch:
     def _signature(self) -> tuple[int, ...]:
         try:
             found = self._path.stat()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a zero byte in the path
             return ()
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
@@ -58,8 +58,8 @@ def content_digest(path: Path) -> str:
                 return hashlib.sha256(file.read(LARGEST_BYTES)).hexdigest()
         finally:
             os.close(descriptor)
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
+    except (OSError, ValueError) as error:
+        return f"unreadable: {error}"
 
 
 async def watch(path: Path, changed: Callable[[], None], stop: asyncio.Event) -> None:

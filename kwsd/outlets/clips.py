@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
@@ -101,8 +102,9 @@ class ClipFiles:
         self._waiting: Queue[Detection | None] = Queue(MOST_WAITING)
         try:
             self._make_directory()
-        except OSError as error:
-            raise ConfigError(f"save_detections: {directory}: {error.strerror}; give another directory") from None
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            why = getattr(error, "strerror", None) or error
+            raise ConfigError(f"save_detections: {directory}: {why}; give another directory") from None
         self._thread = Thread(target=self._run, name="clips", daemon=True)
         self._thread.start()
 
@@ -170,12 +172,19 @@ class ClipFiles:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def _make_room(self, size: int) -> None:
-        clips = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._directory.glob("*.wav"))
+        """The oldest files go; what else is in the directory, or goes by itself, is no matter."""
+        clips: list[tuple[float, int, str]] = []
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if entry.name.endswith(".wav") and entry.is_file(follow_symlinks=False):
+                        found = entry.stat(follow_symlinks=False)
+                        clips.append((found.st_mtime, found.st_size, entry.path))
         total = size + sum(clip_size for _, clip_size, _ in clips)
-        for written, clip_size, file in clips:
+        for written, clip_size, path in sorted(clips):
             if total <= self._limit_bytes and time.time() - written <= self._limit_s:
                 return
-            file.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             total -= clip_size
 
     def _lose(self, why: str) -> None:

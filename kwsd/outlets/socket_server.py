@@ -111,7 +111,12 @@ class SocketServer:
                 self._refuse(client, f"there are {len(self.connections)} connections already; close some")
                 continue
             self._refusing = False
-            connection = Connection(client, self._hello(), self._carry_out, self._command_group)
+            try:
+                connection = Connection(client, self._hello(), self._carry_out, self._command_group)
+            except OSError as error:  # who is gone already cannot be asked who he was
+                logger.debug("a connection failed: %s", error)
+                client.close()
+                continue
             self.connections[connection] = asyncio.create_task(self._serve(connection))
 
     async def _serve(self, connection: Connection) -> None:

@@ -101,8 +101,8 @@ class StdoutOutlet:
             except BrokenPipeError:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.kill(os.getpid(), signal.SIGTERM)
-            except (OSError, ValueError) as error:
-                if error.args and error.args[0] == errno.EIO:  # the terminal was closed
+            except Exception as error:  # noqa: BLE001  nobody else prints: it goes on
+                if isinstance(error, OSError) and error.errno == errno.EIO:  # the terminal was closed
                     os.kill(os.getpid(), signal.SIGTERM)
                 if not self._ailing:
                     why = getattr(error, "strerror", None) or error

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from kwsd.daemon.saved_state import Saved, StateFile, state_path
 from kwsd.keywords.keyword import Keyword
-from testkit.daemons import Plug, eventually, phrase, running
+from testkit.daemons import KWSD, Plug, eventually, phrase, running
 
 
 @pytest.fixture
@@ -127,7 +128,46 @@ def test_a_list_that_the_model_no_longer_takes_does_not_keep_it_from_starting(
     saved.write_text(saved.read_text().replace("LIGHT UP", "\\u4f60"))
     with running(tmp_path, tiny_model_dir) as daemon:
         assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
-        assert any("cannot be used any more" in line for line in daemon.log)
+        assert daemon.ask(command="status")["data"]["keywords_from"] == "file"
+        assert any("cannot be heard now" in line for line in daemon.log)
+
+
+def test_a_list_waits_for_its_model(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. A program sets a phrase. 2. At the next start the model is not there: the fixed words stand in, the list cannot
+       be heard. 3. The model comes.
+
+    Result: the program's list is in force, as if nothing had been.
+    """
+    again = ("--fallback", "auto")
+    (tmp_path / "m").symlink_to(tiny_model_dir)
+    with running(tmp_path, tmp_path / "m", *again, keywords="LIGHT ON\nyes\n") as daemon:
+        assert daemon.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+    (tmp_path / "m").unlink()
+    with running(tmp_path, tmp_path / "m", *again, environment={"TEST_RETRY_S": "1"}) as daemon:
+        assert eventually(lambda: plug.is_open)
+        client, hello = daemon.client()
+        with client:
+            assert hello["keywords"] == ["yes"]
+            (tmp_path / "m").symlink_to(tiny_model_dir)
+            assert client.read_until("reloaded")["keywords"] == ["LIGHT UP"]
+            assert daemon.ask(command="status")["data"]["keywords_from"] == "socket"
+
+
+def test_without_a_file_reload_returns_to_all_the_fixed_words(tmp_path: Path) -> None:
+    fixed = tmp_path / "fixed"
+    fixed.write_text(f'#!/bin/sh\nexec {KWSD} --fallback only --input - --socket "{tmp_path}/s"\n')
+    fixed.chmod(0o755)
+    with running(tmp_path, tmp_path, program=(str(fixed),), stdin=subprocess.PIPE) as daemon:
+        assert daemon.ask(command="set_keywords", keywords=["yes"])["ok"]
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+    with running(tmp_path, tmp_path, program=(str(fixed),), stdin=subprocess.PIPE) as daemon:
+        assert daemon.ask(command="status")["data"]["keywords"] == ["yes"]
+        assert len(daemon.ask(command="reload")["data"]["keywords"]) == 10
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def test_an_impossible_notify_socket_is_named() -> None:
         ({"WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "0"}, None),
         ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "9" * 5000}, None),
     ],
 )
 def test_the_watchdog_period(environment: dict[str, str], watchdog_s: float | None) -> None:

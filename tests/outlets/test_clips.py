@@ -101,10 +101,13 @@ def test_old_ones_go(tmp_path: Path) -> None:
     (tmp_path / "old.wav").write_bytes(b"x")
     os.utime(tmp_path / "old.wav", (time.time() - 2 * 86_400,) * 2)
     (tmp_path / "notes.txt").write_text("not a clip")
+    (tmp_path / "directory.wav").mkdir()
+    os.utime(tmp_path / "directory.wav", (0, 0))
+    (tmp_path / "link.wav").symlink_to("nowhere")
     saving = Saving(tmp_path)
     saving.save("new")
     saving.close()
-    assert names(tmp_path) == {"0-new.wav", "notes.txt"}
+    assert names(tmp_path) == {"0-new.wav", "notes.txt", "directory.wav", "link.wav"}
 
 
 def test_a_full_disk_is_said_once_and_got_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -196,3 +199,5 @@ def test_a_directory_that_cannot_be_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"save_detections: .*file.*give another directory"):
         Saving(tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"save_detections: .*null byte"):
+        Saving(tmp_path / "a\0b")

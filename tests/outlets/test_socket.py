@@ -313,7 +313,12 @@ def test_another_programs_live_socket_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "complaint"),
-    [("x" * 200, "longer than 107 bytes"), ("file/s", "File exists"), ("directory", "Address already in use")],
+    [
+        ("a\0b", "null byte"),
+        ("x" * 200, "longer than 107 bytes"),
+        ("file/s", "File exists"),
+        ("directory", "Address already in use"),
+    ],
 )
 def test_unusable_paths_are_named(tmp_path: Path, path: str, complaint: str) -> None:
     (tmp_path / "file").touch()
