@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-State = tuple[NDArray[Any], ...]
-"""The caches of one stream; only the layout that made them knows what is in them."""
+State = Any
+"""The caches of one stream; only the layout that made it knows what is in it."""
 
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
@@ -28,6 +28,10 @@ class CacheLayout(Protocol):
 
     def split(self, outputs: Sequence[NDArray[Any]], states: Sequence[State]) -> list[State]:
         """Outputs of the graph behind `encoder_out`, and the states before → the states after, in the same order."""
+        ...
+
+    def frames(self, encoder_out: NDArray[np.float32], streams: int) -> Sequence[NDArray[np.float32]]:
+        """The graph's `encoder_out` → frames (8, C) of each stream."""
         ...
 
 
@@ -72,3 +76,7 @@ class IcefallCaches:
             return [tuple(outputs)]
         parts = [np.split(cache, len(states), axis) for cache, axis in zip(outputs, self._axes, strict=True)]
         return [tuple(part[number] for part in parts) for number in range(len(states))]
+
+    def frames(self, encoder_out: NDArray[np.float32], streams: int) -> Sequence[NDArray[np.float32]]:
+        """The graph's (streams, 8, C) as it is."""
+        return [encoder_out[place] for place in range(streams)]

@@ -6,12 +6,13 @@ Shapes are read from the graph; the metadata gives only T and the advance per ca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from kwsd.acoustic import compact
 from kwsd.acoustic.caches import CacheLayout, IcefallCaches, State
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.acoustic.session import make_session
@@ -20,6 +21,9 @@ from kwsd.stream import Float32
 from kwsd.timebase import SUBSAMPLING
 
 REQUIRED_METADATA = ("T", "decode_chunk_len")
+TRIED_SEGMENTS = 10
+ALIKE_SHARE = 0.05
+"""Of the frames' spread. int8 of kwsd-en and upstream's model is 1 to 2 % away from float32."""
 QUANTISES_TOGETHER = b"DynamicQuantizeLinear"  # one scale for all streams of a call: a loud one would coarsen the rest
 
 
@@ -46,12 +50,15 @@ class Encoder:
         """fbank frames that each call moves on by (32 upstream: 320 ms)."""
         self.output_frames = self.shift_frames // SUBSAMPLING
         """Encoder frames per call (8 upstream)."""
-        self._caches = self._layout()
+        self._caches = self._layout(metadata)
         self.width = self._self_test()
         """C, of a frame."""
 
-    def _layout(self) -> CacheLayout:
+    def _layout(self, metadata: Mapping[str, str]) -> CacheLayout:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if metadata.get("layout") == compact.LAYOUT:
+            heads = [int(number) for number in metadata["heads"].split(",")]
+            return compact.CompactCaches(inputs[1:], heads, self.output_frames)
         if not IcefallCaches.fits(inputs, outputs):
             raise ModelError(f"{self.path}: inputs and outputs are not those of a streaming Zipformer2 export")
         free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in self.path.read_bytes()
@@ -76,7 +83,8 @@ class Encoder:
         feeds = self._caches.feeds(states)
         feeds["x"] = segments[0][None] if len(segments) == 1 else np.stack(segments)
         encoder_out, *caches = self._session.run(None, feeds)
-        return list(zip(encoder_out, self._caches.split(caches, states), strict=True))
+        frames = self._caches.frames(encoder_out, len(segments))
+        return list(zip(frames, self._caches.split(caches, states), strict=True))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -98,3 +106,24 @@ class Encoder:
                 f"{self.path}: one segment gives {frames.shape}, expected {self.output_frames} finite frames"
             )
         return int(frames.shape[1])
+
+
+def require_alike(original: Path, other: Path) -> None:
+    """Raises ModelError unless two graphs give the same frames, as far as int8 of either allows.
+
+    Heard is noise that swells and fades: 3 s, in which caches fill up.
+    """
+    chance = np.random.default_rng(0)
+    encoders = [Encoder(original), Encoder(other)]
+    levels = -16.0 + 14.0 * np.abs(np.sin(np.arange(TRIED_SEGMENTS)))
+    states = [encoder.initial_state() for encoder in encoders]
+    frames: list[list[Float32]] = [[], []]
+    for level in levels:
+        segment = chance.normal(level, 2.0, (encoders[0].segment_frames, NUM_BINS)).astype(np.float32)
+        for number, encoder in enumerate(encoders):
+            heard, states[number] = encoder.run([segment], [states[number]])[0]
+            frames[number].append(np.array(heard))
+    apart = np.stack(frames[0]) - np.stack(frames[1])
+    share = float(apart.std() / np.stack(frames[0]).std())
+    if not share < ALIKE_SHARE:
+        raise ModelError(f"{other}: its frames differ from those of {original.name} by {share:.1%}; not used")

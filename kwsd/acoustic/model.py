@@ -11,7 +11,7 @@ from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
-from kwsd.models.directory import find_model_directory
+from kwsd.models.directory import find_encoder, find_model_directory, find_part
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
@@ -20,14 +20,6 @@ from kwsd.text.vocabulary import read_tokens
 from kwsd.units import BLANK_ID, START
 
 UNKNOWN = "<unk>"
-
-
-FILE_PATTERNS = {
-    "encoder": ("encoder.int8.fixed.onnx", "encoder*.int8.onnx", "encoder*.onnx"),
-    "decoder": ("decoder.onnx", "decoder*[!8].onnx", "decoder*.onnx"),
-    "joiner": ("joiner.onnx", "joiner*[!8].onnx", "joiner*.onnx"),
-}
-"""File names by part, the best first. Only the encoder gains from int8: it is nine tenths of the work."""
 
 
 class Model:
@@ -44,9 +36,9 @@ class Model:
         self.name = self.description.name
         self.tokens = read_tokens(directory / "tokens.txt")
         self.tokenizer = load_tokenizer(directory)
-        self.encoder = Encoder(_find(directory, "encoder"))
+        self.encoder = Encoder(find_encoder(directory))
         silent = (BLANK_ID, *(token for token, piece in enumerate(self.tokens) if piece == UNKNOWN))
-        self.transducer = Transducer(_find(directory, "decoder"), _find(directory, "joiner"), silent)
+        self.transducer = Transducer(find_part(directory, "decoder"), find_part(directory, "joiner"), silent)
         self._self_test()
 
     @classmethod
@@ -85,11 +77,3 @@ def load_tokenizer(directory: Path) -> Tokenizer | PhoneTokenizer:
     if (directory / BPE).exists() or not (directory / LEXICON).exists():
         return Tokenizer.load(directory)
     return PhoneTokenizer.load(directory)
-
-
-def _find(directory: Path, part: str) -> Path:
-    for pattern in FILE_PATTERNS[part]:
-        found = sorted(directory.glob(pattern))
-        if found:
-            return found[0]
-    raise ModelError(f"{directory}: no {part}*.onnx; `kwsctl models verify {directory}` lists what is missing")

@@ -1,0 +1,125 @@
+"""The compact graph of an encoder: the same frames and detections at less cost, for any number of streams."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import kwsd
+from kwsd.acoustic.encoder import Encoder
+from kwsd.acoustic.fbank import Fbank
+from kwsd.errors import ModelError
+from kwsd.models.directory import COMPACT, find_encoder
+from kwsd.models.optimise import optimise
+from kwsd.stream import Float32
+from testkit.commands import KWSCTL, run
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "models" / "kwsd-en"
+DEMO, _ = soundfile.read(ROOT / "models" / "demo.wav", dtype="float32")
+
+
+def segments(encoder: Encoder) -> list[Float32]:
+    fbank = Fbank(encoder.segment_frames, encoder.shift_frames)
+    return [segment.copy() for segment in fbank.accept(DEMO)]
+
+
+def frames(encoder: Encoder, heard: list[Float32]) -> Float32:
+    state, found = encoder.initial_state(), []
+    for segment in heard:
+        ((out, state),) = encoder.run([segment], [state])
+        found.append(np.array(out))
+    return np.concatenate(found)
+
+
+def assert_same_hits(own: list[Any], other: list[Any]) -> None:
+    assert [hit.keyword for hit in own] == [hit.keyword for hit in other]
+    for mine, theirs in zip(own, other, strict=True):
+        assert abs(mine.start - theirs.start) <= 0.04
+        assert abs(mine.end - theirs.end) <= 0.04
+        assert abs(mine.score - theirs.score) <= 0.03
+
+
+def test_the_shipped_graph_is_nearer_to_the_float_export_than_int8_is() -> None:
+    compact, full, int8 = (Encoder(SHIPPED / f"encoder{kind}") for kind in (COMPACT, ".onnx", ".int8.onnx"))
+    assert find_encoder(SHIPPED) == compact.path
+    heard = segments(compact)
+    wanted = frames(full, heard)
+    apart = (frames(compact, heard) - wanted).std()
+    assert apart < (frames(int8, heard) - wanted).std()
+    assert apart < 0.01 * wanted.std()
+
+
+def test_a_stream_gives_the_same_alone_and_beside_fifteen_loud_ones() -> None:
+    """The state of a stream is a column of what the last call gave, whoever else was in it.
+
+    1. A stream hears the demo alone. 2. It hears it beside fifteen that hear noise 60 dB louder, some of them younger
+    than it; then streams leave one after the other. Result: its frames are the same to 1e-4.
+    """
+    encoder = Encoder(SHIPPED / f"encoder{COMPACT}")
+    heard = segments(encoder)[:30]
+    alone = frames(encoder, heard)
+    loud = np.random.default_rng(0).normal(4.0, 3.0, (encoder.segment_frames, 80)).astype(np.float32)
+    states = [encoder.initial_state() for _ in range(16)]
+    found = []
+    for turn, segment in enumerate(heard):
+        count = 16 if turn < 20 else max(1, 36 - turn)
+        states = [encoder.initial_state() if turn == 5 and n > 9 else state for n, state in enumerate(states[:count])]
+        results = encoder.run([segment, *[loud] * (count - 1)], states)
+        states = [state for _, state in results]
+        found.append(np.array(results[0][0]))
+    assert np.abs(np.concatenate(found) - alone).max() < 1e-4
+
+
+@pytest.mark.model
+def test_upstreams_export_is_optimised_and_hears_the_same(shared_model_dir: Path, tmp_path: Path) -> None:
+    """A graph belongs to the very export that it was made from.
+
+    1. A copy of upstream's model hears its golden recordings. 2. `kwsctl models optimise` writes a graph beside it:
+    that one runs now, and the same is heard. 3. Another export is put in its place. Result: that one runs.
+    """
+    for name in ("decoder.onnx", "joiner.onnx", "tokens.txt", "bpe.model", "encoder.int8.fixed.onnx"):
+        shutil.copy(shared_model_dir / name, tmp_path)
+    sounds = [soundfile.read(path, dtype="float32")[0] for path in sorted(shared_model_dir.glob("test_wavs/*.wav"))]
+
+    def hears() -> list[Any]:
+        model = kwsd.Model.load(tmp_path)
+        spotter = kwsd.Spotter(model, [kwsd.Keyword(word) for word in ("LIGHT UP", "LOVELY CHILD", "FOREVER")])
+        return [*spotter.accept(np.concatenate(sounds)), *spotter.finish()]
+
+    before = hears()
+    assert len(before) >= 3
+    done = run(KWSCTL, "models", "optimise", tmp_path, home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == str(find_encoder(tmp_path))
+    assert find_encoder(tmp_path).name.endswith(COMPACT)
+    assert_same_hits(hears(), before)
+    with (tmp_path / "encoder.int8.fixed.onnx").open("ab") as file:
+        file.write(b"\0")
+    assert find_encoder(tmp_path).name == "encoder.int8.fixed.onnx"
+
+
+def test_what_is_not_recognised_is_refused_and_runs_as_it_is(tiny_model_dir: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_model_dir, tmp_path / "tiny"))
+    before = sorted(copy.iterdir())
+    done = run(KWSCTL, "models", "optimise", copy, home=tmp_path)
+    assert done.returncode == 78
+    assert "not laid out as icefall exports" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(copy.iterdir()) == before
+    assert kwsd.Model.load(copy)
+
+
+@pytest.mark.model
+def test_a_graph_that_hears_otherwise_is_not_taken(shared_model_dir: Path, tmp_path: Path) -> None:
+    shutil.copy(shared_model_dir / "encoder.int8.fixed.onnx", tmp_path)
+
+    def differs(original: Path, compact: Path) -> None:
+        raise ModelError(f"{compact} and {original} differ")
+
+    with pytest.raises(ModelError, match=r"differ"):
+        optimise(tmp_path, differs)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder.int8.fixed.onnx"]
