@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kwsd.acoustic.fbank import Fbank
+from kwsd.acoustic.fbank import NUM_BINS, Fbank
 from kwsd.acoustic.model import Model
 from kwsd.stream import Chunk, Float32, Frames
 from kwsd.timebase import SAMPLE_RATE, fbank_samples_needed
 
 FINISH_SAMPLES = SAMPLE_RATE  # silence that brings out the last words: look-ahead, segment and trailing blanks
+MEAN_OF_BINS = np.full(NUM_BINS, 1 / NUM_BINS, np.float32)
 LONGEST_SILENCE_SAMPLES = SAMPLE_RATE  # after a longer gap nothing that was heard before is of use
 
 
@@ -110,6 +111,6 @@ def _frames(stream: AcousticStream, segment: Segment, encoder_out: Float32 | Non
         count=encoder.output_frames,
         kind="failed" if encoder_out is None else "heard",
         encoder_out=encoder_out,
-        power=np.log(np.exp(segment.fbank).mean(axis=1)),
+        power=np.log(np.exp(segment.fbank) @ MEAN_OF_BINS),  # twice as fast as .mean(axis=1)
         arrived_sample=segment.origin_sample + needed,
     )
