@@ -8,7 +8,8 @@ when nothing speaks against it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from kwsd.units import START, Context
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
 HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
 TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
+HEARD_AT_ALL = 0.1  # posterior below which a token speaks against its keyword when two of them want one sound
 ONSET_FRAMES = 2  # the first token is often taken for another while it begins
 PAUSE_FRAMES = 6  # 240 ms in which no token is emitted: tokens of fluent speech are three frames apart
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
@@ -36,7 +38,7 @@ class Candidate:
     """Matches of one keyword that are about the same sound."""
 
     best: Match
-    """The most probable of them."""
+    """The strongest of them."""
     fresh: bool = True
     """A match came with the last frames."""
     held: bool = False
@@ -45,16 +47,24 @@ class Candidate:
     objection: Objection | None = None
     """Why it has not fired yet."""
 
-    @property
-    def strength(self) -> float:
-        """How much speaks for it, nats: a longer keyword explains more of the sound than its parts do."""
-        return self.best.margin + TOKEN_WORTH * len(self.best.frames)
-
     def admits(self, match: Match) -> bool:
         """Whether the match is about the same sound."""
         own, other = self.best.frames, match.frames
         apart = max(other[0] - own[-1], own[0] - other[-1])
         return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
+
+    @property
+    def evidence(self) -> float:
+        """How well it explains the sound: LEFTS more than LEFT where its S is heard, else less."""
+        if self.alignment is None:
+            return -math.inf
+        return sum(posterior - HEARD_AT_ALL for posterior in self.alignment.posteriors)
+
+    def holds_back(self, alignment: Alignment) -> bool:
+        """Whether it waits for what follows, and would take this sound if nothing does."""
+        waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
+        own = self.alignment.frames if self.alignment else ()
+        return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
 
     def facts(self, alignment: Alignment) -> dict[str, Any]:
         """The fields of a Finding."""
@@ -66,6 +76,11 @@ class Candidate:
             "posteriors": alignment.posteriors,
             "margin_nats": self.best.margin,
         }
+
+
+def strength(match: Match) -> float:
+    """How much speaks for it, nats: a longer sequence explains more of the sound than its parts do."""
+    return match.margin + TOKEN_WORTH * len(match.frames)
 
 
 class Rules:
@@ -95,13 +110,15 @@ class Rules:
         for match in matches:
             self._admit(match)
         misses: list[Hit | Miss] = []
-        # what the strongest takes, its parts and whatever resembles it cannot have
-        self._open.sort(key=lambda candidate: -candidate.strength)
-        waiting = []
         for candidate in self._open:
-            if not self._goes_on(candidate):
+            if self._goes_on(candidate):
+                self._align(candidate)
+            else:
                 misses += self._missed(candidate)
-            elif not self._fires(candidate, beam):
+        # what the best explained takes, its parts and whatever resembles it cannot have
+        waiting: list[Candidate] = []
+        for candidate in sorted(filter(self._goes_on, self._open), key=lambda candidate: -candidate.evidence):
+            if not self._fires(candidate, beam, waiting):
                 waiting.append(candidate)
         self._open = [candidate for candidate in waiting if self._goes_on(candidate)]
         for candidate in self._open:
@@ -115,7 +132,7 @@ class Rules:
         for candidate in self._open:
             if candidate.admits(match):
                 candidate.fresh = True
-                if match.margin > candidate.best.margin:
+                if strength(match) > strength(candidate.best):
                     candidate.best = match
                 return
         self._open.append(Candidate(match))
@@ -129,16 +146,26 @@ class Rules:
             return []  # it never came near enough to be aligned
         return [Miss(**candidate.facts(candidate.alignment), **candidate.objection._asdict())]
 
-    def _fires(self, candidate: Candidate, beam: BeamSearch) -> bool:
-        """Judge the candidate by what is known of it now."""
+    def _spare_nats(self, match: Match) -> float:
+        """How much more probable the match is than its keyword must be."""
+        limits = self._set.limits[match.sequence.keyword]
+        return match.margin - limits.least_margin(len(match.sequence.tokens))
+
+    def _align(self, candidate: Candidate) -> None:
+        """Look for the tokens of its best match, if that is worth it; a later one may do better."""
         best = candidate.best
-        limits = self._set.limits[best.sequence.keyword]
-        spare = best.margin - limits.least_margin(len(best.sequence.tokens))
-        if spare < limits.alone_margin:
-            return False  # not worth an alignment; a later match may do better
-        alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
-        candidate.alignment = alignment
-        candidate.objection = self.why_not(candidate, alignment, spare, beam)
+        if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
+            candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
+
+    def _fires(self, candidate: Candidate, beam: BeamSearch, stronger: Sequence[Candidate]) -> bool:
+        """Judge the candidate by what is known of it now; where a stronger one waits, it waits as well."""
+        alignment = candidate.alignment
+        spare_nats = self._spare_nats(candidate.best)
+        if alignment is None or spare_nats < self._set.limits[candidate.best.sequence.keyword].alone_margin:
+            return False
+        candidate.objection = self.why_not(candidate, alignment, spare_nats, beam)
+        if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
+            candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
             self._remember(Hit(**candidate.facts(alignment)))
         return candidate.objection is None
@@ -197,11 +224,10 @@ class Rules:
         return self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
 
     def _overlaps_hit(self, alignment: Alignment) -> Objection | None:
-        """One piece of sound makes one hit, unless in later frames a longer keyword contains it."""
+        """One piece of sound makes one hit."""
         first, last = alignment.frames[0], alignment.frames[-1]
         for hit in self._recent:
-            overlaps = first <= hit.aligned[-1] and hit.aligned[0] <= last
-            if overlaps and (hit in self._new or last - first <= hit.aligned[-1] - hit.aligned[0]):
+            if first <= hit.aligned[-1] and hit.aligned[0] <= last:
                 return Objection(MissCause.OVERLAPS_HIT, f"the sound is part of {self._set.labels[hit.keyword]!r}")
         return None
 

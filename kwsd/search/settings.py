@@ -49,7 +49,7 @@ class SearchSettings:
     """Longest time between neighbouring tokens: syllables 8 s apart make no keyword (sherpa-onnx#1417)."""
     min_duration_s: Annotated[float, DURATION_S] = 0.0
     """Shortest time from first to last token."""
-    refractory_s: Annotated[float, REFRACTORY_S] = 0.5
+    refractory_s: Annotated[float, REFRACTORY_S] = 0.15
     """Audio time after a hit in which the same keyword stays quiet."""
     beam: Annotated[int, BEAM] = 8
     """Hypotheses kept per frame."""

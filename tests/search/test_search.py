@@ -70,6 +70,28 @@ def test_the_beginning_fires_when_the_longer_one_does_not_come() -> None:
     assert Stream(["LIGHT", "LIGHT UP"]).phrases("▁LIGHT .*3 ▁HERE") == ["LIGHT"]
 
 
+@pytest.mark.parametrize(("faint", "heard"), [(LOUD, "LIGHT+S"), (0.0, "LIGHT")])
+def test_a_plural_is_heard_only_where_its_ending_is(faint: float, heard: str) -> None:
+    """Beside LIGHTS, LIGHT said alone was often told as LIGHTS: its S needed no more than to be possible."""
+    stream = Stream(["LIGHT", "LIGHT+S"], SearchSettings(threshold=0.4, min_score=0.0))
+    assert stream.phrases(".*8 ▁LIGHT . . S", S=faint) == [heard]
+
+
+@pytest.mark.parametrize("gap_frames", [6, 8, 11])
+def test_a_keyword_said_again_after_a_short_pause_is_heard_again(gap_frames: int) -> None:
+    """A command said again 0.3 s later was swallowed by a refractory time of 0.5 s."""
+    stream = Stream(["LIGHT UP"], SearchSettings(threshold=0.5))
+    assert stream.phrases(f".*8 ▁LIGHT . . ▁UP .*{gap_frames} ▁LIGHT . . ▁UP") == ["LIGHT UP"] * 2
+
+
+@pytest.mark.parametrize("script", ["▁NIGHT . . FALL", "▁NIGHT"])
+def test_a_spelling_that_begins_another_of_its_keyword_takes_nothing_away(script: str) -> None:
+    """NIGHTFALL with the further spelling NIGHT was heard as NIGHT, objected to as the word went on, and lost."""
+    keyword = Keyword("NIGHT+FALL", spellings=("NIGHT+FALL", "NIGHT"), written_forms=False)
+    (hit,) = Stream([keyword]).hear(say(f".*8 {script} .*40"))
+    assert len(hit.tokens) == len(script.replace(".", "").split())
+
+
 def test_a_keyword_inside_another_gives_way_to_it() -> None:
     phrases = ["UP", "LIGHT UP", "LIGHT UP HERE"]
     assert Stream(phrases).phrases("▁LIGHT . . ▁UP . . ▁HERE") == ["LIGHT UP HERE"]
@@ -256,15 +278,14 @@ phrase_lists = st.lists(
 
 @given(scripts, phrase_lists)
 def test_whatever_is_said_hits_are_apart_and_repeatable(script: str, phrases: list[str]) -> None:
-    """B16, and one piece of sound makes one hit unless a longer one contains it."""
+    """B16, and one piece of sound makes one hit."""
     frames = say(f"{script} .*30")
     hits = Stream(phrases).hear(frames)
     again = Stream(phrases).hear(frames)
     assert hits == again
     spans = [(hit.aligned[0], hit.aligned[-1]) for hit in hits]
     for (start, end), (later_start, later_end) in itertools.combinations(spans, 2):
-        apart = later_start > end or later_end < start
-        assert apart or later_end - later_start > end - start
+        assert later_start > end or later_end < start
 
 
 @given(st.integers(0, 2**31))
