@@ -39,7 +39,7 @@ from kwsd.timebase import samples
 logger = logging.getLogger(__name__)
 
 RECENT_S = 10.0
-HEARD_OUT_S = 0.7  # at SIGTERM: what was accepted is heard for so long; from there to the end it takes 1 s at most
+HEARD_OUT_S = 1.0  # at SIGTERM: what was accepted is heard for so long; 4 s of sound take 0.1 s of one core
 FLUSH_S = 0.2
 ENDED_FLUSH_S = 10.0  # where the sound itself has ended nobody is in a hurry
 
@@ -127,7 +127,8 @@ class Daemon:
             unheard_ms = self.inbox.discard() * 1000 // samples(1)
             logger.warning("%d ms of sound that waited are not heard any more", unheard_ms)
             await in_background(lambda: _join((decoding,), time.monotonic() + FLUSH_S))
-        await self.bus.close(FLUSH_S if self._hurry else ENDED_FLUSH_S)
+        time_left_s = deadline_s + FLUSH_S - time.monotonic()  # of what hearing out did not need
+        await self.bus.close(max(FLUSH_S, time_left_s) if self._hurry else ENDED_FLUSH_S)
         for task in self._tasks:
             task.cancel()
         self.notifier.close()
