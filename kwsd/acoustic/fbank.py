@@ -1,79 +1,100 @@
-"""Sound → log-mel fbank, 80 bins every 10 ms. The only importer of kaldi_native_fbank.
+"""Sound → log-mel fbank, 80 bins every 10 ms, as the upstream models were trained.
 
-As the upstream models were trained: Kaldi's fbank (Povey window, pre-emphasis 0.97, power spectrum, 20 to 7600 Hz) on
-samples in -1..1, without dither and with snip_edges off, so that frame f is centred on sample 160 f + 80.
+Kaldi's features (Povey window, pre-emphasis 0.97, power spectrum, 20 to 7600 Hz) of samples in -1..1, without dither
+and with snip_edges off, so that frame f is centred on sample 160 f + 80. `kwsd.acoustic.kaldi_fbank` is the reference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
+from kwsd.timebase import FBANK_CENTRE_SAMPLES, FBANK_SHIFT_SAMPLES, SAMPLE_RATE
+
+Floats = NDArray[np.floating]
 
 NUM_BINS = 80
-HIGH_HZ = -400.0  # counted down from 8 kHz
-SLICE_SAMPLES = 16_000  # copied into a Python list at a time, so that memory does not follow the caller's block size
-RENEWED_FRAMES = 1 << 20  # 3 h; the library counts frames in 32 bits, so it is made anew long before they end
-
-
-def _options() -> kaldi_native_fbank.FbankOptions:
-    options = kaldi_native_fbank.FbankOptions()
-    options.frame_opts.samp_freq = SAMPLE_RATE
-    options.frame_opts.dither = 0.0
-    options.frame_opts.snip_edges = False
-    options.mel_opts.num_bins = NUM_BINS
-    options.mel_opts.high_freq = HIGH_HZ
-    return options
+LOWEST_HZ, HIGHEST_HZ = 20.0, 7600.0
+WINDOW_SAMPLES = 400
+FFT_SAMPLES = 512
+PRE_EMPHASIS = np.float32(0.97)
+LEAD_SAMPLES = WINDOW_SAMPLES // 2 - FBANK_CENTRE_SAMPLES  # of frame 0 that lie before the sound, which is mirrored
+SMALLEST_POWER = np.finfo(np.float32).eps
 
 
 class Fbank:
-    """Streaming features that hand out overlapping segments. What it gives does not depend on how sound is split."""
+    """Streaming features that hand out overlapping segments.
+
+    Each segment is computed by itself as soon as its sound is there, so what it gives does not depend on how sound is
+    split. Nothing is counted, so nothing can overflow.
+    """
 
     def __init__(self, segment_frames: int, shift_frames: int) -> None:
         """`segment_frames` per segment (T, 45 upstream), of which `shift_frames` are new in each (32 upstream)."""
-        self._segment_frames = segment_frames
-        self._shift_frames = shift_frames
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all sound."""
-        self._online = kaldi_native_fbank.OnlineFbank(_options())
-        self._next = 0  # first frame not yet copied out, as the library's object counts
-        self._tail = np.empty(0, np.float32)  # sound from one frame before that one on
-        self._frames = np.empty((0, NUM_BINS), np.float32)
+        self._segment_frames, self._shift_frames = segment_frames, shift_frames
+        self._pieces: list[NDArray[np.float32]] = []
+        """Sound not yet used up, from the window of the next new frame on."""
+        self._samples = 0  # in the pieces
+        self._kept: NDArray[np.float32] | None = None  # frames that the next segment begins with
 
     def accept(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
-        for start in range(0, len(samples), SLICE_SAMPLES):
-            if self._next >= RENEWED_FRAMES:
-                self._renew()
-            self._take(samples[start : start + SLICE_SAMPLES])
-            while len(self._frames) >= self._segment_frames:
-                yield self._frames[: self._segment_frames]
-                self._frames = self._frames[self._shift_frames :]
+        self._pieces.append(samples.copy())  # the caller may write to it again
+        self._samples += len(samples)
+        while self._samples >= self._needed():
+            yield self._segment()
 
-    def _take(self, samples: NDArray[np.float32]) -> None:
-        """Sound in, complete frames out to `_frames`."""
-        self._online.accept_waveform(SAMPLE_RATE, samples.tolist())
-        self._tail = np.concatenate([self._tail, samples])
-        ready = self._online.num_frames_ready
-        if ready == self._next:
-            return
-        # np.array copies, which it must: a frame is a view into memory that pop() frees
-        new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
-        self._frames = np.concatenate([self._frames, new])
-        self._online.pop(ready - self._next)
-        self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
-        self._next = ready
+    def _needed(self) -> int:
+        """Samples that the next segment takes."""
+        mirrored = LEAD_SAMPLES if self._kept is None else 0
+        return FBANK_SHIFT_SAMPLES * (self._new_frames() - 1) + WINDOW_SAMPLES - mirrored
 
-    def _renew(self) -> None:
-        """Give the tail to a new object: it mirrors sound at its beginning for frame 0 alone, which is left out."""
-        tail = self._tail
-        self._online = kaldi_native_fbank.OnlineFbank(_options())
-        self._online.accept_waveform(SAMPLE_RATE, tail.tolist())
-        self._online.pop(1)
-        self._next = 1
+    def _new_frames(self) -> int:
+        return self._segment_frames if self._kept is None else self._shift_frames
+
+    def _segment(self) -> NDArray[np.float32]:
+        sound, new = np.concatenate(self._pieces), self._new_frames()
+        if self._kept is None:
+            sound = np.concatenate([sound[:LEAD_SAMPLES][::-1], sound])
+        frames = log_mel(sound[: FBANK_SHIFT_SAMPLES * (new - 1) + WINDOW_SAMPLES])
+        segment = frames if self._kept is None else np.concatenate([self._kept, frames])
+        self._kept = segment[self._shift_frames :]
+        rest = sound[FBANK_SHIFT_SAMPLES * new :]
+        self._pieces, self._samples = [rest], len(rest)
+        return segment
+
+
+def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features of every whole window in some sound: (frames, 80), natural logarithms of energies."""
+    windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW_SAMPLES)[::FBANK_SHIFT_SAMPLES]
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    padded = np.zeros((len(windows), FFT_SAMPLES), np.float32)
+    emphasised = padded[:, :WINDOW_SAMPLES]
+    np.multiply(centred[:, :-1], -PRE_EMPHASIS, out=emphasised[:, 1:])
+    np.multiply(centred[:, 0], -PRE_EMPHASIS, out=emphasised[:, 0])  # as if what comes before were the same
+    emphasised += centred
+    emphasised *= POVEY
+    spectrum = np.fft.rfft(padded)[:, : FFT_SAMPLES // 2]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    energies = power.astype(np.float32, copy=False) @ MEL_WEIGHTS
+    return np.asarray(np.log(np.maximum(energies, SMALLEST_POWER)))
+
+
+def _mel(hertz: Floats) -> Floats:
+    return np.asarray(1127.0 * np.log1p(hertz / 700.0))
+
+
+def _mel_weights() -> NDArray[np.float32]:
+    """Triangles that are straight on the mel scale: (bins of the spectrum, 80)."""
+    lowest, highest = _mel(np.array([LOWEST_HZ, HIGHEST_HZ]))
+    corners = np.linspace(lowest, highest, NUM_BINS + 2)
+    place = _mel(np.arange(FFT_SAMPLES // 2) * (SAMPLE_RATE / FFT_SAMPLES))[:, None]
+    rising = (place - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - place) / (corners[2:] - corners[1:-1])
+    return np.asarray(np.maximum(np.minimum(rising, falling), 0.0), np.float32)
+
+
+POVEY = (np.hanning(WINDOW_SAMPLES) ** 0.85).astype(np.float32)
+MEL_WEIGHTS = _mel_weights()

@@ -1,45 +1,62 @@
-"""Features for as long as a daemon lives: the library counts frames in 32 bits, a stream of ours does not."""
+"""Features: Kaldi's to 4e-4 however sound is cut, bit for bit the same in every cut, for as long as a daemon lives."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from kwsd.acoustic import fbank
-from kwsd.acoustic.fbank import Fbank
+from kwsd.acoustic.fbank import NUM_BINS, Fbank
+from kwsd.acoustic.kaldi_fbank import KaldiFbank
+from kwsd.stream import Float32
 
-CHUNK, SHIFT = 45, 32
+SIZES = [(45, 32), (29, 16)]
+"""Segment and shift of 320 and 160 ms."""
+NEAR = 4e-4
 
 
-def sound(samples: int) -> NDArray[np.float32]:
+def sound(samples: int, loudness: float = 0.1) -> Float32:
     """Noise that rises and falls, so that every frame is another."""
-    ramp = 0.1 + 0.1 * np.sin(np.arange(samples) / 3000)
-    return (np.random.default_rng(7).normal(0, 0.1, samples) * ramp).astype(np.float32)
+    ramp = loudness * (1.0 + np.sin(np.arange(samples) / 3000))
+    return (np.random.default_rng(7).normal(0, 1.0, samples) * ramp).clip(-1, 1).astype(np.float32)
 
 
-def chunks(pieces: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    features = Fbank(CHUNK, SHIFT)
-    return np.array([chunk for piece in pieces for chunk in features.accept(piece)])
+def segments(features: Fbank | KaldiFbank, pieces: list[Float32]) -> Float32:
+    found = [segment.copy() for piece in pieces for segment in features.accept(piece)]
+    return np.array(found, np.float32).reshape(-1, NUM_BINS)
 
 
 @settings(max_examples=30)
-@given(st.lists(st.integers(0, 48_000), max_size=12), st.sampled_from([1, 2, 31, 200]))
-def test_the_library_may_start_over_at_any_time(cuts: list[int], frames: int) -> None:
-    """However often the library's object is exchanged, and however sound is cut: the same features, bit for bit."""
+@given(st.lists(st.integers(0, 48_000), max_size=12), st.sampled_from(SIZES))
+def test_however_sound_is_cut_it_is_kaldis(cuts: list[int], sizes: tuple[int, int]) -> None:
     whole = sound(48_000)
-    expected = chunks([whole])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fbank, "RENEWED_FRAMES", frames)
-        assert np.array_equal(chunks(np.split(whole, sorted(cuts))), expected)
+    pieces = np.split(whole, sorted(cuts))
+    found = segments(Fbank(*sizes), pieces)
+    assert np.array_equal(found, segments(Fbank(*sizes), [whole]))
+    expected = segments(KaldiFbank(*sizes), pieces)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < NEAR
 
 
-def test_the_library_never_counts_far() -> None:
-    """Its counter ends at 2^31 frames (248 days): with 1.22 nothing comes any more, 1.23 raises."""
-    assert fbank.RENEWED_FRAMES * 2 < 2**31
-    features = Fbank(CHUNK, SHIFT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fbank, "RENEWED_FRAMES", 100)
-        for _ in range(20):
-            list(features.accept(sound(16_000)))
-            assert features._online.num_frames_ready < 100 + 2 * 100
+@pytest.mark.parametrize("loudness", [0.0, 1e-4, 0.5])
+def test_silence_and_loud_sound_are_kaldis(loudness: float) -> None:
+    whole = sound(32_000, loudness)
+    apart = segments(Fbank(45, 32), [whole]) - segments(KaldiFbank(45, 32), [whole])
+    assert np.abs(apart).max() < NEAR
+
+
+def test_a_tone_and_an_offset_are_kaldis() -> None:
+    """But for bins far below the tone, which hold what float32 rounded off, in both."""
+    whole = (0.3 + 0.2 * np.sin(np.arange(32_000) * 0.2)).astype(np.float32)
+    found, expected = (np.exp(segments(each, [whole])) for each in (Fbank(45, 32), KaldiFbank(45, 32)))
+    loudest = expected.max(axis=1, keepdims=True)
+    assert (np.abs(found - expected) < NEAR * expected + 1e-9 * loudest).all()
+
+
+def test_segments_and_the_callers_sound_stay_apart() -> None:
+    """The caller may use its buffer again, and a segment does not change when more sound comes."""
+    features, buffer, whole = Fbank(45, 32), np.zeros(1000, np.float32), sound(32_000)
+    found = []
+    for start in range(0, len(whole), len(buffer)):
+        buffer[:] = whole[start : start + len(buffer)]
+        found += list(features.accept(buffer))
+    assert np.array_equal(np.concatenate(found), segments(Fbank(45, 32), [whole]))

@@ -27,7 +27,6 @@ SAY_IT_AGAIN = {
     "bench/daemon_memory.py",
     "bench/soak_stage.py",
     "bench/wav.py",
-    "kwsd/acoustic/fbank.py",
     "kwsd/commands12/frontend.py",
     "training/commands12/audio.py",
     "training/zipformer/data/fbank.py",

@@ -23,7 +23,7 @@ IMPORTERS = {
     "soundfile": "kwsd/audio/",
     "soxr": "kwsd/audio/resample.py",
     "onnxruntime": "kwsd/acoustic/session.py",
-    "kaldi_native_fbank": "kwsd/acoustic/fbank.py",
+    "kaldi_native_fbank": "kwsd/acoustic/kaldi_fbank.py",
     "sentencepiece": "kwsd/text/pieces.py",
     "ahocorasick": "kwsd/keywords/overlaps.py",
     "rich": "kwsd/cli/progress.py",

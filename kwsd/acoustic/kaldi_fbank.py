@@ -1,0 +1,77 @@
+"""Kaldi's own fbank behind the face of `kwsd.acoustic.fbank`, which is held against it. Imports kaldi_native_fbank.
+
+Four times slower, for samples go over in a list and come back frame by frame; `kwsd.acoustic.stream` may take either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import kaldi_native_fbank
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.acoustic.fbank import HIGHEST_HZ, NUM_BINS
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
+
+SLICE_SAMPLES = SAMPLE_RATE  # copied into a list at a time, so that memory does not follow the caller
+RENEWED_FRAMES = 1 << 20  # 3 h; the library counts frames in 32 bits, so it is made anew long before they end
+
+
+def _options() -> kaldi_native_fbank.FbankOptions:
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.samp_freq = SAMPLE_RATE
+    options.frame_opts.dither = 0.0
+    options.frame_opts.snip_edges = False
+    options.mel_opts.num_bins = NUM_BINS
+    options.mel_opts.high_freq = HIGHEST_HZ
+    return options
+
+
+class KaldiFbank:
+    """Streaming features that hand out overlapping segments. What it gives does not depend on how sound is split."""
+
+    def __init__(self, segment_frames: int, shift_frames: int) -> None:
+        """`segment_frames` per segment (T, 45 upstream), of which `shift_frames` are new in each (32 upstream)."""
+        self._segment_frames = segment_frames
+        self._shift_frames = shift_frames
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._online = kaldi_native_fbank.OnlineFbank(_options())
+        self._next = 0  # first frame not yet copied out, as the library's object counts
+        self._tail = np.empty(0, np.float32)  # sound from one frame before that one on
+        self._frames = np.empty((0, NUM_BINS), np.float32)
+
+    def accept(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
+        for start in range(0, len(samples), SLICE_SAMPLES):
+            if self._next >= RENEWED_FRAMES:
+                self._renew()
+            self._take(samples[start : start + SLICE_SAMPLES])
+            while len(self._frames) >= self._segment_frames:
+                yield self._frames[: self._segment_frames]
+                self._frames = self._frames[self._shift_frames :]
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        """Sound in, complete frames out to `_frames`."""
+        self._online.accept_waveform(SAMPLE_RATE, samples.tolist())
+        self._tail = np.concatenate([self._tail, samples])
+        ready = self._online.num_frames_ready
+        if ready == self._next:
+            return
+        # np.array copies, which it must: a frame is a view into memory that pop() frees
+        new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
+        self._frames = np.concatenate([self._frames, new])
+        self._online.pop(ready - self._next)
+        self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
+        self._next = ready
+
+    def _renew(self) -> None:
+        """Give the tail to a new object: it mirrors sound at its beginning for frame 0 alone, which is left out."""
+        tail = self._tail
+        self._online = kaldi_native_fbank.OnlineFbank(_options())
+        self._online.accept_waveform(SAMPLE_RATE, tail.tolist())
+        self._online.pop(1)
+        self._next = 1
