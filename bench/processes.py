@@ -28,9 +28,9 @@ class Usage:
     output: str
 
 
-def kwsd_command(keywords: Path, audio: Path) -> list[str]:
+def kwsd_command(keywords: Path, audio: Path, model: Path | str = MODEL) -> list[str]:
     """The product as a user starts it, with its defaults."""
-    return [str(KWSD), "--keywords", str(keywords), "--model", str(MODEL), "--input", str(audio), "--json"]
+    return [str(KWSD), "--keywords", str(keywords), "--model", str(model), "--input", str(audio), "--json"]
 
 
 def peer_command(keywords: Path, audio: Path) -> list[str]:

@@ -14,6 +14,7 @@ NAMES = (
     "curve",
     "latency",
     "cpu",
+    "streams",
     "scaling",
     "memory",
     "long",
