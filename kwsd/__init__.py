@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
+    from kwsd.errors import AudioError, ConfigError, KeywordFileError, KwsdError, ModelError
     from kwsd.events import Detection
     from kwsd.keywords.keyword import Keyword
     from kwsd.search.settings import SearchSettings
@@ -24,9 +25,23 @@ if TYPE_CHECKING:
     from kwsd.spotters.phrases import load_keywords
 
 __version__ = "0.1.0"
-__all__ = ["Detection", "Keyword", "Model", "SearchSettings", "Spotter", "__version__", "load_keywords"]
+__all__ = [
+    "AudioError",
+    "ConfigError",
+    "Detection",
+    "Keyword",
+    "KeywordFileError",
+    "KwsdError",
+    "Model",
+    "ModelError",
+    "SearchSettings",
+    "Spotter",
+    "__version__",
+    "load_keywords",
+]
 
 _HOMES = {
+    **{name: ("kwsd.errors", name) for name in __all__ if name.endswith("Error")},
     "Detection": ("kwsd.events", "Detection"),
     "Keyword": ("kwsd.keywords.keyword", "Keyword"),
     "Model": ("kwsd.acoustic.model", "Model"),
@@ -42,3 +57,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kwsd' has no attribute {name!r}")
     module, own_name = _HOMES[name]
     return getattr(import_module(module), own_name)
+
+
+def __dir__() -> list[str]:
+    """What there is, whether it is imported yet or not."""
+    return sorted({*globals(), *__all__})

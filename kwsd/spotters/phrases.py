@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.samples import checked_samples
+from kwsd.errors import KeywordFileError
 from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.files import read_keyword_file
@@ -21,16 +23,25 @@ from kwsd.search.settings import SearchSettings
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import SAMPLE_RATE, encoder_frame_start, seconds
 
+TOLD_PROBLEMS = 10  # lines of a file that a message names
 SLICE_SAMPLES = 10 * SAMPLE_RATE  # of `accept`, so that memory does not follow the caller's block size
 
 
-def load_keywords(path: str | Path, model: Model) -> list[Keyword]:
-    """Read a keyword file for a model; lines that cannot be used are left out.
+def load_keywords(path: str | Path, model: Model, *, strict: bool = False) -> list[Keyword]:
+    """Read a keyword file for a model; lines that cannot be used are left out, with a warning that names the first ten.
 
     Raises:
-        KeywordFileError: no line can be used; the message lists every bad line and why.
+        KeywordFileError: no line can be used, or with `strict` one cannot; the message says which and why.
     """
-    return list(read_keyword_file(Path(path), model.tokenizer).keywords)
+    found = read_keyword_file(Path(path), model.tokenizer)
+    if found.problems:
+        told = [str(problem) for problem in found.problems[:TOLD_PROBLEMS]]
+        more = len(found.problems) - len(told)
+        message = "\n".join([*told, f"{more} more lines cannot be used"] if more else told)
+        if strict:
+            raise KeywordFileError(message)
+        warnings.warn(message, UserWarning, stacklevel=2)
+    return list(found.keywords)
 
 
 class PhraseSpotter:
@@ -58,13 +69,17 @@ class PhraseSpotter:
         """The one that keywords are to be read with."""
         self.bad_chunks = 0
         """Encoder calls whose output was not finite; the encoder started over each time."""
-        self.heard_samples = 0
-        """Samples of the stream of which frames came: a little behind the position."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
-        self._stream = AcousticStream(model)
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
-        self._search = KeywordSearch(self.compiled.searched, model.transducer)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
+        self._stream = AcousticStream(self._model)
+        self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
+        self.heard_samples = 0
+        """Samples of the stream of which frames came: a little behind the position."""
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:

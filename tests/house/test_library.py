@@ -1,0 +1,59 @@
+"""The package as a stranger's program sees it: what there is, its types, its errors, and what it warns of."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kwsd
+from kwsd import Keyword, Model, SearchSettings, Spotter
+from testkit.tiny_model import silence, speak
+
+PROGRAM = """
+import kwsd
+import numpy as np
+
+model = kwsd.Model.load("kwsd-en")
+try:
+    keywords: list[kwsd.Keyword] = kwsd.load_keywords("commands.txt", model, strict=True)
+except kwsd.KeywordFileError as error:
+    raise SystemExit(str(error))
+spotter = kwsd.Spotter(model, keywords, kwsd.SearchSettings(boost=2.0))
+for detection in spotter.accept(np.zeros(16_000, np.float32)):
+    start: float = detection.start
+    name: str = detection.keyword
+"""
+
+
+def test_dir_lists_what_there_is_and_every_error_has_a_base_in_it() -> None:
+    assert set(kwsd.__all__) <= set(dir(kwsd))
+    assert all(getattr(kwsd, name) for name in kwsd.__all__)
+    with pytest.raises(kwsd.ModelError):
+        Model.load("no-such-model")
+
+
+def test_a_users_program_is_checked_with_our_types(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Success" in done.stdout, done.stdout
+
+
+def test_lines_left_out_are_warned_of_or_refused(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """1. Two of three lines of a file cannot be used. Result: a warning names both; strict, it is an error."""
+    (tmp_path / "k.txt").write_text("lights on\nlights off :abc\nstop #9\n")
+    model = Model.load(tiny_model_dir)
+    with pytest.warns(UserWarning, match=r"k.txt:2.*\n.*k.txt:3"):
+        assert [keyword.phrase for keyword in kwsd.load_keywords(tmp_path / "k.txt", model)] == ["lights on"]
+    with pytest.raises(kwsd.KeywordFileError, match=r"k.txt:2"):
+        kwsd.load_keywords(tmp_path / "k.txt", model, strict=True)
+
+
+def test_a_spotter_begins_anew_and_one_setting_leaves_the_models_own(tiny_model_dir: Path) -> None:
+    model = Model.load(tiny_model_dir)
+    spotter = Spotter(model, [Keyword("LIGHTS ON")], SearchSettings(beam=8))
+    first = [*spotter.accept(speak("LIGHTS ON")), *spotter.accept(silence(1.0))]
+    spotter.reset()
+    assert [*spotter.accept(speak("LIGHTS ON")), *spotter.accept(silence(1.0))] == first != []
+    assert spotter.position_samples == len(speak("LIGHTS ON")) + 16_000
