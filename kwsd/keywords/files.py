@@ -10,6 +10,7 @@ from kwsd.keywords.line import Entry
 from kwsd.keywords.sequences import first_sequence
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
+from kwsd.small_files import read_small
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 _BOM = b"\xef\xbb\xbf"
@@ -68,7 +69,7 @@ def _sift(path: Path, entries: Iterable[Entry], tokenizer: PhraseTokenizer) -> K
 
 def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_small(path)
     except OSError as error:
         raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
     if content.startswith(_BOMS_OF_UTF16):

@@ -1,6 +1,5 @@
 """TOML keyword files: `[[keyword]]` tables, checked one by one so that a bad one does not cost the others."""
 
-import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from kwsd.fields import read_fields, types_of
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Entry
+from kwsd.small_files import parse_toml
 
 
 def read_tables(content: bytes) -> list[Entry]:
@@ -17,11 +17,9 @@ def read_tables(content: bytes) -> list[Entry]:
         ValueError: the content is not TOML.
     """
     try:
-        document = tomllib.loads(content.decode("utf-8"))
+        document = parse_toml(content)
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         raise ValueError(f"is not TOML: {error}") from error
-    except RecursionError as error:
-        raise ValueError("is not TOML: brackets are nested too deeply") from error
     tables = document.pop("keyword", [])
     if not isinstance(tables, list):
         tables = [tables]

@@ -7,13 +7,12 @@ leads through, all of which may be exchanged, and it tells nothing on network fi
 
 import asyncio
 import hashlib
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from kwsd.small_files import read_small
+
 LOOK_S = 0.5
-LARGEST_BYTES = 16 << 20  # far more than a keyword file may have; a larger one is another's to refuse
 
 
 class FileWatch:
@@ -49,15 +48,7 @@ class FileWatch:
 def content_digest(path: Path) -> str:
     """Of a regular file's content; for anything else, a text that no file gives."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
-                return f"no file: {found.st_mode} {found.st_size}"
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return hashlib.sha256(file.read(LARGEST_BYTES)).hexdigest()
-        finally:
-            os.close(descriptor)
+        return hashlib.sha256(read_small(path)).hexdigest()
     except (OSError, ValueError) as error:
         return f"unreadable: {error}"
 

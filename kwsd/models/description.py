@@ -1,6 +1,5 @@
 """model.toml: what a model directory says of itself, and the search settings it was tuned for."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from kwsd.errors import ModelError
 from kwsd.fields import read_fields
 from kwsd.search.settings import SearchSettings
+from kwsd.small_files import parse_toml, read_small
 
 DESCRIPTION = "model.toml"
 
@@ -36,11 +36,11 @@ def read_description(directory: Path) -> ModelDescription:
         ModelError: the file is broken; the message names the key.
     """
     path = directory / DESCRIPTION
-    if not path.is_file():
+    if not path.exists():
         return ModelDescription(name=directory.name)
     try:
-        found = description_of(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, ModelError) as error:
+        found = description_of(parse_toml(read_small(path)))
+    except (OSError, ValueError, ModelError) as error:
         raise ModelError(f"{path}: cannot be used ({error}); install kwsd or the model again") from error
     return found if found.name else replace(found, name=directory.name)
 

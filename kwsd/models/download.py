@@ -14,12 +14,18 @@ TIMEOUT_S = 30  # without a byte for so long the connection is dead
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
 
+LARGEST_BYTES = 4 << 30  # of an archive of unknown size
+
 Advance = Callable[[int, int | None], None]
 """Called with (bytes there, bytes in all when known) as they arrive."""
 
 
 class DownloadError(KwsdError):
     """The network or the server failed, or sent something else than was promised."""
+
+
+class TooLongError(DownloadError):
+    """More arrives than there can be: it is none of ours, whatever else it is."""
 
 
 def download(url: str, target: Path, *, sha256: str | None, size: int | None, advance: Advance) -> str:
@@ -32,6 +38,9 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, ad
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
         _fetch(url, part, size, advance)
+    except TooLongError:
+        part.unlink()
+        raise
     except PermissionError:
         raise  # of the disk, which is the caller's
     except (OSError, HTTPException) as error:
@@ -81,6 +90,9 @@ def _receive(response: HTTPResponse, part: Path, start: int, size: int | None, a
         while block := response.read(BLOCK_BYTES):
             file.write(block)
             done += len(block)
+            if done > (size or LARGEST_BYTES):
+                most = size or LARGEST_BYTES
+                raise TooLongError(f"{response.url}: more than the {most} bytes it should have arrive; nothing is kept")
             advance(done, total)
     if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")

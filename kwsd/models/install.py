@@ -10,8 +10,10 @@ from kwsd.errors import ModelError
 from kwsd.models.description import read_description
 from kwsd.models.download import Advance, DownloadError, checksum, download
 from kwsd.models.registry import RegistryEntry, RegistryFile
+from kwsd.small_files import read_small
 
 CHECKSUMS = "SHA256SUMS"
+LARGEST_FILE_BYTES = 1 << 30  # in an archive, where nobody could say how large it is
 
 
 def pull(entry: RegistryEntry, home: Path, advance: Advance) -> Path:
@@ -75,10 +77,13 @@ def _complaints(directory: Path, expected: Sequence[tuple[str, str]]) -> Iterato
 
 def _recorded(path: Path) -> dict[str, str]:
     """Name → sha256 of a file as sha256sum writes it."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    return {name.lstrip("*"): sha256 for sha256, name in lines}
+    try:
+        lines = [line.split(maxsplit=1) for line in read_small(path).decode("utf-8").splitlines() if line.strip()]
+        return {name.lstrip("*"): sha256 for sha256, name in lines}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be used ({error}); delete it, or fetch the model again") from error
 
 
 def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
@@ -91,12 +96,19 @@ def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
                 file = wanted.pop(member.name.removeprefix("./"), None)
                 content = tar.extractfile(member) if file and member.isfile() else None
                 if file and content:
+                    _check_length(entry, file, member.size)
                     with content, (staged / file.name).open("wb") as target:
                         shutil.copyfileobj(content, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DownloadError(f"{entry.url}: cannot be unpacked: {error}") from error
     _check_staged(entry, staged)
     record_checksums(staged)
+
+
+def _check_length(entry: RegistryEntry, file: RegistryFile, size: int) -> None:
+    """Before it fills the disk."""
+    if size > (file.size or LARGEST_FILE_BYTES):
+        raise DownloadError(f"{entry.url}: {file.member} in it has {size} bytes, more than the registry allows")
 
 
 def _check_staged(entry: RegistryEntry, staged: Path) -> None:

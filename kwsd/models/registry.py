@@ -1,11 +1,11 @@
 """The models that can be fetched: address, checksum, size and licence of each, and of each file in it."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ModelError
+from kwsd.small_files import parse_toml, read_small
 
 PACKAGED = Path(__file__).with_name("registry.toml")
 
@@ -51,7 +51,7 @@ def read_registry(path: Path = PACKAGED) -> tuple[RegistryEntry, ...]:
         ModelError: the file cannot be read, or an entry lacks something.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = parse_toml(read_small(path))
         return tuple(_entry(name, table) for name, table in tables.items())
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: is not a model registry: {error}") from error

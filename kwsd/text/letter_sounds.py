@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Self
 
 from kwsd.errors import ModelError
+from kwsd.small_files import read_small, unpack
 
 HEADER = b"kwsd letter sounds 1"
 SILENT = "-"
 """Written for a letter without a sound of its own."""
+LARGEST_UNPACKED_BYTES = 64 << 20
 MOST_SOUNDS = 250  # one byte names a sound
 _EDGE = b"_____"  # as far as a context reaches beyond a word
 _NO_SOUND = 255
@@ -89,13 +91,18 @@ class LetterSounds:
             ModelError: the file is missing or broken.
         """
         try:
-            header, names, nodes = gzip.decompress(path.read_bytes()).split(b"\n", 2)
-        except (OSError, EOFError, ValueError) as error:
+            header, names, nodes = unpack(read_small(path), LARGEST_UNPACKED_BYTES).split(b"\n", 2)
+        except (OSError, ValueError) as error:
             raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
         size, rest = divmod(len(nodes), 3)
         if header != HEADER or rest or size == 0:
             raise ModelError(f"{path}: is not a table of letter sounds; fetch the model again")
-        sounds = tuple(_sound(name) for name in names.decode().split(" "))
+        try:
+            sounds = tuple(_sound(name) for name in names.decode().split(" "))
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: is damaged; fetch the model again") from error
+        if max(nodes[size : 2 * size]) >= len(sounds) or sum(nodes[2 * size :]) != size - 1:
+            raise ModelError(f"{path}: is damaged; fetch the model again")
         return cls.of_nodes(sounds, nodes[:size], nodes[size : 2 * size], nodes[2 * size :])
 
 

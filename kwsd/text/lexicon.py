@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from kwsd.errors import ModelError
-from kwsd.text.letter_sounds import LetterSounds
+from kwsd.small_files import read_small, unpack
+from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
 
 LEXICON = "lexicon.txt.gz"
 LETTER_SOUNDS = "letter_sounds.gz"
@@ -51,8 +51,8 @@ class Lexicon:
         """
         path = model_directory / LEXICON
         try:
-            lines = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError) as error:
+            lines = unpack(read_small(path), LARGEST_UNPACKED_BYTES)
+        except (OSError, ValueError) as error:
             raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
         return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS))
 

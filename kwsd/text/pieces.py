@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from kwsd.errors import ModelError
+from kwsd.small_files import read_small
 from kwsd.text.vocabulary import is_control, read_tokens
 from kwsd.units import WORD_START
 
@@ -82,7 +83,7 @@ def _load_segmenter(path: Path) -> Callable[[str], list[str]]:
     import sentencepiece  # noqa: PLC0415 - a heavy import
 
     try:
-        model = path.read_bytes()
+        model = read_small(path)
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     except (OSError, RuntimeError) as error:
         raise ModelError(f"{path}: is not a sentencepiece model ({error}); fetch the model again") from error

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from kwsd.errors import ModelError
+from kwsd.small_files import read_small
 from kwsd.units import BLANK_ID
 
 BLANK = "<blk>"
+MOST_DIGITS = 6  # of an id
 
 
 def read_tokens(path: Path) -> tuple[str, ...]:
@@ -15,7 +17,7 @@ def read_tokens(path: Path) -> tuple[str, ...]:
         ModelError: the file is missing, is not UTF-8, or its ids are not 0, 1, 2, … each once with `<blk>` as 0.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_small(path).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
     by_id: dict[int, str] = {}
@@ -36,6 +38,8 @@ def _entry(line: str, where: str) -> tuple[str, int]:
     piece, _, number = line.rstrip().rpartition(" ")
     if not piece or not number.isdecimal():
         raise ModelError(f"{where}: {line!r} is not `piece id`")
+    if len(number) > MOST_DIGITS:
+        raise ModelError(f"{where}: {line[:60]!r} is not `piece id`")
     return piece, int(number)
 
 

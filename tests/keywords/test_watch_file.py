@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kwsd.keywords.watch_file import LARGEST_BYTES, FileWatch, content_digest
+from kwsd.keywords.watch_file import FileWatch, content_digest
+from kwsd.small_files import LARGEST_BYTES
 
 OLD, NEW = "yes\n", "yes\nno\n"
 

@@ -138,8 +138,22 @@ def test_a_wrong_file_is_refused_and_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_size_is_refused(tmp_path: Path) -> None:
-    with serving(Behaviour()) as address, pytest.raises(DownloadError, match="has 512000 bytes, not 5"):
+    with serving(Behaviour()) as address, pytest.raises(DownloadError, match="more than the 5 bytes it should have"):
         fetch(address, tmp_path / "model", sha256=None, size=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_without_end_is_read_no_further_than_its_known_size(tmp_path: Path) -> None:
+    told: list[int] = []
+    with serving(Behaviour()) as address, pytest.raises(DownloadError, match="more than the 100000 bytes"):
+        download(
+            f"{address}/model.tar.bz2",
+            tmp_path / "model",
+            sha256=None,
+            size=100_000,
+            advance=lambda done, _: told.append(done),
+        )
+    assert max(told) <= 100_000
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,6 +243,16 @@ def test_a_file_that_is_not_the_registered_one_is_refused(tiny_model_dir: Path, 
         wrong = (*entry.files[:-1], replace(entry.files[-1], sha256="0" * 64))
         with pytest.raises(DownloadError, match=r"bpe.model in it is not the file that the registry names"):
             pull(replace(entry, files=wrong), tmp_path, nothing)
+    assert not (tmp_path / "tiny-1").exists()
+
+
+def test_a_file_in_an_archive_is_not_unpacked_beyond_its_known_size(tiny_model_dir: Path, tmp_path: Path) -> None:
+    archive = archive_of(tiny_model_dir)
+    with serving(Behaviour(content=archive)) as address:
+        entry = entry_for(address, archive)
+        small = tuple(replace(file, size=10) for file in entry.files)
+        with pytest.raises(DownloadError, match="bytes, more than the registry allows"):
+            pull(replace(entry, files=small), tmp_path, nothing)
     assert not (tmp_path / "tiny-1").exists()
 
 

@@ -1,6 +1,7 @@
 """How words sound: the dictionary, the rules for what it lacks, and the files that hold them."""
 
 import gzip
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwsd.errors import ModelError
-from kwsd.text.letter_sounds import LetterSounds
+from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
 from kwsd.text.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon
 from kwsd.text.vocabulary import read_tokens
 from testkit.phone_model import WORDS, dictionary, small_lexicon
@@ -95,6 +96,18 @@ def write(folder: Path) -> None:
 
 
 Damage = Callable[[Path], object]
+BOMB = gzip.compress(bytes(LARGEST_UNPACKED_BYTES + 1), 1)
+
+
+def pipe_instead(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +121,12 @@ Damage = Callable[[Path], object]
             "is not a table of letter sounds",
         ),
         (lambda folder: (folder / LETTER_SOUNDS).write_bytes(b"\x1f\x8b"), LETTER_SOUNDS),
+        (lambda folder: pipe_instead(folder / LEXICON), LEXICON),
+        (lambda folder: pipe_instead(folder / LETTER_SOUNDS), LETTER_SOUNDS),
+        (lambda folder: flip_a_bit(folder / LEXICON), LEXICON),
+        (lambda folder: flip_a_bit(folder / LETTER_SOUNDS), LETTER_SOUNDS),
+        (lambda folder: (folder / LEXICON).write_bytes(BOMB), "unpacks to more than"),
+        (lambda folder: (folder / LETTER_SOUNDS).write_bytes(BOMB), "unpacks to more than"),
     ],
 )
 def test_broken_files_are_refused_by_name(tmp_path: Path, damage: Damage, message: str) -> None:

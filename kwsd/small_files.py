@@ -1,0 +1,74 @@
+"""Small files that others may have written, read whole: only regular files, and never more than they may hold."""
+
+import os
+import re
+import stat
+import tomllib
+import zlib
+from errno import EFBIG, EINVAL
+from pathlib import Path
+from typing import Any
+
+LARGEST_BYTES = 16 << 20
+LARGEST_TOML_BYTES = 4 << 20  # a megabyte takes a second
+DEEPEST_KEY = 16  # parts between points; the time that tomllib takes for a key grows with their square
+_GZIP = zlib.MAX_WBITS | 16
+_STRING_OR_COMMENT = re.compile(
+    r"""\"{3}(?:\\[\s\S]|(?!\"{3})[^\\])*+(?:\"{3}|\Z)|'{3}(?:(?!'{3})[\s\S])*+(?:'{3}|\Z)"""
+    r"""|"(?:\\.|[^"\\\n])*+"|'[^'\n]*+'|#[^\n]*+"""
+)
+_DEEP_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST_KEY}}}")
+
+
+def read_small(path: Path, most: int = LARGEST_BYTES) -> bytes:
+    """A file's content. Links are followed.
+
+    Raises:
+        OSError: it cannot be read, is no regular file (which might never end), or has more than `most` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its other end
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(EINVAL, "is no regular file", str(path))
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(EFBIG, f"is larger than {most >> 20} MB, which no such file is", str(path))
+    return content
+
+
+def unpack(packed: bytes, most: int) -> bytes:
+    """What gzip packed.
+
+    Raises:
+        ValueError: it is damaged, or more than `most` bytes.
+    """
+    found = bytearray()
+    while packed:
+        stream = zlib.decompressobj(_GZIP)
+        try:
+            found += stream.decompress(packed, most + 1 - len(found))
+        except zlib.error as error:
+            raise ValueError(f"damaged: {error}") from error
+        if len(found) > most:
+            raise ValueError(f"unpacks to more than {most >> 20} MB")
+        if not stream.eof:
+            raise ValueError("damaged: its end is missing")
+        packed = stream.unused_data
+    return bytes(found)
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """The tree of a TOML file.
+
+    Raises:
+        ValueError: it is not TOML, not UTF-8, too large, or nested deeper than anything that is meant.
+    """
+    if len(content) > LARGEST_TOML_BYTES:
+        raise ValueError(f"it is larger than {LARGEST_TOML_BYTES >> 20} MB")
+    text = content.decode("utf-8")
+    if _DEEP_KEY.search(_STRING_OR_COMMENT.sub("x", text)):
+        raise ValueError(f"a key has more than {DEEPEST_KEY} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
