@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from kwsd.errors import ConfigError, FlagError, ModelError
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
+from kwsd.small_files import parse_toml, read_small
 
 PREFIX = "KWSD_"
 SYSTEM_FILE = Path("/etc/kwsd/config.toml")
@@ -100,13 +100,11 @@ def _is_there(path: Path) -> bool:
 
 def _from_toml(path: Path) -> dict[str, _Value]:
     try:
-        tree = tomllib.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode())
+        tree = parse_toml(read_small(path).removeprefix(b"\xef\xbb\xbf"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         raise ConfigError(f"{path}: is not TOML: {error}") from error
-    except RecursionError:
-        raise ConfigError(f"{path}: is not TOML: brackets are nested too deeply") from None
     fields = dict(keys())
     leaves = dict(_leaves(tree))
     _check_shape(path, leaves, fields)
