@@ -123,7 +123,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told(tmp_path: Path, monkeypatc
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("kwsd.config.load.read_small", refuse)
     with pytest.raises(ConfigError, match=rf"^{tmp_path}/kwsd/config.toml: cannot be read: Permission denied"):
         load_settings({}, environ={})
 
