@@ -65,6 +65,8 @@ class Service:
     """Keep the last 10 s of sound in memory for the command `clip`."""
     save_detections: Path | None = None
     """Directory for a WAV file per detection, one of its own."""
+    save_group: str | None = None
+    """Group that may read these files; None keeps them from everybody but kwsd's own user."""
     save_limit_mb: Annotated[float, limits.SAVE_MB] = 100.0
     """Most that its files may take; the oldest go first."""
     save_limit_days: Annotated[float, limits.SAVE_DAYS] = 30.0

@@ -99,8 +99,14 @@ class Daemon:
             if outlet is not None:
                 self.bus.add(outlet)
         if service.save_detections and self.recent:
-            directory, limits = service.save_detections.expanduser(), (service.save_limit_mb, service.save_limit_days)
-            self.bus.add(ClipFiles(directory, self.recent, limit_mb=limits[0], limit_days=limits[1]))
+            files = ClipFiles(
+                service.save_detections.expanduser(),
+                self.recent,
+                limit_mb=service.save_limit_mb,
+                limit_days=service.save_limit_days,
+                group=None if service.save_group is None else group_id(service.save_group, "save_group"),
+            )
+            self.bus.add(files)
         if service.exec is not None:
             self.bus.add(ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s))
         self.bus.add(StdoutOutlet(make_report(as_json=settings.json, source=None, write=write_line)))

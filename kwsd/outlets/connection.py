@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from kwsd.errors import KwsdError
-from kwsd.events import DEFAULT_TYPES
+from kwsd.events import DEFAULT_TYPES, NearMiss
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
 from kwsd.protocol.commands import (
@@ -93,13 +93,17 @@ class Connection:
         rubbish = 0
         while rubbish < PATIENCE and (line := await self._line()):
             try:
-                reply, rubbish = await self._answer(parse_command(line)), 0
+                command = parse_command(line)
             except CommandError as error:
-                reply, rubbish = _no_command(error), rubbish + 1
+                rubbish += 1
+                reply = Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
+            else:
+                rubbish = 0
+                reply = await self._answer(command)
             self.outbox.reply(reply.line())
             await self.outbox.answered()
-        if self._reader.at_eof() and not _hung_up(self._socket):
-            await self._gone()
+        while self._reader.at_eof() and not _hung_up(self._socket):  # noqa: ASYNC110  who would set an event?
+            await asyncio.sleep(_HALF_CLOSED_POLL_S)  # who has sent its last may still listen
 
     async def _line(self) -> bytes:
         """The next line, or nothing at the end. A line that is too long ends the connection after a reply."""
@@ -127,40 +131,23 @@ class Connection:
     async def _do(self, command: Command) -> dict[str, Any]:
         if isinstance(command, CHANGING) and not self._may_change:
             raise CommandError("not permitted: only root, the daemon's own user and members of command_group may")
-        if isinstance(command, Subscribe):
-            return self._subscribe(command)
-        if isinstance(command, Trace):
-            return self._trace(command.on)
-        return await self._carry_out(command)
-
-    def _subscribe(self, command: Subscribe) -> dict[str, Any]:
-        types = DEFAULT_TYPES if command.types is None else frozenset(command.types)
-        keywords = None if command.keywords is None else frozenset(command.keywords)
-        return self._change(Subscription(types, keywords))
-
-    def _trace(self, on: bool) -> dict[str, Any]:
         old = self.outbox.subscription
-        types = old.types | {"near_miss"} if on else old.types - {"near_miss"}
-        return self._change(Subscription(types, old.keywords))
-
-    def _change(self, subscription: Subscription) -> dict[str, Any]:
-        self.outbox.subscription = subscription
-        return {"types": sorted(subscription.types)}
-
-    async def _gone(self) -> None:
-        """A client that has sent its last may still listen; wait until it no longer does."""
-        while True:
-            await asyncio.sleep(_HALF_CLOSED_POLL_S)
-            if _hung_up(self._socket):
-                return
+        match command:
+            case Subscribe():
+                types = DEFAULT_TYPES if command.types is None else frozenset(command.types)
+                keywords = None if command.keywords is None else frozenset(command.keywords)
+            case Trace():
+                near_misses = {NearMiss.type}
+                types = old.types | near_misses if command.on else old.types - near_misses
+                keywords = old.keywords
+            case _:
+                return await self._carry_out(command)
+        self.outbox.subscription = Subscription(types, keywords)
+        return {"types": sorted(types)}
 
 
 def _reply(command: Command, *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:
     return Reply(command=command.command, request_id=command.request_id, ok=error is None, error=error, data=data or {})
-
-
-def _no_command(error: CommandError) -> Reply:
-    return Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
 
 
 def _hung_up(connection: socket.socket) -> bool:

@@ -169,6 +169,18 @@ def test_recordings_are_private_whatever_the_umask_leaves(tmp_path: Path) -> Non
     assert modes == [0o600, 0o700, 0o700]
 
 
+def test_a_group_may_read_them_if_it_is_named(tmp_path: Path) -> None:
+    group = os.getgroups()[0] if os.getgroups() else os.getegid()
+    recent = RecentAudio(2.0)
+    recent.write(Chunk(0, counting(0, 2 * SECOND), "test"))
+    files = ClipFiles(tmp_path / "clips", recent, limit_mb=1, limit_days=1, group=group)
+    files.take(detection(1))
+    asyncio.run(files.close(5))
+    (file,) = (tmp_path / "clips").iterdir()
+    found = [(path.stat().st_gid, path.stat().st_mode & 0o777) for path in (file, file.parent)]
+    assert found == [(group, 0o640), (group, 0o750)]
+
+
 def test_any_name_fits_into_a_file_name(tmp_path: Path) -> None:
     saving = Saving(tmp_path)
     saving.save("\U00010400" * 100, "../../etc/passwd", "\udc80", "a\0b")
