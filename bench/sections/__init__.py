@@ -15,6 +15,8 @@ NAMES = (
     "latency",
     "cpu",
     "streams",
+    "compact",
+    "stages",
     "scaling",
     "memory",
     "long",
