@@ -6,7 +6,7 @@ from bench.paths import SHARED
 from bench.processes import kwsd_command, peer_command
 from bench.report import Section
 
-HOURS = 0.05
+HOURS = 0.05  # 3 min, of which the start of a process is a tenth to a fifth
 ROUNDS = 9
 KEYWORDS = SHARED / "keywords" / "commands_small.txt"
 

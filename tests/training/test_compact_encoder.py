@@ -23,7 +23,8 @@ def network(activation: str, layers: tuple[int, ...]) -> Transducer:
     """Random weights in every part, also in those that begin at 0 or 1."""
     settings = ModelSettings(layers=layers, activation=activation, front_activation=activation, **SMALL)
     torch.manual_seed(5)
-    model = Transducer(settings).eval()
+    model = Transducer(settings)
+    model.eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
