@@ -27,10 +27,13 @@ def read_small(path: Path, most: int = LARGEST_BYTES) -> bytes:
         OSError: it cannot be read, is no regular file (which might never end), or has more than `most` bytes.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its other end
-    with os.fdopen(descriptor, "rb") as file:
+    try:  # not fdopen's own: of a directory it raises and leaves the descriptor open
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(EINVAL, "is no regular file", str(path))
-        content = file.read(most + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > most:
         raise OSError(EFBIG, f"is larger than {most >> 20} MB, which no such file is", str(path))
     return content
