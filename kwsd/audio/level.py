@@ -12,7 +12,7 @@ FULL_SCALE = 0.999  # the largest 16-bit sample is 0.99997; drivers that resampl
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Loudness:
     """Of some sound."""
 
     rms_dbfs: float
@@ -23,12 +23,12 @@ class Level:
     """Share of samples at full scale, 0 to 1."""
 
 
-def measure_level(samples: Samples) -> Level:
+def measure_level(samples: Samples) -> Loudness:
     """Level of samples (n,); no samples are silence."""
     if samples.size == 0:
-        return Level(FLOOR_DBFS, FLOOR_DBFS, 0.0)
+        return Loudness(FLOOR_DBFS, FLOOR_DBFS, 0.0)
     magnitude = np.abs(samples)
-    return Level(
+    return Loudness(
         rms_dbfs=_dbfs(float(np.std(samples, dtype=np.float64))),
         peak_dbfs=_dbfs(float(magnitude.max())),
         clipped_share=float(np.mean(magnitude >= FULL_SCALE)),

@@ -11,7 +11,7 @@ from kwsd.errors import AudioError
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
-    from kwsd.audio.level import Level
+    from kwsd.audio.level import Loudness
     from kwsd.audio.microphone import MicrophoneSource
     from kwsd.audio.source import Samples
     from kwsd.config import LoadedSettings
@@ -146,7 +146,7 @@ def _record(source: "MicrophoneSource") -> "Samples":
     return np.concatenate(blocks)
 
 
-def _advice(level: "Level") -> str:
+def _advice(level: "Loudness") -> str:
     if level.clipped_share > CLIPPED_SHARE:
         return f"{level.clipped_share:.1%} of it is clipped: lower the gain (alsamixer, F4)"
     if level.rms_dbfs < SILENT_DBFS:

@@ -26,7 +26,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeciderSettings:
+class DecisionSettings:
     """Lengths in frames of 10 ms."""
 
     smoothing_steps: int
@@ -35,7 +35,7 @@ class DeciderSettings:
     refractory_frames: int
 
 
-class Decider:
+class Decisions:
     """Follows one stream of posteriors.
 
     The first word to pass its threshold is a candidate. A better word in its place replaces it; once its posterior
@@ -43,7 +43,7 @@ class Decider:
     until its posterior has gone.
     """
 
-    def __init__(self, thresholds: FloatArray, settings: DeciderSettings) -> None:
+    def __init__(self, thresholds: FloatArray, settings: DecisionSettings) -> None:
         """Thresholds by class number; infinity for classes that are never reported."""
         self.thresholds = thresholds
         self._settings = settings

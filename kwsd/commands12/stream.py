@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kwsd.commands12.decisions import Decider, Decision, class_thresholds
+from kwsd.commands12.decisions import Decision, Decisions, class_thresholds
 from kwsd.commands12.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
 from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.settings import FallbackSettings
-from kwsd.commands12.timing import decider_settings
+from kwsd.commands12.timing import decision_settings
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
 
@@ -52,9 +52,9 @@ class WordStream:
         self._network = make_network(model, settings)
         self._frames = FrameStream(self._network.block_frames)
         self._alone = settings.alone
-        timing = decider_settings(settings, model.engine, self._network.step_frames)
+        timing = decision_settings(settings, model.engine, self._network.step_frames)
         self._hold_frames = timing.hold_frames
-        self._decider = Decider(class_thresholds(model.labels, model.words, model.thresholds, {}), timing)
+        self._decisions = Decisions(class_thresholds(model.labels, model.words, model.thresholds, {}), timing)
         self.bad_blocks = 0
         """Blocks whose posteriors were not finite; the state started over each time."""
         self.next_sample = 0
@@ -64,7 +64,7 @@ class WordStream:
     def listen_for(self, words: Sequence[str], thresholds: Mapping[str, float]) -> None:
         """From the next block on report these words only, with these thresholds where they are not the model's own."""
         labels, own = self._model.labels, self._model.thresholds
-        self._decider.thresholds = class_thresholds(labels, words, own, thresholds)
+        self._decisions.thresholds = class_thresholds(labels, words, own, thresholds)
 
     def push(self, chunk: Chunk) -> list[Word]:
         """The next sound → the words that it completes; before a gap, what was certain."""
@@ -86,7 +86,7 @@ class WordStream:
         """Forget all sound; decide nothing for `waiting` frames."""
         self._frames.reset()
         self._network.reset()
-        self._decider.reset()
+        self._decisions.reset()
         self._loudness: FloatArray = np.zeros(0, np.float32)
         self._origin_sample = self.next_sample = origin_sample
         self._frame = 0
@@ -100,15 +100,15 @@ class WordStream:
         if not np.isfinite(posteriors).all():
             self.bad_blocks += 1
             self._network.reset()
-            self._decider.reset()
+            self._decisions.reset()
             return
         steps = range(first + self._network.step_frames, self._frame + 1, self._network.step_frames)
         waiting = sum(step < self._waiting_frames for step in steps)
         if waiting < len(steps):
-            yield from self._words(self._decider.accept(steps[waiting:], posteriors[waiting:]))
+            yield from self._words(self._decisions.accept(steps[waiting:], posteriors[waiting:]))
 
     def _last(self) -> list[Word]:
-        decision = self._decider.finish()
+        decision = self._decisions.finish()
         return list(self._words([decision] if decision else []))
 
     def _words(self, decisions: Iterable[Decision]) -> Iterator[Word]:
@@ -124,7 +124,7 @@ class WordStream:
                 end_sample=end,
                 score=decision.score,
                 min_score=decision.min_score,
-                threshold=float(self._decider.thresholds[decision.label]),
+                threshold=float(self._decisions.thresholds[decision.label]),
                 arrived_sample=min(self.next_sample, self._origin_sample + _reach_samples(self._frame)),
             )
 

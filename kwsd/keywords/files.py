@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kwsd.errors import KeywordFileError
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.line import Entry
+from kwsd.keywords.line import Line
 from kwsd.keywords.sequences import first_sequence
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
@@ -53,7 +53,7 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
     return found
 
 
-def _sift(path: Path, entries: Iterable[Entry], tokenizer: PhraseTokenizer) -> KeywordList:
+def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> KeywordList:
     keywords: list[Keyword] = []
     problems: list[Problem] = []
     taken: dict[tuple[int, ...], str] = {}
@@ -81,7 +81,7 @@ def _is_toml(path: Path) -> bool:
     return path.suffix.lower() == ".toml"
 
 
-def _entries(path: Path, content: bytes) -> Iterable[Entry]:
+def _entries(path: Path, content: bytes) -> Iterable[Line]:
     if not _is_toml(path):
         return read_lines(content)
     try:
@@ -109,5 +109,5 @@ def _unwritable(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
             yield f"spelling {error}"
 
 
-def _problem(path: Path, entry: Entry, fault: str) -> Problem:
+def _problem(path: Path, entry: Line, fault: str) -> Problem:
     return Problem(path, entry.line, fault if entry.table is None else f"{entry.place}: {fault}")

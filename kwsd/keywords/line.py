@@ -6,7 +6,7 @@ from kwsd.keywords.keyword import Keyword
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Line:
     """One line of a text file, or one `[[keyword]]` of a TOML file."""
 
     line: int | None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.line import Entry
+from kwsd.keywords.line import Line
 from kwsd.limits import BOOST, THRESHOLD, TYPED, Range
 from kwsd.units import WORD_START
 
@@ -13,16 +13,16 @@ _COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshol
 _MARKS = {":": "boost", "#": "threshold", "@": "name"}
 
 
-def read_lines(content: bytes) -> Iterator[Entry]:
+def read_lines(content: bytes) -> Iterator[Line]:
     """An entry for every line that is neither blank nor a comment."""
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             keyword = keyword_of_line(line)
         except ValueError as error:
-            yield Entry(number, faults=(str(error),))
+            yield Line(number, faults=(str(error),))
         else:
             if keyword is not None:
-                yield Entry(number, keyword=keyword)
+                yield Line(number, keyword=keyword)
 
 
 def keyword_of_line(line: bytes) -> Keyword | None:

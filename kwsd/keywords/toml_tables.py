@@ -6,11 +6,11 @@ from typing import Any
 
 from kwsd.fields import read_fields, types_of
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.line import Entry
+from kwsd.keywords.line import Line
 from kwsd.small_files import parse_toml
 
 
-def read_tables(content: bytes) -> list[Entry]:
+def read_tables(content: bytes) -> list[Line]:
     """An entry for every `[[keyword]]`, and one for what else stands in the file.
 
     Raises:
@@ -24,18 +24,18 @@ def read_tables(content: bytes) -> list[Entry]:
     if not isinstance(tables, list):
         tables = [tables]
     strangers = tuple(_unknown_key(key, ["[[keyword]]"]) for key in document)
-    return [Entry(None, faults=strangers), *(_entry(number, table) for number, table in enumerate(tables, start=1))]
+    return [Line(None, faults=strangers), *(_entry(number, table) for number, table in enumerate(tables, start=1))]
 
 
-def _entry(number: int, table: Any) -> Entry:
+def _entry(number: int, table: Any) -> Line:
     if not isinstance(table, dict):
-        return Entry(None, number, faults=("is not a table; write [[keyword]] and its keys below it",))
+        return Line(None, number, faults=("is not a table; write [[keyword]] and its keys below it",))
     values, mistakes = read_fields(Keyword, {key: _stripped(value) for key, value in table.items()})
     if not mistakes:
-        return Entry(None, number, Keyword(**values))
+        return Line(None, number, Keyword(**values))
     known = types_of(Keyword)
     faults = (_unknown_key(mistake.key, known) if mistake.unknown else str(mistake) for mistake in mistakes)
-    return Entry(None, number, faults=tuple(faults))
+    return Line(None, number, faults=tuple(faults))
 
 
 def _stripped(value: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Level and sanitising: what `kwsctl check` says of a microphone, and what the encoder is spared."""
+"""Loudness and sanitising: what `kwsctl check` says of a microphone, and what the encoder is spared."""
 
 import numpy as np
 import pytest
 
-from kwsd.audio.level import FLOOR_DBFS, Level, measure_level
+from kwsd.audio.level import FLOOR_DBFS, Loudness, measure_level
 from kwsd.audio.sanitise import sanitise
 
 SINE = np.sin(np.arange(16_000) * 2 * np.pi * 440 / 16_000).astype(np.float32)
@@ -21,7 +21,7 @@ def test_a_tenth_is_20_db_less_and_a_dc_offset_does_not_count() -> None:
 
 @pytest.mark.parametrize("samples", [np.zeros(100, np.float32), np.zeros(0, np.float32)])
 def test_silence_has_a_finite_level(samples: np.ndarray) -> None:
-    assert measure_level(samples) == Level(FLOOR_DBFS, FLOOR_DBFS, 0.0)
+    assert measure_level(samples) == Loudness(FLOOR_DBFS, FLOOR_DBFS, 0.0)
 
 
 def test_clipping_is_the_share_at_full_scale() -> None:

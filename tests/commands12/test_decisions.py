@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kwsd.commands12.decisions import Decider, DeciderSettings, Decision, class_thresholds
+from kwsd.commands12.decisions import Decision, Decisions, DecisionSettings, class_thresholds
 from kwsd.commands12.isolation import Span, sounding_span, stands_alone
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
@@ -18,13 +18,13 @@ def row(**scores: float) -> np.ndarray:
 
 
 def decide(rows: list[np.ndarray], smoothing_steps: int = 2) -> list[Decision]:
-    settings = DeciderSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
+    settings = DecisionSettings(smoothing_steps=smoothing_steps, hold_frames=16, refractory_frames=50)
     thresholds = class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {})
-    decider = Decider(thresholds, settings)
+    decisions = Decisions(thresholds, settings)
     frames = [(index + 1) * HOP for index in range(len(rows))]
     blocks = (slice(first, first + 3) for first in range(0, len(rows), 3))
-    found = [each for block in blocks for each in decider.accept(frames[block], np.array(rows[block]))]
-    last = decider.finish()
+    found = [each for block in blocks for each in decisions.accept(frames[block], np.array(rows[block]))]
+    last = decisions.finish()
     return found if last is None else [*found, last]
 
 
@@ -61,9 +61,9 @@ def test_the_blocks_that_posteriors_come_in_change_nothing() -> None:
     rows = [row(yes=float(x), unknown=float(0.3 * y)) for x, y in generator.random((300, 2)) * (1.0, 0.9)]
     found = decide(rows)
     assert found
-    settings = DeciderSettings(smoothing_steps=2, hold_frames=16, refractory_frames=50)
-    decider = Decider(class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {}), settings)
-    single = [each for index, one in enumerate(rows) for each in decider.accept([(index + 1) * HOP], one[None])]
+    settings = DecisionSettings(smoothing_steps=2, hold_frames=16, refractory_frames=50)
+    decisions = Decisions(class_thresholds(LABELS, ("yes", "no"), {"yes": 0.6, "no": 0.6}, {}), settings)
+    single = [each for index, one in enumerate(rows) for each in decisions.accept([(index + 1) * HOP], one[None])]
     assert [(each.frame, each.label) for each in single] == [(each.frame, each.label) for each in found]
 
 

@@ -36,22 +36,6 @@ GIVEN_UP = {
     "SearchDefaults",
 }
 """Class names of the first version, each with a plainer successor (CONTRIBUTING.md)."""
-GONE = {"Arrival", "Block", "EncoderStream", "Tape", "Desk", "KeywordDesk", "Door", "Standing", "Reporter", "Plan"} | {
-    "AnyEngine",
-    "CommandModel",
-    "CommandSpotter",
-    "Ears",
-    "Listener",
-    "OpenSpotter",
-    "Pace",
-    "PosteriorEngine",
-    "Revival",
-    "Seat",
-}
-STILL_THERE = GIVEN_UP - GONE - {"NearMissTeller", "Hook", "Saver", "Ring", "SearchDefaults"}
-"""Those that are yet to go: this set may only shrink."""
-TWICE = {"Entry", "Turn", "Level"}
-"""Class names that mean two things yet: this set may only shrink."""
 ROOMS_GIVEN_UP = ("fallback", "listener", "serve")
 
 
@@ -66,10 +50,10 @@ def classes() -> dict[str, list[str]]:
 
 
 def test_words_given_up_stay_away() -> None:
-    assert not (GIVEN_UP & set(classes())) - STILL_THERE
+    assert not GIVEN_UP & set(classes())
     assert not [room for room in ROOMS_GIVEN_UP if (ROOT / "kwsd" / room).exists()]
 
 
 def test_a_class_name_means_one_thing() -> None:
-    twice = {name: files for name, files in classes().items() if len(files) > 1 and name not in TWICE}
+    twice = {name: files for name, files in classes().items() if len(files) > 1}
     assert not twice

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kwsd.commands12.decisions import Decider, class_thresholds
+from kwsd.commands12.decisions import Decisions, class_thresholds
 from kwsd.commands12.frontend import CLIP_FRAMES, FloatArray
 from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.settings import FallbackSettings
-from kwsd.commands12.timing import decider_settings
+from kwsd.commands12.timing import decision_settings
 from training.commands12.labels import WORDS
 from training.commands12.streams import Hit, Stream, is_near
 
@@ -55,11 +55,11 @@ def hits_of(
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
     limits = class_thresholds(model.labels, model.words, thresholds, {})
-    timing = decider_settings(settings, model.engine, step_frames)
-    decider = Decider(limits, timing)
+    timing = decision_settings(settings, model.engine, step_frames)
+    decisions = Decisions(limits, timing)
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
-        for decision in decider.accept(heard.frames[block], heard.rows[block]):
+        for decision in decisions.accept(heard.frames[block], heard.rows[block]):
             first = max(0, decision.frame - CLIP_FRAMES)
             span = sounding_span(heard.loudness[first : decision.frame]).moved(first)
             if not settings.alone or is_alone(heard.loudness, span, decision.frame + timing.hold_frames):
