@@ -130,7 +130,7 @@ def test_utf16_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeywordFileError, match=r"nowhere\.txt: cannot be read: No such file"):
         read_keyword_file(tmp_path / "nowhere.txt", TOKENIZER)
-    with pytest.raises(KeywordFileError, match="cannot be read: Is a directory"):
+    with pytest.raises(KeywordFileError, match="cannot be read: is no regular file"):
         read_keyword_file(tmp_path, TOKENIZER)
 
 
