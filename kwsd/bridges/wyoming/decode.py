@@ -16,13 +16,16 @@ from kwsd.keywords.compile import CompiledKeywords
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk, Float32, Frames
-from kwsd.timebase import FBANK_SHIFT_SAMPLES, fbank_samples_needed, seconds
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE, fbank_samples_needed, seconds
 
 logger = logging.getLogger(__name__)
 
 MOST_THREADS = 4
 MOST_TOGETHER = 16
 """Streams in one call of the encoder."""
+
+EARLY_SAMPLES = SAMPLE_RATE * 80 // 1000
+"""Features of so much sound are made before the segment is complete, so that less is to be done once it is."""
 
 Tell = Callable[["Stream", Sequence[Detection]], None]
 
@@ -42,7 +45,7 @@ class Stream:
         self.waiting_samples = 0
         self.taken_samples = 0
         self.wanted_samples = fbank_samples_needed(model.encoder.segment_frames)
-        """Where the next segment of the encoder is complete: until then there is nothing to do."""
+        """Where the next segment of the encoder is complete."""
         self.step_samples = model.encoder.shift_frames * FBANK_SHIFT_SAMPLES
         self.due_s = 0.0
         """When its next segment would have come in real time."""
@@ -58,13 +61,15 @@ class Stream:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a step would do anything."""
-        return not self.ended and (self.finishing or self.taken_samples + self.waiting_samples >= self.wanted_samples)
+        """Whether a step is worth its while: a segment is complete, or features can be made ahead of it."""
+        enough = self.waiting_samples >= EARLY_SAMPLES
+        complete = self.taken_samples + self.waiting_samples >= self.wanted_samples
+        return not self.ended and (self.finishing or complete or enough)
 
     def take(self) -> tuple[list[Chunk], bool]:
         """The sound of the next segment, and whether it is the last."""
         chunks = []
-        while self.waiting and self.taken_samples < self.wanted_samples:
+        while self.waiting and self.taken_samples < self.wanted_samples:  # never two segments in one step
             chunks.append(Chunk(self.taken_samples, self.waiting.popleft(), ""))
             self.taken_samples = chunks[-1].end_sample
             self.waiting_samples -= len(chunks[-1].samples)
