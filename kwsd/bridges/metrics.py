@@ -32,7 +32,6 @@ GAUGES: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_backlog_seconds": ("Sound that waits to be decoded.", lambda s: s["backlog_ms"] / 1000),
     "kwsd_keywords": ("Keywords in force.", lambda s: len(s["keywords"])),
     "kwsd_subscribers": ("Connections to the socket.", lambda s: s["subscribers"]),
-    "kwsd_saved_bytes": ("Size of the files of saved detections.", lambda s: s.get("saved_bytes")),
 }
 COUNTERS: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_audio_seconds": ("Sound decoded, lost sound included.", lambda s: s["stream_time"]),
@@ -41,6 +40,7 @@ COUNTERS: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_reconnects": ("Times that the microphone came back.", lambda s: s["reconnects"]),
     "kwsd_bad_chunks": ("Encoder outputs that were not finite.", lambda s: s["bad_chunks"]),
     "kwsd_dropped_events": ("Events that slow subscribers were not sent.", lambda s: s["dropped_events"]),
+    "kwsd_saved_bytes": ("Sound of detections written to files.", lambda s: s.get("saved_bytes")),
     "kwsd_decode_seconds": ("Time spent decoding; over kwsd_audio_seconds: RTF.", lambda s: s.get("decode_s")),
 }
 LABELLED = {

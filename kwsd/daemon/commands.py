@@ -14,7 +14,7 @@ from kwsd.daemon.keyword_update import KeywordUpdate
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
-from kwsd.outlets.clips import Clips
+from kwsd.outlets.clips import ClipFiles, Clips
 from kwsd.protocol.commands import Clip, Command, CommandError, Mute, Reload, SetKeywords, SetThreshold, Status, Unmute
 from kwsd.protocol.messages import Hello, Microphone
 from kwsd.spotters.interface import Spotter
@@ -38,6 +38,7 @@ class CommandHandler:
         progress: DecodingProgress,
         keywords: KeywordUpdate,
         clips: Clips | None,
+        files: ClipFiles | None,
         subscribers: Callable[[], tuple[int, int]],
     ) -> None:
         """`subscribers` counts those there are, and the events that they were too slow for."""
@@ -49,6 +50,7 @@ class CommandHandler:
         self._progress = progress
         self._keywords = keywords
         self._clips = clips
+        self._files = files
         self._subscribers = subscribers
 
     async def carry_out(self, command: Command) -> dict[str, Any]:  # noqa: PLR0911  a case per command
@@ -108,7 +110,11 @@ class CommandHandler:
             "stream_time": self._progress.position_s,
             "progress_age_s": round(now_s - self._progress.at_s, 3),
             "backlog_ms": round(self._inbox.waiting * 1000 / SAMPLE_RATE),
+            "decode_s": round(self._progress.decode_s, 3),
             "detections": state.detections,
+            "detections_by_keyword": dict(self._progress.detections),
+            "near_misses_by_keyword": dict(self._progress.near_misses),
+            "saved_bytes": self._files.written_bytes if self._files else None,
             "overruns": state.overruns,
             "lost_ms": state.lost_ms,
             "reconnects": state.reconnects,

@@ -83,6 +83,15 @@ class Daemon:
         service = self._service
         clips = Clips(self.recent) if self.recent else None
         group = None if service.command_group is None else group_id(service.command_group, "command_group")
+        files = None
+        if service.save_detections and self.recent:
+            files = ClipFiles(
+                service.save_detections.expanduser(),
+                self.recent,
+                limit_mb=service.save_limit_mb,
+                limit_days=service.save_limit_days,
+                group=None if service.save_group is None else group_id(service.save_group, "save_group"),
+            )
         handler = CommandHandler(
             state=self.state,
             saved=self._saved,
@@ -92,21 +101,13 @@ class Daemon:
             progress=self.progress,
             keywords=self.keywords,
             clips=clips,
+            files=files,
             subscribers=lambda: (len(self.server.connections), self.server.dropped),
         )
         self.server = SocketServer(handler.hello, handler.carry_out, group)
-        for outlet in (self.server, self.keywords, clips):
+        for outlet in (self.server, self.keywords, clips, files):
             if outlet is not None:
                 self.bus.add(outlet)
-        if service.save_detections and self.recent:
-            files = ClipFiles(
-                service.save_detections.expanduser(),
-                self.recent,
-                limit_mb=service.save_limit_mb,
-                limit_days=service.save_limit_days,
-                group=None if service.save_group is None else group_id(service.save_group, "save_group"),
-            )
-            self.bus.add(files)
         if service.exec is not None:
             self.bus.add(ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s))
         self.bus.add(StdoutOutlet(make_report(as_json=settings.json, source=None, write=write_line)))

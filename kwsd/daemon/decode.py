@@ -6,7 +6,7 @@ from dataclasses import replace
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.watchdog import DecodingProgress
-from kwsd.events import Detection, Event, Overrun
+from kwsd.events import Detection, Event, NearMiss, Overrun
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.spotters.interface import Spotter
@@ -60,7 +60,10 @@ class Decoder:
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
+            if isinstance(event, NearMiss):
+                self._progress.near_misses[event.keyword] += 1
             if isinstance(event, Detection):
+                self._progress.detections[event.keyword] += 1
                 self._detections += 1
                 self._bus.publish(replace(event, id=self._detections))
             elif not event.optional or self._bus.wants(event.type):

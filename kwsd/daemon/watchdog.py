@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 
 from kwsd.daemon.systemd import Notifier
 from kwsd.spotters.interface import Spotter
@@ -27,6 +28,11 @@ class DecodingProgress:
         """Seconds of sound decoded, lost ones included."""
         self.at_s = time.monotonic()
         """When frames last came, or an attempt to open the microphone ended."""
+        self.decode_s = 0.0
+        """Processor time of the decoding thread."""
+        self.detections: Counter[str] = Counter()
+        self.near_misses: Counter[str] = Counter()
+        """By the keyword's name, told or not."""
         self._notifier = notifier
         self._loop = loop
         self._period_s = (notifier.watchdog_s or 0.0) / FEEDS_PER_PERIOD
@@ -35,6 +41,7 @@ class DecodingProgress:
     def decoded(self, chunk: Chunk, spotter: Spotter) -> None:
         """A chunk went through; one without samples shows that capturing is alive though there is no microphone."""
         self.position_s = seconds(spotter.position_samples)
+        self.decode_s = time.thread_time()
         if len(chunk.samples) and spotter.position_samples - spotter.heard_samples > BEHIND_SAMPLES:
             return
         self.at_s = now_s = time.monotonic()

@@ -92,6 +92,7 @@ class ClipFiles:
         """Raises ConfigError when the directory cannot be made."""
         self.lost = 0
         """Clips that could not be written."""
+        self.written_bytes = 0
         self._directory = directory
         self._recent = recent
         self._limit_bytes = limit_mb * 1e6
@@ -153,6 +154,7 @@ class ClipFiles:
                     os.fchmod(file, 0o640)
                 writing.write(wav)
             part.rename(self._directory / name)
+            self.written_bytes += len(wav)
         except OSError:
             part.unlink(missing_ok=True)
             raise

@@ -40,6 +40,8 @@ def test_a_running_daemon_is_measured(tmp_path: Path, tiny_model_dir: Path) -> N
         assert printed["kwsd_up"] == printed["kwsd_microphone_open"] == printed["kwsd_state{state=listening}"] == 1
         assert printed["kwsd_keywords"] == 3
         assert printed["kwsd_audio_seconds_total"] > 1
+        assert printed["kwsd_detections_total{keyword=LIGHT ON}"] == 1
+        assert 0 < printed["kwsd_decode_seconds_total"] < printed["kwsd_audio_seconds_total"]
         assert run(*command, "--textfile", textfile, home=tmp_path).returncode == 0
         assert samples(textfile.read_text()).keys() == printed.keys()
         assert (textfile.stat().st_mode & 0o777, list(tmp_path.glob(".kwsd.prom*"))) == (0o644, [])
