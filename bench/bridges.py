@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -158,49 +159,34 @@ def percentiles(values: Sequence[float]) -> str:
     return " / ".join(f"{value:.0f}" for value in np.percentile(values, [50, 95, 100]))
 
 
+HELLO = Hello(
+    version="0",
+    model="m",
+    keywords=("a",),
+    microphone=Microphone(name="m", open=True),
+    state="listening",
+    degraded=False,
+)
+HEARD: dict[str, Any] = {"keyword": "a", "phrase": "a", "start": 0, "end": 0, "score": 1, "min_score": 1}
+STATUS = {**HELLO.fields(), "waiting_because": "", "degraded_because": ""}
+
+
 async def play_daemon(socket: Path, events: int) -> None:
     """A socket that tells of a detection 20 times a second."""
-    hello = Hello(
-        version="0",
-        model="m",
-        keywords=("a",),
-        microphone=Microphone(name="m", open=True),
-        state="listening",
-        degraded=False,
-    )
-    status = {**hello.fields(), "waiting_because": "", "degraded_because": ""}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            number = json.loads(line).get("request_id")
+            reply = {"type": "reply", "request_id": number, "ok": True, "error": None, "data": STATUS}
+            writer.write(json.dumps(reply).encode() + b"\n")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(hello.line())
-
-        async def answer() -> None:
-            while line := await reader.readline():
-                command = json.loads(line)
-                reply = {
-                    "type": "reply",
-                    "request_id": command.get("request_id"),
-                    "ok": True,
-                    "error": None,
-                    "data": status,
-                }
-                writer.write(json.dumps(reply).encode() + b"\n")
-
-        answering = asyncio.create_task(answer())
+        writer.write(HELLO.line())
+        answering = asyncio.create_task(answer(reader, writer))
         await asyncio.sleep(4)
         for number in range(events):
-            detection = Detection(
-                id=number,
-                keyword="a",
-                phrase="a",
-                start=0,
-                end=0,
-                score=1,
-                min_score=1,
-                threshold=0.5,
-                tokens=(),
-                timestamps=(),
-            )
-            writer.write(Detection.line(detection).replace(b'"id"', f'"at_s":{time.monotonic()},"id"'.encode(), 1))
+            detection = Detection(id=number, threshold=0.5, tokens=(), timestamps=(), **HEARD)
+            writer.write(detection.line().replace(b'"id"', f'"at_s":{time.monotonic()},"id"'.encode(), 1))
             await asyncio.sleep(0.05)
         answering.cancel()
 
