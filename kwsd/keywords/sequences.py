@@ -16,7 +16,9 @@ MOST_SEQUENCES = 8  # of one keyword; the usual pronunciation of each of its tex
 MOST_IN_ALL = 20_000  # of a list, above which each keyword has fewer: they cost memory and start-up
 _TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-", "—": "-"})
 _SYMBOLS = {"&": " AND ", "+": " PLUS ", "@": " AT "}
-_STOPS = re.compile(r"[;!?…\"“”]|[.,](?![0-9])|(?<![0-9]):|:(?![0-9])")  # not the point of 3.5, not the colon of 5:30
+_STOPS = re.compile(
+    r"[;!?…\"“”_()\[\]{}]|(?<![0-9])/|/(?![0-9])|[.,](?![0-9])|(?<![0-9]):|:(?![0-9])"
+)  # not the point of 3.5, not the colon of 5:30
 
 
 def spellings(phrase: str) -> tuple[str, ...]:
@@ -64,6 +66,7 @@ def first_sequence(keyword: Keyword, tokenizer: PhraseTokenizer) -> TokenSequenc
 def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[TokenSequence, Iterator[TokenSequence]]]:
     """The usual sequence and the others of each text that can be written; raises ValueError where none can."""
     first_error: ValueError | None = None
+    last_error: ValueError | None = None
     some = False
     for text in _texts(keyword):
         try:
@@ -71,9 +74,11 @@ def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[Tok
             yield next(sequences), sequences
             some = True
         except ValueError as error:
-            first_error = first_error or error
+            first_error, last_error = first_error or error, error
     if not some:
-        raise first_error or ValueError("there is no text")
+        # where digits were read out, they are not to blame, and the last text has none
+        wrong = last_error if any(map(str.isdigit, keyword.phrase)) else first_error
+        raise wrong or ValueError("there is no text")
 
 
 def _sequences(text: str, tokenizer: PhraseTokenizer) -> Iterator[TokenSequence]:

@@ -9,6 +9,7 @@ from kwsd.limits import BOOST, THRESHOLD, TYPED, Range
 from kwsd.units import WORD_START
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DETACHED = re.compile(r"(?:(?<![0-9]):|: ) ?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)$")
 _COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshold, `# lights` does not
 _MARKS = {":": "boost", "#": "threshold", "@": "name"}
 
@@ -77,6 +78,7 @@ def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
     name = attributes.get("name")
     if name == "":
         raise ValueError('"@" has no name after it')
+    _refuse_detached(phrase)
     pieces = (" ".join(phrase),) if phrase[0].startswith(WORD_START) else ()
     return Keyword(
         phrase=" ".join(_words(phrase)) if pieces else " ".join(phrase),
@@ -86,6 +88,15 @@ def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
         boost=_number(attributes, "boost", ":", BOOST),
         threshold=_number(attributes, "threshold", "#", THRESHOLD),
     )
+
+
+def _refuse_detached(phrase: list[str]) -> None:
+    """`hey jarvis: 1.5` and `hey jarvis:1.5`: a colon and a number at the end are no words. `at 5:30` is a time."""
+    found = _DETACHED.search(" ".join(phrase))
+    if found:
+        raise ValueError(
+            f'"{found[0].strip()}" is read as neither words nor boost; a boost is a word of its own, :{found[1]}'
+        )
 
 
 def _words(pieces: list[str]) -> Iterator[str]:

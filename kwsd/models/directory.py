@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import platformdirs
 
 from kwsd.errors import ModelError
+from kwsd.models.registry import read_registry
 
 DEFAULT_MODEL = "kwsd-en"
 """Comes with kwsd."""
@@ -72,7 +74,7 @@ def _missing(name: str, path: Path) -> str:
             f"again, or take another: kwsctl models pull {UPSTREAM_MODEL}, then --model {UPSTREAM_MODEL}"
         )
     places = ", ".join(map(str, model_homes()))
-    return f"model {name} is not installed (looked in {places}); fetch it with: kwsctl models pull {name}"
+    return f"model {name} is not installed (looked in {places}); {_how_to_get(name)}"
 
 
 def find_encoder(directory: Path) -> Path:
@@ -101,3 +103,13 @@ def find_part(directory: Path, part: str) -> Path:
 def compact_path(original: Path) -> Path:
     """Where the compact graph of an export lies: named by its content, so that another export makes it obsolete."""
     return original.with_name(f"encoder.{hashlib.sha256(original.read_bytes()).hexdigest()[:12]}{COMPACT}")
+
+
+def _how_to_get(name: str) -> str:
+    """A remedy that works: only what the registry has can be pulled."""
+    known = [entry.name for entry in read_registry()]
+    if name.casefold() in map(str.casefold, known):
+        return f"fetch it with: kwsctl models pull {name}"
+    nearest = get_close_matches(name.casefold(), map(str.casefold, known), n=1, cutoff=0.4)
+    meant = next((f'did you mean "{each}"? ' for each in known if each.casefold() in nearest), "")
+    return f"{meant}kwsctl models list shows those that can be fetched: {', '.join(known)}"

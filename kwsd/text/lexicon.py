@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import Self
 from kwsd.errors import ModelError
 from kwsd.small_files import read_small, unpack
 from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
+from kwsd.text.letters import latin, remedy
 
 LEXICON = "lexicon.txt.gz"
 LETTER_SOUNDS = "letter_sounds.gz"
@@ -93,15 +93,16 @@ class Lexicon:
 
 def _plain(word: str) -> str:
     """Capitals without accents, typewriter quotes and hyphens."""
-    decomposed = unicodedata.normalize("NFKD", word.upper())
-    return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).translate(_TYPED)
+    return latin(word).translate(_TYPED)
 
 
 def _unpronounceable(word: str, strange: list[str]) -> str:
     if not strange:
         return f'"{word}" has no letters to pronounce'
-    named = ", ".join(f'"{character}"' for character in strange)
-    return f'"{word}" has {named}, which has no English sound; write it with the letters A to Z, or give its phones'
+    signs = [character for character in strange if character not in "0123456789"] or strange
+    named = ", ".join(f'"{character}"' for character in signs)
+    hint = remedy(word, signs) or "write it with the letters A to Z, or give its phones"
+    return f'"{word}" has {named}, which has no English sound; {hint}'
 
 
 def _listed(lines: bytes, word: str) -> Iterator[bytes]:

@@ -24,6 +24,11 @@ _ORDINAL = {
 }
 _ORDINAL_DIGITS = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)")
 _GROUPED_DIGITS = re.compile(r"(?<=[0-9]),(?=[0-9]{3})")
+_SIGNED_DIGITS = re.compile(r"([-−$€£¥]+)([0-9].*)")
+_CURRENCIES = {"$": "DOLLARS", "€": "EUROS", "£": "POUNDS", "¥": "YEN"}
+_FRACTION = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
+_PARTS = {2: ("HALF", "HALVES"), 4: ("QUARTER", "QUARTERS")}
+_LETTERS_BEHIND_DIGITS = re.compile(r"(?<=[0-9])[A-Z]{2,4}(?![A-Z])")
 _CODES = range(100, 10_000)  # may be a room or a channel, read digit by digit
 _YEARS = (range(1100, 2000), range(2010, 2100))  # said in two halves
 _LONGEST = 3 * len(_GROUPS)  # digits read as one number; longer ones are read digit by digit
@@ -42,7 +47,27 @@ def readings(word: str) -> tuple[str, ...]:
         return (_ordinal(int(ordinal[1])),)
     if word.isdecimal() and word.isascii():
         return _readings_of_digits(word)
-    return (" ".join(_read_mixed(word)),)
+    signed, fraction = _SIGNED_DIGITS.fullmatch(word), _FRACTION.fullmatch(word)
+    if signed:
+        return tuple(_with_signs(signed[1], reading) for reading in readings(signed[2]))
+    if fraction:
+        return (_fraction(int(fraction[1]), int(fraction[2])),)
+    spelt = _LETTERS_BEHIND_DIGITS.sub(lambda letters: " ".join(letters[0]), word)
+    return tuple(dict.fromkeys(" ".join(_read_mixed(each)) for each in (spelt, word)))
+
+
+def _with_signs(signs: str, reading: str) -> str:
+    """`-$5` → MINUS FIVE DOLLARS."""
+    before = ["MINUS" for sign in signs if sign not in _CURRENCIES]
+    return " ".join([*before, reading, *(_CURRENCIES[sign] for sign in signs if sign in _CURRENCIES)])
+
+
+def _fraction(above: int, below: int) -> str:
+    """1/2 → ONE HALF, 3/4 → THREE QUARTERS, 24/7 → TWENTY FOUR SEVEN."""
+    if not 0 < above < below:
+        return f"{_cardinal(above)} {_cardinal(below)}"
+    one, several = _PARTS.get(below, (_ordinal(below), f"{_ordinal(below)}S"))
+    return f"{_cardinal(above)} {one if above == 1 else several}"
 
 
 def _readings_of_digits(digits: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from itertools import chain, combinations, islice, product
 from pathlib import Path
 from typing import Self
 
+from kwsd.text.foreign import foreign_notation
 from kwsd.text.lexicon import CACHED_WORDS, Lexicon
 from kwsd.text.vocabulary import is_control, read_tokens
 from kwsd.units import WORD_START
@@ -61,6 +62,8 @@ class PhoneTokenizer:
                 f'"{text}" is pieces of words, and the units of this model are phones; write the phrase itself, or its '
                 "phones between slashes: /L AY T/"
             )
+        if foreign := foreign_notation(text):
+            raise ValueError(f'"{text}" {foreign}')
         words = list(self._words(text))
         if not words:
             raise ValueError("there is no text")
@@ -94,6 +97,8 @@ class PhoneTokenizer:
     def _typed(self, text: str) -> Ids:
         phones = tuple(self._plain(phone) for phone in text.split())
         unknown = [phone for phone in phones if phone not in self._ids]
+        if re.fullmatch(r"\s*[0-9.]+e?[+-]?[0-9]*\s*", text, re.IGNORECASE):
+            raise ValueError(f'"/{text}/" is a threshold of another engine; here one is written #0.35')
         if unknown or not phones:
             named = ", ".join(f'"{phone}"' for phone in dict.fromkeys(unknown)) or "nothing"
             known = (phone for phone in self._ids if not self._mark or not phone.startswith(self._mark))

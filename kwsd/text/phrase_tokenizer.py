@@ -1,8 +1,10 @@
 """What the search needs to know of a tokenizer, so that it need not know which kind (BPE, phones) a model has."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from kwsd.text.foreign import foreign_notation
 from kwsd.units import WORD_START
 
 PHONE_MARK = "/"
@@ -10,8 +12,14 @@ PHONE_MARK = "/"
 
 
 def is_ready_made(text: str) -> bool:
-    """Whether units of the model stand in a text (`▁HEY`, `/Z OW/`), so that nothing but the text itself will do."""
-    return text.startswith(WORD_START) or PHONE_MARK in text
+    """Whether units stand in a text (`▁HEY`, `/Z OW/`, those of another engine): nothing but the text itself will do.
+
+    A slash inside of a word (1/2, AC/DC) begins no phones.
+    """
+    return text.startswith(WORD_START) or _PHONES.search(text) is not None or bool(foreign_notation(text))
+
+
+_PHONES = re.compile(rf"(?<!\S){PHONE_MARK}|{PHONE_MARK}(?!\S)")
 
 
 class PhraseTokenizer(Protocol):

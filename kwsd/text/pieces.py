@@ -7,6 +7,8 @@ from typing import Self
 
 from kwsd.errors import ModelError
 from kwsd.small_files import read_small
+from kwsd.text.foreign import foreign_notation
+from kwsd.text.letters import remedy
 from kwsd.text.vocabulary import is_control, read_tokens
 from kwsd.units import WORD_START
 
@@ -46,7 +48,10 @@ class Tokenizer:
             raise ValueError("there is no text")
         if text.startswith(WORD_START):
             return self._ids_of(text.split(), text)
-        pieces = self._segment_words(text.upper())
+        foreign = foreign_notation(text)
+        if foreign and self._unknown(text.split()):
+            raise ValueError(f'"{text}" {foreign}')
+        pieces = text.split() if foreign else self._segment_words(text.upper())
         if self._unknown(pieces):
             others = [self._segment_words(text), self._segment_words(text.lower())]
             pieces = min([pieces, *others], key=lambda pieces: len(self._unknown(pieces)))
@@ -72,7 +77,8 @@ class Tokenizer:
         unknown = self._unknown(pieces)
         if unknown:
             named = ", ".join(f'"{piece}"' for piece in dict.fromkeys(unknown))
-            raise ValueError(f'"{text}" has {named}, which the vocabulary of the model lacks')
+            hint = remedy(text, unknown) if len("".join(unknown)) == len(unknown) else ""
+            raise ValueError(f'"{text}" has {named}, which the vocabulary of the model lacks{hint and "; " + hint}')
         return tuple(self._ids[piece] for piece in pieces)
 
     def _unknown(self, pieces: list[str]) -> list[str]:

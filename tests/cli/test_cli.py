@@ -269,7 +269,7 @@ def test_stdin_that_ends_in_the_middle_of_a_sample(kwsd: Callable[..., Completed
         ("--keywords none.txt", 78, "none.txt: cannot be read"),
         ("--keywords .", 78, ".: cannot be read"),
         ("--keywords empty.wav", 78, "empty.wav: has no usable keyword"),
-        ("--model nosuch", 78, "kwsctl models pull nosuch"),
+        ("--model nosuch", 78, "kwsctl models list"),
         ("--model ./nosuch", 78, "model directory ./nosuch does not exist"),
         ("--model lights.wav", 78, "is a file; give the directory"),
     ],

@@ -71,12 +71,20 @@ BAD_LINES = [
     ("LIGHTS @a @b", '"@b" is a second name; a line has one'),
     ("LIGHTS @", '"@" has no name after it'),
     (":1.5 #0.5 @name", "has attributes but no phrase"),
-    ("ŻÓŁW", '"ŻÓŁW" has "Ż", "Ó", "Ł", which the vocabulary of the model lacks'),
+    ("ŻÓŁW", '"ŻÓŁW" has "Ż", "Ó", "Ł", which the vocabulary of the model lacks; did you mean "ZOLW"?'),
     ("▁ L QU", '"▁ L QU" has "QU", which the vocabulary of the model lacks'),
     ("LIGHTS\x00 ON", "has U+0000 as character 7, which cannot be seen; delete it"),
     ("LIGHTS\u200b ON", "has U+200B as character 7, which cannot be seen; delete it"),
     ("L" * 501, "is 501 characters long; 500 are allowed"),
-    ("!?", '"!?" has "!", "?", which the vocabulary of the model lacks'),
+    (
+        "!?",
+        (
+            '"!?" has "!", "?", which the vocabulary of the model lacks; leave it out, or write in words what is said '
+            "for it (exclamation mark, question mark)"
+        ),
+    ),
+    ("LIGHTS: 1.5", '": 1.5" is read as neither words nor boost; a boost is a word of its own, :1.5'),
+    ("LIGHTS:2", '":2" is read as neither words nor boost; a boost is a word of its own, :2'),
     ("good one", '"good one" is the same as line 1, which stays'),
 ]
 

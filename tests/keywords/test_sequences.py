@@ -81,6 +81,15 @@ def test_spellings(phrase: str, expected: tuple[str, ...]) -> None:
         ("50%", ("FIFTY PERCENT",)),
         ("MP3", ("MP THREE",)),
         ("4K", ("FOUR K",)),
+        ("C3PO", ("C THREE P O", "C THREE PO")),
+        ("4EVER", ("FOUR E V E R", "FOUR EVER")),
+        ("-5", ("MINUS FIVE",)),
+        ("$5", ("FIVE DOLLARS",)),
+        ("-€20", ("MINUS TWENTY EUROS",)),
+        ("1/2", ("ONE HALF",)),
+        ("3/4", ("THREE QUARTERS",)),
+        ("2/3", ("TWO THIRDS",)),
+        ("24/7", ("TWENTY FOUR SEVEN",)),
     ],
 )
 def test_readings_of_digits(digits: str, expected: tuple[str, ...]) -> None:
@@ -120,6 +129,20 @@ def test_without_written_forms_only_the_spellings_count() -> None:
 
 def test_digits_that_the_vocabulary_lacks_are_no_error() -> None:
     assert texts(Keyword("channel 5")) == ["CHANNEL FIVE"]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("hey_kitt", "HEY KITT"),
+        ("lights (on)", "LIGHTS ON"),
+        ("[alexa]", "ALEXA"),
+        ("AC/DC", "AC DC"),
+        ("1/2 speed", "ONE HALF SPEED"),
+    ],
+)
+def test_signs_that_nobody_says_part_words_or_go(phrase: str, said: str) -> None:
+    assert said in spellings(phrase)
 
 
 def test_a_keyword_that_cannot_be_written_is_an_error_about_its_phrase() -> None:

@@ -70,7 +70,7 @@ BAD_TABLES = [
     ("name = 'x'", "phrase: is missing"),
     ("phrase = ' '", "phrase: '' is empty"),
     ("phrase = 3", "phrase: 3 is not text"),
-    ("phrase = 'ŻÓŁW'", '"ŻÓŁW" has "Ż", "Ó", "Ł", which the vocabulary of the model lacks'),
+    ("phrase = 'ŻÓŁW'", '"ŻÓŁW" has "Ż", "Ó", "Ł", which the vocabulary of the model lacks; did you mean "ZOLW"?'),
     ("phrase = 'good one'", '"good one" is the same as keyword 1, which stays'),
     ("phrase = 'bad'\nthreshold = 1.4", "threshold: 1.4 is not above 0 and at most 1"),
     ("phrase = 'bad'\nthreshold = 0", "threshold: 0 is not above 0 and at most 1"),
@@ -111,7 +111,7 @@ def test_a_spelling_that_cannot_be_written_costs_only_itself(tmp_path: Path) -> 
     found = read(tmp_path, "[[keyword]]\nphrase='lights'\nspellings=['LIGHTS', 'LÏGHTS']\n")
     assert len(found.keywords) == 1
     assert [problem.text for problem in found.problems] == [
-        'keyword 1: spelling "LÏGHTS" has "Ï", which the vocabulary of the model lacks'
+        'keyword 1: spelling "LÏGHTS" has "Ï", which the vocabulary of the model lacks; did you mean "LIGHTS"?'
     ]
 
 

@@ -139,5 +139,10 @@ def test_names_are_found_in_the_cache_in_any_case(tmp_path: Path, monkeypatch: p
 
 
 def test_a_model_that_is_not_there_names_the_command_that_gets_it() -> None:
-    with pytest.raises(ModelError, match="kwsctl models pull gigaspeech-0"):
-        find_model_directory("gigaspeech-0")
+    with pytest.raises(ModelError, match=r"kwsctl models pull GigaSpeech-3\.3m"):
+        find_model_directory("GigaSpeech-3.3m")
+
+
+def test_a_model_that_nobody_has_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ModelError, match=r'did you mean "gigaspeech-3\.3M"\? kwsctl models list shows'):
+        find_model_directory("gigaspeech")

@@ -68,7 +68,10 @@ def test_whatever_has_a_letter_can_be_said(word: str) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("ŻÓŁW", '"ŻÓŁW" has "Ł", which has no English sound; write it with the letters A to Z, or give its phones'),
+        ("ДOM", '"ДOM" has "Д", which has no English sound; write it with the letters A to Z, or give its phones'),
+        ("JАRVIS", '"JАRVIS" has "А", which has no English sound; did you mean "JARVIS"\\?'),
+        ("5§", '"5§" has "§", which has no English sound; write it in words, such as "section"'),
+        ("HI☃", '"HI☃" has "☃", which has no English sound; leave it out, or write in words what is said for it'),
         ("MP3", '"MP3" has "3", which has no English sound'),
         ("'-'", "\"'-'\" has no letters to pronounce"),
     ],

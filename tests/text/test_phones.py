@@ -76,10 +76,10 @@ def test_each_keyword_of_a_long_list_has_fewer() -> None:
         ("//", '"//" has nothing, which is no phone'),
         ("on /AX", '"/AX" has "/", which has no English sound'),
         ("▁LIGHT S", '"▁LIGHT S" is pieces of words, and the units of this model are phones'),
-        (
-            "turn ŁEFT",
-            '"ŁEFT" has "Ł", which has no English sound; write it with the letters A to Z, or give its phones',
-        ),
+        ("HH AH0 L OW1 W ER1 L D", '"HH AH0 L OW1 W ER1 L D" looks like phones, not words; write the words, or'),
+        ("x iǎo ài t óng x ué", '"x iǎo ài t óng x ué" looks like pinyin cut into sounds'),
+        ("_HE Y", '"_HE Y" looks like pieces of words'),
+        ("hey jarvis /1e-20/", '"/1e-20/" is a threshold of another engine; here one is written #0.35'),
     ],
 )
 def test_what_cannot_be_said_is_named_with_the_remedy(phrase: str, message: str) -> None:

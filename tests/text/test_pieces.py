@@ -67,7 +67,7 @@ def test_ready_made_pieces_are_taken_as_they_are(tokenizer: Tokenizer) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("CAFÉ", '"CAFÉ" has "É", which the vocabulary of the model lacks'),
+        ("CAFÉ", '"CAFÉ" has "É", which the vocabulary of the model lacks; did you mean "CAFE"?'),
         ("20 LIGHTS", '"20 LIGHTS" has "20", which the vocabulary of the model lacks'),
         ("▁LIGHT ▁QUUX", '"▁LIGHT ▁QUUX" has "▁QUUX", which the vocabulary of the model lacks'),
         ("▁ L <blk>", '"▁ L <blk>" has "<blk>", which the vocabulary of the model lacks'),
