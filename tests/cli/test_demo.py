@@ -88,5 +88,6 @@ def test_the_model_is_what_its_description_says(tmp_path: Path) -> None:
 
 
 @with_the_model
-def test_the_model_is_small() -> None:
-    assert sum(path.stat().st_size for path in MODEL.iterdir()) <= LARGEST_BYTES
+def test_what_runs_of_the_model_is_small() -> None:
+    left = {"encoder.int8.onnx", "encoder.onnx", "weights.pt"}  # for other engines and for training
+    assert sum(path.stat().st_size for path in MODEL.iterdir() if path.name not in left) <= LARGEST_BYTES
