@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prepare(commands.add_parser("prepare", help="speak texts, learn units, pack audio"))
     _add_lexicon(commands.add_parser("lexicon", help="learn how words sound, from CMUdict"))
     _add_train(commands.add_parser("train", help="train, or go on training from the last checkpoint"))
+    _add_grow(commands.add_parser("grow", help="make a finished network deeper, to train it further"))
     _add_average(commands.add_parser("average", help="average the newest weights of a run"))
     _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
@@ -61,7 +62,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
     parser.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes")
     parser.add_argument("--cool-down", type=int, default=0, help="last ones of --steps, with a falling learning rate")
+    parser.add_argument("--cool-minutes", type=float, default=0.0, help="the same for --minutes, by the clock")
+    parser.add_argument("--begin", type=Path, help="weights to begin with, such as MODEL/weights.pt or what grow wrote")
     parser.add_argument("--batch-seconds", type=float, default=100.0, help="sound per batch (default: %(default)s)")
+    parser.add_argument("--row-seconds", type=float, default=0.0, help="fill rows of this length with clips, unpadded")
+    parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average of weights, 0 for none")
+    parser.add_argument("--listen", type=int, default=250, help="steps of flat start, 0 for a network that can hear")
+    parser.add_argument("--warmup", type=int, default=300, help="steps until the full rate (default: %(default)s)")
     parser.add_argument("--band", type=int, default=8, help="tokens per frame in the joiner, 0 for all")
     parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")
     parser.add_argument("--decay", type=int, default=4000, help="steps until the rate falls (default: %(default)s)")
@@ -71,6 +78,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dev-every", type=int, default=400, help="steps between dev losses")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=_train)
+
+
+def _add_grow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("weights", type=Path, help="of a model directory or a run")
+    parser.add_argument("output", type=Path, help="file to write, for train --begin")
+    parser.add_argument("--layers", default="1,2,2,2,2,1", help="of each stack afterwards (default: %(default)s)")
+    parser.set_defaults(run=_grow)
 
 
 def _add_average(parser: argparse.ArgumentParser) -> None:
@@ -186,8 +200,16 @@ def _train(args: argparse.Namespace) -> None:
         front_channels=(first, second, third),
         settings=settings,
         threads=args.threads,
+        begin=args.begin,
     )
     start(args.workers, work)
+
+
+def _grow(args: argparse.Namespace) -> None:
+    from training.zipformer.grow import grow  # noqa: PLC0415  (as above)
+
+    grown = grow(args.weights, args.output, tuple(int(count) for count in args.layers.split(",")))
+    print(f"{args.output}: {grown.parameters_shipped()} parameters")
 
 
 def _average(args: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from bench import scoring
 from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
+from training.zipformer.data.conditions import CONDITION_ROWS
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.hearing import Heard, frame_path, hear
 
@@ -82,7 +83,7 @@ def evaluate(
     Args:
         models: model directories.
         shared: the folder of recordings.
-        rows: names in ROWS, or cost; empty means all.
+        rows: names in ROWS or CONDITION_ROWS, conditions for all of the latter, or cost; empty means ROWS and cost.
         limit: recordings per row, 0 for all.
         overrides: search settings that count more than a model's own.
 
@@ -90,15 +91,17 @@ def evaluate(
         ValueError: a row is not known.
         FileNotFoundError: `shared` lacks what a row needs.
     """
-    unknown = set(rows) - {*ROWS, "cost"}
+    rows = [*(name for row in rows for name in (CONDITION_ROWS if row == "conditions" else [row]))]
+    known = {**ROWS, **CONDITION_ROWS}
+    unknown = set(rows) - {*known, "cost"}
     if unknown:
-        raise ValueError(f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}, cost")
+        raise ValueError(f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(known)}, conditions, cost")
     loaded = [Model.load(path) for path in models]
     for model in loaded:
         yield f"- {model.name}: {_operating_point(settings_of(model, overrides))}"
     yield from ("", *HEADER)
-    for name in (row for row in ROWS if not rows or row in rows):
-        row = ROWS[name](shared, limit, WORK)
+    for name in (row for row in known if row in (rows or ROWS)):
+        row = known[name](shared, limit, WORK)
         for model in loaded:
             heard = hear(model, row, settings_of(model, overrides), frame_path(WORK, model, name, limit))
             yield line(name, model.name, score(row, heard))

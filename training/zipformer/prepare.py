@@ -5,11 +5,13 @@ from pathlib import Path
 from training.zipformer.data.lexicon import write_lexicon
 from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
-from training.zipformer.data.records import Recording, everything
+from training.zipformer.data.records import Recording, everything, read_table
 from training.zipformer.data.synthesis import synthesise
 from training.zipformer.data.units import BLANK, MARKED, train_pieces, write_tokens
 
 TEXT_SEED, VOICE_SEED = 1, 2
+LEAST_LOGPROB = -0.15
+"""Mean over a transcript above which one teacher alone is believed: 4.9 % word errors where 11.9 are usual."""
 
 
 def prepare(shared: Path, folder: Path, spoken: int, pieces: int, pseudo_labels: Path | None, *, workers: int) -> None:
@@ -43,9 +45,25 @@ def _make_units(folder: Path, texts: list[str], pieces: int) -> None:
         write_tokens(folder, (BLANK, *MARKED))
 
 
+def read_labels(table: Path) -> dict[str, str]:
+    """Read what teachers heard: file name to text.
+
+    Takes a table of `teach` (name and text, no header), or one with the columns path, transcript, agree and
+    avg_logprob, of which the rows are taken where the teachers agree or the bigger one is sure.
+    """
+    lines = table.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0].startswith("path\t"):
+        return dict(line.split("\t", 1) for line in lines)
+    return {
+        Path(row["path"]).name: row["transcript"]
+        for row in read_table(table)
+        if row["agree"] == "1" or float(row["avg_logprob"] or "-inf") > LEAST_LOGPROB
+    }
+
+
 def labelled(recordings: list[Recording], pseudo_labels: Path | None) -> list[Recording]:
     """Give untranscribed recordings the text a teacher heard, and drop those without."""
-    heard = dict(line.split("\t", 1) for line in pseudo_labels.read_text().splitlines()) if pseudo_labels else {}
+    heard = read_labels(pseudo_labels) if pseudo_labels else {}
     kept = []
     for recording in recordings:
         if recording.split != "unlabelled":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from training.zipformer.data.augment import AugmentSettings
+from training.zipformer.data.channel import Channel
 
 CHUNKS = ((8, 64), (16, 64), (16, 64), (16, 128), (32, 64), (32, -1), (0, -1))
 """(chunk, left context) in inner frames of 20 ms, one drawn per batch; 0 is all in one, -1 all heard so far."""
@@ -16,7 +17,11 @@ class TrainSettings:
     """stop after so many steps; 0 goes on for ever"""
     minutes: float = 0.0
     """stop after so many minutes of this process; 0 goes on for ever"""
+    cool_minutes: float = 0.0
+    """last ones of `minutes`, over which the learning rate falls to a twentieth"""
     batch_seconds: float = 100.0
+    row_seconds: float = 0.0
+    """fill rows of this length with clips, see data/rows.py; 0 pads clips of like length instead"""
     longest_s: float = 17.0
     band: int = 8
     """tokens per frame that the joiner is run on; 0 for the full lattice"""
@@ -39,12 +44,18 @@ class TrainSettings:
     """time between checkpoints; what is lost at most when the process is killed"""
     weights_every: int = 400
     keep: int = 20
+    average: float = 0.0
+    """decay of a moving average of the weights, which is what is kept and measured on dev; 0 takes the weights"""
     chunks: tuple[tuple[int, int], ...] = CHUNKS
     half: bool = True
     """multiply matrices in bfloat16"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    channel: Channel = field(default_factory=Channel)
+    """of what is laid in rows"""
 
     def __post_init__(self) -> None:
         """Refuse a run that could only crawl."""
         if self.cool_down and not self.steps:
             raise ValueError("a cool-down lies at the end of the steps: say how many there are (--steps)")
+        if self.cool_minutes and not self.minutes:
+            raise ValueError("a cool-down lies at the end of the minutes: say how many there are (--minutes)")

@@ -6,7 +6,7 @@ augmentation, chunk sizes and dropout are all drawn from generators seeded with 
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import torch
 
 from training.zipformer import metrics
-from training.zipformer.checkpoint import CHECKPOINT, save_atomically, save_weights
-from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
+from training.zipformer.averaging import MovingAverage
+from training.zipformer.checkpoint import CHECKPOINT, load_model, save_atomically, save_weights
+from training.zipformer.data.batches import Batch, plan_epoch
 from training.zipformer.data.pack import Clip, Pack, read_pack
+from training.zipformer.data.rows import Row, RowBatch
 from training.zipformer.data.units import Units, read_units
 from training.zipformer.loss.flat_start import flat_start_loss
 from training.zipformer.loss.pruned import losses
+from training.zipformer.material import Material
 from training.zipformer.model.settings import ModelSettings
 from training.zipformer.model.transducer import Transducer
 from training.zipformer.optimizer import ScaledAdam, learning_rate
@@ -31,11 +34,6 @@ FRAME_S = 0.01
 FRAMES_PER_TOKEN = 10
 """Encoder frames per token that a batch is taken to have at least."""
 ONE = Workers()
-WORDS_ALONE = "speech-commands"
-REPEATED = 4
-"""Times in an epoch for recordings of single words: wake words and commands are said alone, sentences are not."""
-NOISE_S = 14.0
-"""Recorded noise is trained on in stretches of at most this length, with nothing to say."""
 
 
 class Losses(NamedTuple):
@@ -82,18 +80,20 @@ class Trainer:
         self.model.encoder.encoder_embed.to(memory_format=torch.channels_last)
         self.optimizer = ScaledAdam(self.model.parameters(), lr=settings.rate)
         self.progress = Progress()
-        self._saved_at = time.monotonic()
-        self._loud = Batcher(pack, units, settings.augment, device, model_settings.mel_bins)
-        self._plain = self._loud.without_augmentation()
-        said = [clip for clip in pack.of("train") if self._usable(clip)]
-        alone = [clip for clip in said if clip.corpus == WORDS_ALONE]
-        self._train = [*said, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
-        self._dev = [clip for clip in pack.of("dev") if self._usable(clip)]
+        self._begun = self._saved_at = time.monotonic()
+        self.average = MovingAverage(self.model, settings.average)
+        self.material = Material(pack, units, settings, device, model_settings.mel_bins)
         self._resume()
+
+    def begin_with(self, weights: Path) -> None:
+        """Take the weights of another run or a finished model, unless this run has begun already."""
+        if self.progress.step == 0:
+            self.model.load_state_dict(load_model(weights).state_dict())
+            self.average = MovingAverage(self.model, self.settings.average)
 
     def run(self) -> None:
         """Train until the settings say stop; a report, a checkpoint and a plot are written on the way."""
-        begun, total = time.monotonic(), self.settings.steps or None
+        begun, total = self._begun, self.settings.steps or None
         with bar(shown=self.workers.leads) as display:
             task = display.add_task("training", total=total, completed=self.progress.step, note="")
             for result in self._steps(begun):
@@ -103,14 +103,14 @@ class Trainer:
             self._save()
             self._plot()
 
-    def train_step(self, clips: list[Clip]) -> Losses:
+    def train_step(self, clips: Sequence[Clip] | Sequence[Row]) -> Losses:
         """Take one step; gives the losses before it, nats per token."""
         common = self.settings.seed * 1_000_003 + self.progress.step
         seed = common * self.workers.count + self.workers.rank
         torch.manual_seed(seed)
         self._set_rates()
         self.model.train()
-        batch = (self._plain if self._listening() else self._loud).batch(clips, seed)
+        batch = self.material.batch(clips, seed, plain=self._listening())
         chunk, left = random.Random(common).choice(self.settings.chunks)  # alike for all: they cost alike
         result = self._losses(batch, chunk, left)
         self.optimizer.zero_grad(set_to_none=True)
@@ -118,16 +118,21 @@ class Trainer:
         self.workers.share_gradients(self.model.parameters())
         self.optimizer.step()
         self.progress.step += 1
+        self.average.update(self.model, self.progress.step)
         self.progress.hours += self.workers.total(float(batch.lengths.sum())) * FRAME_S / 3600
         return Losses(*(loss.detach() for loss in result))
 
     @torch.no_grad()
     def dev_loss(self, chunk: int = 16, left: int = 64) -> float | None:
         """Joint loss on held-out speakers, nats per token, as a 320 ms stream; None without a dev split."""
+        with self.average.in_place(self.model):
+            return self._dev_loss(chunk, left)
+
+    def _dev_loss(self, chunk: int, left: int) -> float | None:
         self.model.eval()
         total, tokens, heard = 0.0, 0, 0.0
-        for clips in plan_epoch(self._dev, self.settings.batch_seconds, seed=0):
-            batch = self._plain.batch(clips, seed=0)
+        for clips in plan_epoch(self.material.dev, self.settings.batch_seconds, seed=0):
+            batch = self.material.plain.batch(clips, seed=0)
             count = int(batch.tokens.sum())
             total += float(self._losses(batch, chunk, left).joint) * count
             tokens += count
@@ -135,10 +140,6 @@ class Trainer:
             if heard > self.settings.dev_seconds:
                 break
         return total / tokens if tokens else None
-
-    def _usable(self, clip: Clip) -> bool:
-        tokens = len(self._loud.targets(clip))
-        return tokens > 0 and feasible(clip, tokens, self.settings.longest_s)
 
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:
@@ -156,16 +157,9 @@ class Trainer:
             self.progress.epoch += 1
             self.progress.batch = 0
 
-    def _plan(self) -> list[list[Clip]]:
-        epoch, settings = self.progress.epoch, self.settings
-        short = [clip for clip in self._train if clip.seconds <= settings.short_s]
-        batches = plan_epoch(
-            self._train if epoch or not short else short,
-            settings.batch_seconds,
-            settings.seed + epoch,
-            self.workers.count,
-        )
-        if not batches:
+    def _plan(self) -> Sequence[Sequence[Clip] | Sequence[Row]]:
+        batches = self.material.plan(self.progress.epoch, self.workers.count)
+        if len(batches) < self.workers.count:
             raise ValueError(
                 f"no batch for each of {self.workers.count} workers: take fewer workers or smaller batches"
             )
@@ -175,18 +169,24 @@ class Trainer:
         return self.progress.step < self.settings.listen
 
     def _guessing(self) -> bool:
-        return self.progress.step < self.settings.listen + self.settings.warmup
+        """Whether tokens spread evenly still help: never where `listen` is 0, for a network that can hear."""
+        settings = self.settings
+        return bool(settings.listen) and self.progress.step < settings.listen + settings.warmup
 
     def _finished(self, begun: float) -> bool:
         over_time = self.settings.minutes and time.monotonic() - begun > 60 * self.settings.minutes
         enough = bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
         return self.workers.total(enough) > 0  # the clocks of the others may differ
 
-    def _losses(self, batch: Batch, chunk: int, left: int) -> Losses:
+    def _losses(self, batch: Batch | RowBatch, chunk: int, left: int) -> Losses:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.half):
             encoded, frames = self.model.encoder(batch.features, batch.lengths, chunk, left)
+            if isinstance(batch, RowBatch):
+                encoded, frames = batch.cuts.of(encoded), batch.cuts.frames
             acoustic, joint = losses(self.model, encoded, frames, batch.targets, batch.tokens, band=self.settings.band)
-            guess = flat_start_loss(self.model.acoustic(encoded), batch) if self._guessing() else acoustic.new_zeros(())
+            guess = acoustic.new_zeros(())
+            if isinstance(batch, Batch) and self._guessing():
+                guess = flat_start_loss(self.model.acoustic(encoded), batch)
         tokens = torch.maximum(batch.tokens.sum(), frames.sum() // FRAMES_PER_TOKEN)  # few where most is noise
         return Losses(acoustic.sum() / tokens, joint.sum() / tokens, guess)
 
@@ -194,13 +194,22 @@ class Trainer:
         if self._listening():
             return result.flat_start
         settings = self.settings
-        part = min(1.0, (self.progress.step - settings.listen) / max(1, settings.warmup))
+        part = min(1.0, (self.progress.step - settings.listen) / max(1, settings.warmup)) if settings.listen else 1.0
         known = settings.acoustic * result.acoustic + (0.1 + 0.9 * part) * result.joint
         return known + (1.0 - part) * result.flat_start
 
     def _set_rates(self) -> None:
+        cooling = self._cooling()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.progress.step, self.settings)
+            group["lr"] = learning_rate(self.progress.step, self.settings) * cooling
+
+    def _cooling(self) -> float:
+        """Share of the learning rate that the clock leaves; the leader's clock counts, for all must step alike."""
+        settings = self.settings
+        if not settings.cool_minutes:
+            return 1.0
+        left = settings.minutes - (time.monotonic() - self._begun) / 60
+        return self.workers.total(min(1.0, max(0.05, left / settings.cool_minutes)) if self.workers.leads else 0.0)
 
     def _keep_books(self, result: Losses) -> None:
         step, settings = self.progress.step, self.settings
@@ -208,7 +217,8 @@ class Trainer:
         if with_dev or step % settings.report_every == 0:
             self._report(result, self.dev_loss() if with_dev else None)
         if step % settings.weights_every == 0:
-            save_weights(self.folder, self.model, step, settings.keep)
+            with self.average.in_place(self.model):
+                save_weights(self.folder, self.model, step, settings.keep)
         if time.monotonic() - self._saved_at > 60 * settings.save_minutes:
             self._save()
 
@@ -229,6 +239,7 @@ class Trainer:
         values = {
             "settings": self.model.settings.to_json(),
             "model": self.model.state_dict(),
+            "average": self.average.values,
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
@@ -241,6 +252,7 @@ class Trainer:
             return
         values: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(values["model"])
+        self.average = MovingAverage(self.model, self.settings.average, values.get("average"))
         self.optimizer.load_state_dict(values["optimizer"])
         self.progress = Progress(**values["progress"])
         metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
@@ -254,6 +266,7 @@ def train(
     front_channels: tuple[int, int, int],
     settings: TrainSettings,
     threads: int,
+    begin: Path | None = None,
 ) -> None:
     """Train, or go on training from the last checkpoint in `folder`.
 
@@ -264,9 +277,15 @@ def train(
         front_channels: of the network's front end.
         settings: how to train.
         threads: CPU threads of this worker, 0 for all.
+        begin: weights to begin a run with, which also say what shape the network has; None begins from nothing.
     """
     torch.set_num_threads(threads or torch.get_num_threads())
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     units = read_units(data)
     model = ModelSettings(vocabulary=len(units), front_channels=front_channels)
-    Trainer(folder, read_pack(data), units, model, settings=settings, device=device, workers=workers).run()
+    if begin is not None:
+        model = load_model(begin).settings
+    trainer = Trainer(folder, read_pack(data), units, model, settings=settings, device=device, workers=workers)
+    if begin is not None:
+        trainer.begin_with(begin)
+    trainer.run()

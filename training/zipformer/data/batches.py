@@ -92,7 +92,7 @@ class Batcher:
         self._audio = torch.from_numpy(np.asarray(pack.audio) if device.type == "cpu" else np.array(pack.audio))
         self._audio = self._audio.to(device)
         self._targets = {clip: units.encode(clip.text) for clip in pack.clips if clip.text}
-        self._surroundings = Surroundings(self._join(pack.of("noise")), self._rooms(pack.of("room")))
+        self._surroundings = Surroundings(self._join(pack.of("noise")), impulse_responses(pack, device))
 
     def without_augmentation(self) -> "Batcher":
         """Give a batcher over the same audio that leaves it as recorded."""
@@ -136,11 +136,13 @@ class Batcher:
         parts = [self._audio[c.offset : c.offset + c.samples] for c in clips]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int16, device=self.device)
 
-    def _rooms(self, clips: Sequence[Clip]) -> Tensor:
-        """Cut impulse responses to start at their direct sound: (R, ROOM_TAPS) float32."""
-        rooms = torch.zeros(len(clips), ROOM_TAPS, device=self.device)
-        for row, clip in zip(rooms, clips, strict=True):
-            taps = self._audio[clip.offset : clip.offset + clip.samples].float() / 32768.0
-            taps = taps[int(taps.abs().argmax()) :][:ROOM_TAPS]
-            row[: len(taps)] = taps
-        return rooms
+
+def impulse_responses(pack: Pack, device: torch.device) -> Tensor:
+    """Give the rooms of a pack from their direct sound on: (R, ROOM_TAPS) float32."""
+    clips = pack.of("room")
+    rooms = torch.zeros(len(clips), ROOM_TAPS)
+    for row, clip in zip(rooms, clips, strict=True):
+        taps = torch.from_numpy(pack.samples(clip).astype(np.float32) / 32768.0)
+        taps = taps[int(taps.abs().argmax()) :][:ROOM_TAPS]
+        row[: len(taps)] = taps
+    return rooms.to(device)

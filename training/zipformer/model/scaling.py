@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 SWOOSH_SLOPE = 0.08
+SMALLEST_SCALE = 0.2
+"""Least share of a layer in its output, see `Bypass`."""
 
 
 class SwooshL(nn.Module):
@@ -66,5 +68,5 @@ class Bypass(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Mix two tensors of shape (..., dimension)."""
-        scale = self.scale.clamp(min=0.2, max=1.0)
+        scale = self.scale.clamp(min=SMALLEST_SCALE, max=1.0)
         return x + (y - x) * scale

@@ -1,0 +1,65 @@
+"""What a run hears: which clips of a pack, in which batches of which epoch, and how they become features."""
+
+import random
+from collections.abc import Sequence
+
+import torch
+
+from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
+from training.zipformer.data.pack import Clip, Pack
+from training.zipformer.data.rows import Row, RowBatch, RowBatcher, fill_rows, plan_rows
+from training.zipformer.data.units import Units
+from training.zipformer.settings import TrainSettings
+
+WORDS_ALONE = "speech-commands"
+REPEATED = 4
+"""Times in an epoch for recordings of single words: wake words and commands are said alone, sentences are not."""
+FOUR_WORDS = "speechcommands-yes-no-up-down"
+MOST_FOUR_WORDS = 1200
+"""Of 12,107 recordings of yes, no, up and down, drawn anew for each epoch: more would swamp it."""
+APART = frozenset({FOUR_WORDS, "custom-keywords"})
+"""Dev corpora of single words; without them the dev loss means what it meant for earlier models."""
+NOISE_S = 14.0
+"""Recorded noise is trained on in stretches of at most this length, with nothing to say."""
+
+
+class Material:
+    """The clips of a pack that can be trained on, as batches of padded clips or of filled rows."""
+
+    def __init__(self, pack: Pack, units: Units, settings: TrainSettings, device: torch.device, bins: int) -> None:
+        self.settings = settings
+        self._loud = Batcher(pack, units, settings.augment, device, bins)
+        self.plain = self._loud.without_augmentation()
+        said = [clip for clip in pack.of("train") if self._usable(clip)]
+        alone = [clip for clip in said if clip.corpus == WORDS_ALONE]
+        self._train = [*said, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
+        self.dev = [clip for clip in pack.of("dev") if clip.corpus not in APART and self._usable(clip)]
+        self._rows = None
+        if settings.row_seconds:
+            self._rows = RowBatcher(pack, units, settings.channel, device, bins=bins, seconds=settings.row_seconds)
+
+    def plan(self, epoch: int, together: int) -> Sequence[Sequence[Clip] | Sequence[Row]]:
+        """Give the batches of an epoch; `together` of them are trained on at once."""
+        clips, settings, seed = self._of_epoch(epoch), self.settings, self.settings.seed + epoch
+        if self._rows is not None:
+            rows = list(fill_rows(clips, self._rows.sounding, settings.row_seconds, seed))
+            return plan_rows(rows, max(1, int(settings.batch_seconds / settings.row_seconds)), seed)
+        short = [clip for clip in clips if clip.seconds <= settings.short_s]
+        chosen = clips if epoch or not short or not settings.listen else short
+        return plan_epoch(chosen, settings.batch_seconds, seed, together)
+
+    def batch(self, clips: Sequence[Clip] | Sequence[Row], seed: int, *, plain: bool) -> Batch | RowBatch:
+        """Load what was planned; `plain` leaves clips as recorded."""
+        if self._rows is not None:
+            return self._rows.batch([row for row in clips if isinstance(row, Row)], seed)
+        return (self.plain if plain else self._loud).batch([clip for clip in clips if isinstance(clip, Clip)], seed)
+
+    def _usable(self, clip: Clip) -> bool:
+        tokens = len(self._loud.targets(clip))
+        return tokens > 0 and feasible(clip, tokens, self.settings.longest_s)
+
+    def _of_epoch(self, epoch: int) -> list[Clip]:
+        """All clips, but of the four words only so many."""
+        four = [clip for clip in self._train if clip.corpus == FOUR_WORDS]
+        drawn = random.Random(epoch).sample(four, min(MOST_FOUR_WORDS, len(four)))
+        return [*(clip for clip in self._train if clip.corpus != FOUR_WORDS), *drawn]
