@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from kwsd.timebase import SAMPLE_RATE
 from training.zipformer.data.augment import AugmentSettings, Chance, Surroundings, add_rooms
 
-RATE = 16000
+RATE = SAMPLE_RATE
 MU = 255.0
 VOICES = 4
 """Random stretches of speech that make babble."""

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kwsd.timebase import FBANK_SHIFT_SAMPLES
 from training.zipformer.data.augment import Chance, Surroundings, change_speed, spec_augment
 from training.zipformer.data.batches import impulse_responses
 from training.zipformer.data.channel import Channel, through
@@ -33,7 +34,7 @@ LATE = 3
 QUIET_DB = 35.0
 """Below its peak, where a clip counts as silent; 60 ms around what is louder are kept."""
 MARGIN_BLOCKS = 6
-BLOCK = 160
+BLOCK = FBANK_SHIFT_SAMPLES
 CROWD_S = 1200
 
 
