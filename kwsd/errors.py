@@ -2,6 +2,14 @@
 
 import reprlib
 
+DONE, FAILED, WRONG_USAGE, DONE_IN_PART = 0, 1, 2, 3
+WRONG_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
+INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
+EXIT_CODES = (
+    f"exit codes: {DONE} well, {FAILED} failed while running, {WRONG_USAGE} wrong usage, {DONE_IN_PART} done in part, "
+    f"{WRONG_CONFIGURATION} wrong configuration,\nkeywords or model."
+)
+
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60  # a message is for one line of a terminal
 
@@ -9,19 +17,19 @@ _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60  # a message is for one
 class KwsdError(Exception):
     """Base of every error that kwsd raises on purpose; `exit_code` is what a command ends with."""
 
-    exit_code = 1
+    exit_code = FAILED
 
 
 class ConfigError(KwsdError):
     """A setting is wrong: the message names file, key and remedy."""
 
-    exit_code = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
+    exit_code = WRONG_CONFIGURATION
 
 
 class FlagError(ConfigError):
     """A flag's value is wrong: a mistake of usage."""
 
-    exit_code = 2
+    exit_code = WRONG_USAGE
 
 
 class SettingError(ConfigError, ValueError):

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.exit_codes import require_extra
 from kwsd.errors import KwsdError
-from kwsd.protocol.client import DaemonClient, add_socket_argument
 
 EPILOG = """\
 examples:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.bridges.metrics import metrics_text, serve_http, write_textfile  # noqa: PLC0415 - the extra may be missing
 
     def ask() -> dict[str, Any]:
-        with DaemonClient.of(arguments) as client:
+        with connect(arguments) as client:
             return client.ask("status")
 
     if arguments.http is not None:

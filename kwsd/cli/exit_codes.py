@@ -1,4 +1,4 @@
-"""Exceptions in, exit codes out: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration or model."""
+"""Exceptions in, exit codes out."""
 
 import logging
 import os
@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 
-from kwsd.errors import KwsdError
+from kwsd.errors import DONE, FAILED, INTERRUPTED, KwsdError
 
 logger = logging.getLogger(__name__)
-
-INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -19,17 +17,25 @@ def guarded(command: Callable[[], int]) -> int:
     A reader that goes away (`kwsd … | head`) and Ctrl-C end it quietly.
     """
     try:
-        return command()
+        exit_code = command()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a disk that is full can still be told
     except KwsdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message is for a person, who has no use for a traceback
         return error.exit_code
     except BrokenPipeError:
         _forget_stdout()
-        return 0
+        return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:  # the machine's doing, not a mistake of kwsd's
+        if error.filename is None:
+            _forget_stdout()
+        logger.error("%s: %s", error.filename or "cannot write to standard output", error.strerror or error)  # noqa: TRY400
+        return FAILED
     except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
         return _unexpected(error)
+    return exit_code
 
 
 def require_extra(extra: str, libraries: Iterable[str]) -> None:
@@ -44,7 +50,7 @@ def _unexpected(error: Exception) -> int:
     wanted = logger.isEnabledFor(logging.DEBUG)
     hint = "" if wanted else "; -v shows where"
     logger.error("internal error: %s: %s%s", type(error).__name__, error, hint, exc_info=error if wanted else None)
-    return 1
+    return FAILED
 
 
 def _forget_stdout() -> None:

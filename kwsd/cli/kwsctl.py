@@ -1,6 +1,6 @@
 """The `kwsctl` command: tries things out, fetches models, and talks to a running daemon.
 
-Each sub-command is a file `ctl_NAME.py` with `add_parser(subparsers)` and `run(arguments)`; it is listed here.
+Each file `ctl_NAME.py` declares one sub-command or several that are alike, and sets what runs them; it is listed here.
 """
 
 import argparse
@@ -9,38 +9,19 @@ from functools import partial
 
 from kwsd import __version__
 from kwsd.cli import (
+    ctl_change,
     ctl_check,
     ctl_classify,
-    ctl_clip,
-    ctl_keywords,
-    ctl_listen,
     ctl_metrics,
     ctl_models,
-    ctl_mute,
-    ctl_reload,
-    ctl_status,
-    ctl_trace,
-    ctl_unmute,
+    ctl_show,
 )
 from kwsd.cli.exit_codes import guarded
 from kwsd.cli.logs import start_logging
+from kwsd.cli.terminal import tame_streams
+from kwsd.errors import EXIT_CODES
 
-COMMANDS = (
-    ctl_check,
-    ctl_classify,
-    ctl_models,
-    ctl_listen,
-    ctl_status,
-    ctl_metrics,
-    ctl_keywords,
-    ctl_reload,
-    ctl_mute,
-    ctl_unmute,
-    ctl_clip,
-    ctl_trace,
-)
-
-EPILOG = """\
+EPILOG = f"""\
 examples:
   kwsctl check --keywords commands.txt      are microphone, model and keywords fit to work with?
   kwsctl models list                        what came with kwsd, what can be fetched, what is installed
@@ -50,11 +31,12 @@ examples:
   kwsctl clip 17 -o heard.wav               the sound of a detection
 
 `kwsctl COMMAND --help` says more of each.
-exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model."""
+{EXIT_CODES}"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsctl` with these arguments (those of the process by default); returns the exit code."""
+    tame_streams()
     arguments = _parser().parse_args(argv)
     start_logging("kwsctl", verbose=arguments.verbose)
     return guarded(partial(arguments.run, arguments))
@@ -70,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    for command in (ctl_check, ctl_classify, ctl_models):
         command.add_parser(subparsers).set_defaults(run=command.run)
+    ctl_show.add_parsers(subparsers)
+    ctl_change.add_parsers(subparsers)
+    ctl_metrics.add_parser(subparsers).set_defaults(run=ctl_metrics.run)
     return parser

@@ -9,13 +9,14 @@ from typing import Any
 from kwsd import __version__
 from kwsd.cli.exit_codes import guarded
 from kwsd.cli.logs import start_logging
-from kwsd.errors import FlagError
+from kwsd.cli.terminal import tame_streams
+from kwsd.errors import EXIT_CODES, FlagError
 
 DESCRIPTION = """\
 Hears the phrases of a text file in a microphone, a file or a pipe, and prints each with its time and score.
 Nothing is trained, nothing leaves this machine."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   echo "lights on" > commands.txt
   kwsd --keywords commands.txt                        the default microphone, until Ctrl-C
@@ -27,13 +28,14 @@ examples:
 keyword file: one phrase per line; `:1.5` boosts it, `#0.4` sets its threshold, `@NAME` names it,
 `/Z OW L AX/` says in phones how a name sounds.
 settings: flags, then environment (KWSD_MODEL, KWSD_SEARCH_THRESHOLD, …), then config.toml, see --print-config.
-exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration, keywords or model.
+{EXIT_CODES}
 
 `kwsctl check` tries out microphone, model and keywords, and shows how phrases are pronounced."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd` with these arguments (those of the process by default); returns the exit code."""
+    tame_streams()
     arguments = _parser().parse_args(argv)
     start_logging("kwsd", verbose=arguments.verbose)
     return guarded(partial(_run, arguments))

@@ -1,83 +1,151 @@
-"""`kwsctl`'s end of the socket: one connection, JSON lines out and in."""
+"""A program's end of the socket: JSON lines out and in, nothing that waits for ever without being asked to."""
 
-import argparse
+import errno
 import json
 import socket
+import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from kwsd.errors import KwsdError
+from kwsd.protocol.messages import PROTOCOL, Hello, Reply
 
 Record = dict[str, Any]
 
+TIMEOUT_S = 5.0
+LONGEST_LINE = 4 << 20  # bytes: a clip of 10 s in base64 takes 0.4 MB
+_RETRY_S = 0.05
+ELSEWHERE = "or say where it listens: --socket PATH, or KWSD_DAEMON_SOCKET"
 
-class DaemonClient:
-    """A connection to a running daemon; `hello` is what it said first."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect. Raises KwsdError naming the path and the remedy."""
+class NoDaemonError(KwsdError):
+    """There is no daemon at the socket, it may not be spoken to, or it does not answer. The message has the remedy."""
+
+
+class Client:
+    """A connection to a running daemon; `hello` is what it said first. For use by one thread."""
+
+    def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
+        """Connect, within `timeout_s`. Raises NoDaemonError, which names the path, the reason and the remedy."""
+        self.path = path
+        self._timeout_s = timeout_s
+        self._received = bytearray()
+        self._events: deque[Record] = deque()
+        self._asked = 0
+        deadline_s = time.monotonic() + timeout_s
         self._socket = socket.socket(socket.AF_UNIX)
         try:
-            self._socket.connect(str(path))
-        except OSError as error:
-            self._socket.close()
-            raise KwsdError(
-                f"no daemon at {path} ({error.strerror}); start `kwsd --keywords FILE`, or give its --socket PATH"
-            ) from None
-        self._lines = self._socket.makefile("rb")
-        self.hello = self._read()
+            self._connect(deadline_s)
+            self.hello = self._receive(deadline_s)
+            self._check_hello()
+        except BaseException:
+            self.close()
+            raise
 
-    @classmethod
-    def of(cls, arguments: argparse.Namespace) -> "closing[Self]":
-        """The daemon that the arguments mean, for a `with`."""
-        return closing(cls(socket_path(arguments)))
+    def ask(self, command: str, *, timeout_s: float | None = None, **fields: Any) -> Record:
+        """Give a command; the data of its reply. Fields that are None are left out.
 
-    def ask(self, command: str, **fields: Any) -> Record:
-        """Give a command; the data of its reply. Raises KwsdError with the daemon's complaint."""
-        message = {"command": command, **{name: value for name, value in fields.items() if value is not None}}
-        self._socket.sendall(json.dumps(message).encode() + b"\n")
-        reply = next(record for record in self.records() if record["type"] == "reply")
-        if not reply["ok"]:
-            raise KwsdError(f"{command}: {reply['error']}")
-        data: Record = reply["data"]
+        Raises:
+            KwsdError: the daemon's complaint, or that no reply came within `timeout_s`.
+        """
+        self._asked += 1
+        given = {name: value for name, value in fields.items() if value is not None}
+        line = json.dumps({"command": command, "request_id": self._asked, **given}).encode() + b"\n"
+        deadline_s = time.monotonic() + (timeout_s or self._timeout_s)
+        self._send(line, deadline_s)
+        while (record := self._receive(deadline_s)).get("request_id") != self._asked or record["type"] != Reply.type:
+            if record["type"] != Reply.type:
+                self._events.append(record)
+        if not record["ok"]:
+            raise KwsdError(f"{command}: {record['error']}")
+        data: Record = record["data"]
         return data
 
     def records(self) -> Iterator[Record]:
-        """What comes, until the daemon ends."""
+        """What comes, for as long as the daemon runs; then NoDaemonError."""
         while True:
-            yield self._read()
+            yield self._events.popleft() if self._events else self._receive(None)
 
     def close(self) -> None:
         """Hang up."""
-        self._lines.close()
         self._socket.close()
 
-    def _read(self) -> Record:
+    def _connect(self, deadline_s: float) -> None:
+        while True:
+            try:
+                self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
+                return self._socket.connect(str(self.path))
+            except BlockingIOError:  # more connections wait there than the daemon takes
+                if time.monotonic() > deadline_s:
+                    raise self._silent() from None
+                time.sleep(_RETRY_S)
+            except TimeoutError:
+                raise self._silent() from None
+            except (OSError, ValueError) as error:
+                raise NoDaemonError(self._why_not(error)) from None
+
+    def _why_not(self, error: OSError | ValueError) -> str:
+        match getattr(error, "errno", None):
+            case errno.EACCES | errno.EPERM:
+                return (
+                    f"the daemon's socket {self.path} is not for this user (Permission denied): join the group that "
+                    f"`ls -l {self.path}` shows, or use sudo"
+                )
+            case errno.ENOENT:
+                return f"no daemon: there is no {self.path}; start `kwsd --keywords FILE`, {ELSEWHERE}"
+            case errno.ECONNREFUSED:
+                return f"no daemon listens at {self.path} any more; start `kwsd --keywords FILE`, {ELSEWHERE}"
+        return f"{self.path}: cannot be connected to ({getattr(error, 'strerror', None) or error}); {ELSEWHERE}"
+
+    def _send(self, line: bytes, deadline_s: float) -> None:
         try:
-            line = self._lines.readline()
+            self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
+            self._socket.sendall(line)
+        except TimeoutError:
+            raise self._silent() from None
         except OSError as error:
-            raise KwsdError(f"the connection to the daemon broke: {error.strerror}") from None
-        if not line:
-            raise KwsdError("the daemon has ended")
-        record: Record = json.loads(line)
+            raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
+
+    def _receive(self, deadline_s: float | None) -> Record:
+        """The next record, before the deadline."""
+        searched = 0
+        while (end := self._received.find(b"\n", searched)) < 0:
+            searched = len(self._received)
+            if searched > LONGEST_LINE:
+                raise NoDaemonError(f"what answers at {self.path} is no kwsd: its line does not end; {ELSEWHERE}")
+            try:
+                self._socket.settimeout(None if deadline_s is None else max(0.001, deadline_s - time.monotonic()))
+                piece = self._socket.recv(1 << 16)
+            except TimeoutError:
+                raise self._silent() from None
+            except OSError as error:
+                raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
+            if not piece:
+                raise NoDaemonError(f"the daemon at {self.path} has ended")
+            self._received += piece
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return self._record(line)
+
+    def _record(self, line: bytes) -> Record:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            raise NoDaemonError(f"what answers at {self.path} is no kwsd: it says {line[:40]!r}; {ELSEWHERE}")
         return record
 
+    def _check_hello(self) -> None:
+        if self.hello["type"] == Reply.type:  # all connections are taken
+            raise NoDaemonError(f"the daemon at {self.path} refuses: {self.hello.get('error')}")
+        if self.hello["type"] != Hello.type or self.hello.get("protocol") != PROTOCOL:
+            raise NoDaemonError(f"the daemon at {self.path} speaks another protocol; install the same version of kwsd")
 
-def add_socket_argument(parser: argparse.ArgumentParser) -> None:
-    """`--socket` and `--config`, as `kwsd` has them."""
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="socket of the daemon, if it is not the usual one")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
-
-
-def socket_path(arguments: argparse.Namespace) -> Path:
-    """Where to look for the daemon: the flag, the settings, this user's daemon, the system's."""
-    if arguments.socket is not None:
-        path: Path = arguments.socket
-        return path
-    from kwsd.config import load_settings  # noqa: PLC0415 - pydantic takes time that --socket saves
-    from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
-
-    configured = load_settings({}, file=arguments.config).settings.daemon.socket
-    return configured.expanduser() if configured else find_socket()
+    def _silent(self) -> NoDaemonError:
+        return NoDaemonError(
+            f"the daemon at {self.path} does not answer within {self._timeout_s:g} s; is it stopped or swapped out? "
+            f"`systemctl status kwsd` or its log tells; --timeout S waits longer"
+        )

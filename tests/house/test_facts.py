@@ -13,9 +13,6 @@ MODULES = sorted(path for room in ("kwsd", "measure", "bench", "training") for p
 HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/protocol/")
 QUOTED_YET = {
     "bench/soak_faults.py",
-    "kwsd/cli/ctl_listen.py",
-    "kwsd/cli/ctl_trace.py",
-    "kwsd/cli/ctl_unmute.py",
     "kwsd/daemon/near_misses.py",
     "kwsd/daemon/reporter.py",
     "kwsd/outlets/connection.py",

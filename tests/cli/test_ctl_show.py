@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kwsd.cli.ctl_listen import human_line
+from kwsd.cli.ctl_show import human_line
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,37 @@
+"""How a command finds the daemon: `--socket`, `--config` and `--timeout`."""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from kwsd.protocol.client import TIMEOUT_S, Client
+
+
+def add_socket_argument(parser: argparse.ArgumentParser) -> None:
+    """What every command has that talks to the daemon."""
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="socket of the daemon, if it is not the usual one")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT_S,
+        metavar="S",
+        help="seconds to wait for it (default: %(default)g)",
+    )
+
+
+def connect(arguments: argparse.Namespace) -> closing[Client]:
+    """The daemon that the arguments mean, for a `with`. Raises NoDaemonError."""
+    return closing(Client(_path(arguments), arguments.timeout))
+
+
+def _path(arguments: argparse.Namespace) -> Path:
+    """The flag, the settings, this user's daemon, the system's."""
+    if arguments.socket is not None:
+        path: Path = arguments.socket
+        return path
+    from kwsd.config import load_settings  # noqa: PLC0415 - --socket does without
+    from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
+
+    configured = load_settings({}, file=arguments.config).settings.daemon.socket
+    return configured.expanduser() if configured else find_socket()

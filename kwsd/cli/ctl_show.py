@@ -1,0 +1,155 @@
+"""`kwsctl listen`, `trace` and `status`: what the daemon hears, what it nearly heard, and how it is doing."""
+
+import argparse
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from kwsd.cli.connect import add_socket_argument, connect
+from kwsd.cli.terminal import say
+from kwsd.errors import DONE, FAILED
+from kwsd.events import Degraded, Detection, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
+from kwsd.protocol.client import Client, Record
+from kwsd.protocol.messages import Dropped, Hello
+
+logger = logging.getLogger(__name__)
+
+SHOWN_NAMES = 8
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Declare the three."""
+    listen = _parser(subparsers, "listen", "print detections and changes of state", run_listen)
+    listen.add_argument("--types", nargs="+", metavar="TYPE", help="only these events; heartbeat and level are extra")
+    listen.add_argument("--keywords", nargs="+", metavar="NAME", help="only detections of these")
+    _parser(subparsers, "trace", "print near misses and why they were none", run_trace)
+    _parser(subparsers, "status", "how the daemon is doing", run_status)
+
+
+def _parser(subparsers: Any, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=what, description=f"{what.capitalize()}.")
+    parser.add_argument("--json", action="store_true", help="print what comes as it is, one JSON object per line")
+    add_socket_argument(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run_listen(arguments: argparse.Namespace) -> int:
+    """Print until the daemon ends or Ctrl-C."""
+    with connect(arguments) as client:
+        if arguments.types or arguments.keywords:
+            client.ask("subscribe", types=arguments.types, keywords=arguments.keywords)
+        _warn_of_strangers(client, arguments.keywords or ())
+        show = json_line if arguments.json else human_line
+        say(show(client.hello))
+        for record in client.records():
+            say(show(record))
+    return DONE
+
+
+def _warn_of_strangers(client: Client, wanted: Sequence[str]) -> None:
+    there = client.hello["keywords"]
+    for name in wanted:
+        if name not in there:
+            logger.warning('no keyword is called "%s" now; there are: %s', name, ", ".join(there))
+
+
+def run_trace(arguments: argparse.Namespace) -> int:
+    """Print until the daemon ends or Ctrl-C."""
+    with connect(arguments) as client:
+        client.ask("subscribe", types=[Detection.type, NearMiss.type])
+        show = json_line if arguments.json else trace_line
+        for record in client.records():
+            say(show(record))
+    return DONE
+
+
+def run_status(arguments: argparse.Namespace) -> int:
+    """Print it. 0 when the daemon listens, 1 when it does not: good for scripts."""
+    with connect(arguments) as client:
+        status = client.ask("status")
+    say(json_line(status) if arguments.json else "\n".join(status_lines(status)))
+    return DONE if status["state"] == "listening" else FAILED
+
+
+def status_lines(status: Record) -> Iterator[str]:
+    """For a person. What an older daemon does not say is left out."""
+    names = status["keywords"]
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    set_by = " set over the socket" if status.get("keywords_from") == "socket" else ""
+    yield f'{status["state"]}: "{status["microphone"]["name"]}"'
+    if status["waiting_because"]:
+        yield f"waiting     {status['waiting_because']}"
+    if status["degraded"]:
+        yield f"degraded    {status['degraded_because']}"
+    yield f"keywords    {len(names)}{set_by}: {', '.join(names[:SHOWN_NAMES])}{more}"
+    yield f"model       {status['model']}"
+    yield f"up          {status['uptime_s']:.0f} s, {status['stream_time']:.0f} s of sound, process {status['pid']}"
+    yield f"heard       {status['detections']} detections, last progress {status['progress_age_s']:.1f} s ago"
+    yield f"lost        {status['lost_ms']:.0f} ms in {status['overruns']} overruns, {status['reconnects']} reconnects"
+    yield f"reloads     {status['reloads']}, {status['failed_reloads']} failed"
+    if status.get("reload_failed_because"):
+        yield f"not in force: {status['reload_failed_because']}"
+    yield f"subscribers {status['subscribers']}, {status['dropped_events']} events dropped"
+
+
+def json_line(record: Record) -> str:
+    """The record itself."""
+    return json.dumps(record, ensure_ascii=False)
+
+
+def human_line(record: Record) -> str:
+    """Time of day here, and what matters."""
+    return f"{clock(record)}  {_TOLD.get(record['type'], _all_of)(record)}"
+
+
+def trace_line(record: Record) -> str:
+    """A near miss with its scores and the reason; a detection as `listen` shows it."""
+    if record["type"] != NearMiss.type:
+        return human_line(record)
+    scores = f"{record['score']:.2f}, weakest token {record['min_score']:.2f}"
+    return f"{clock(record)}  ({record['keyword']})  {scores}: {record['reason']}"
+
+
+def clock(record: Record) -> str:
+    """When the record was made, as the clock on the wall shows it."""
+    return datetime.fromisoformat(record["time"]).astimezone().strftime("%H:%M:%S")
+
+
+def _all_of(record: Record) -> str:
+    """For records with nothing special about them, and those of a newer daemon."""
+    details = (f"{name} {_plain(value)}" for name, value in record.items() if name not in {"type", "time"})
+    return f"{record['type']}: {', '.join(details)}".removesuffix(": ")
+
+
+def _counted(keywords: Sequence[str]) -> str:
+    return "1 keyword" if len(keywords) == 1 else f"{len(keywords)} keywords"
+
+
+def _plain(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _hello(record: Record) -> str:
+    microphone = record["microphone"]["name"]
+    return f'{record["state"]}: "{microphone}", {_counted(record["keywords"])}, model {record["model"]}'
+
+
+def _reloaded(record: Record) -> str:
+    problems = "; ".join(record["problems"])
+    return f"reloaded: {_counted(record['keywords'])}" + (f", lines passed over: {problems}" if problems else "")
+
+
+_TOLD: dict[str, Callable[[Record], str]] = {
+    Hello.type: _hello,
+    Detection.type: lambda r: f"{r['keyword']}  {r['score']:.2f}",
+    Reloaded.type: _reloaded,
+    ReloadFailed.type: lambda r: f"reload_failed: {'; '.join(r['problems'])}",
+    MicLost.type: lambda r: f"mic_lost: {r['reason']}",
+    MicRecovered.type: lambda r: f'mic_recovered: "{r["microphone"]}", after {r["after_s"]:.1f} s',
+    Overrun.type: lambda r: f"overrun: {r['lost_ms']:.0f} ms lost, {r['total_lost_ms']:.0f} ms in all",
+    Degraded.type: lambda r: f"{'' if r['active'] else 'no longer '}degraded: {r['reason']}",
+    Dropped.type: lambda r: f"dropped: {r['n']} events, this reader is too slow",
+}
