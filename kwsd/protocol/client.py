@@ -94,7 +94,7 @@ class Client:
                     f"`ls -l {self.path}` shows, or use sudo"
                 )
             case errno.ENOENT:
-                return f"no daemon: there is no {self.path}; start `kwsd --keywords FILE`, {ELSEWHERE}"
+                return f"no daemon at {self.path} (no such file); start `kwsd --keywords FILE`, {ELSEWHERE}"
             case errno.ECONNREFUSED:
                 return f"no daemon listens at {self.path} any more; start `kwsd --keywords FILE`, {ELSEWHERE}"
         return f"{self.path}: cannot be connected to ({getattr(error, 'strerror', None) or error}); {ELSEWHERE}"
