@@ -3,9 +3,9 @@
 import argparse
 import time
 
-from bench import report, sections
-from bench.paths import need_shared
-from bench.progress import say
+from bench.engine import report, sections
+from measure.paths import need_shared
+from measure.progress import say
 
 
 def main() -> None:

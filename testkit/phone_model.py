@@ -7,7 +7,7 @@ from pathlib import Path
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON, Lexicon
 from testkit.tiny_model import TOKENS, Floats, build_tiny_model, speak
 from testkit.tiny_voice import SPECIALS
-from training.zipformer.data.lexicon import Dictionary, learn, lines_of, not_by_rule
+from training.lexicon.lexicon import Dictionary, learn, lines_of, not_by_rule
 from training.zipformer.data.units import PHONES
 
 WORDS = {

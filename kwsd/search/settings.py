@@ -20,7 +20,7 @@ from kwsd.limits import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """How hard to search and what to believe. Defaults come from the curves in bench/RESULTS.md.
+    """How hard to search and what to believe. Defaults come from the curves in bench/README.md.
 
     What was not given may be filled in from elsewhere (`over`): a model has an opinion of its own on most of them.
     Raises SettingError: a value is outside what `kwsd.limits` allows.

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import operating, scoring, selection, streams, tables, wordends
-from bench.paths import SHARED
-from bench.scoring import LATE_S, Hit, Label
-from bench.wav import RATE, Samples, cut, silence
+from measure import operating, scoring, streams, manifests as tables, wordends
+from bench.engine import selection
+from measure.paths import SHARED
+from measure.scoring import LATE_S, Hit, Label
+from measure.wav import RATE, Samples, cut, silence
 
 PHRASES = st.sampled_from(["ALEXA", "JARVIS"])
 TIMES = st.floats(0, 100, allow_nan=False)

@@ -15,8 +15,8 @@ from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
 from kwsd.text.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon
 from kwsd.text.vocabulary import read_tokens
 from testkit.phone_model import WORDS, dictionary, small_lexicon
-from training.zipformer.data.letter_alignment import align_all
-from training.zipformer.data.lexicon import lines_of, not_by_rule, with_more_words, without_stress
+from training.lexicon.letter_alignment import align_all
+from training.lexicon.lexicon import lines_of, not_by_rule, with_more_words, without_stress
 from training.zipformer.data.units import MARKED, PHONES
 
 LEXICON_OF_WORDS = small_lexicon()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.scoring import Hit, Label
+from measure.scoring import Hit, Label
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.models.description import read_description

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
 from kwsd.timebase import SAMPLE_RATE
-from training.commands12.labels import commands_in
+from measure.commands import commands_in
 
 Pictures = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
 from training.commands12.bank import Bank
-from training.commands12.labels import LABELS, SILENCE
+from measure.commands import LABELS, SILENCE
 
 HISTORY_PROBABILITY = 0.3  # per batch
 HISTORY_FRAMES = (30, 120)

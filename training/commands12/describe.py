@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from training.commands12.labels import LABELS, WORDS
+from measure.commands import LABELS, WORDS
 from training.commands12.models.registry import RECIPES
 
 VERSION = "1"

@@ -11,7 +11,7 @@ from kwsd.commands12.classify import clip_engine, clip_posteriors
 from kwsd.commands12.frontend import FloatArray, clip_picture
 from kwsd.commands12.model import FixedModel
 from training.commands12.audio import manifest, unpadded
-from training.commands12.labels import LABELS
+from measure.commands import LABELS
 
 
 @dataclass(frozen=True)

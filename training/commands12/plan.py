@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.commands12.bank import Bank
-from training.commands12.labels import LABELS, SILENCE, UNKNOWN
+from measure.commands import LABELS, SILENCE, UNKNOWN
 
 
 @dataclass(frozen=True)

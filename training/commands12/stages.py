@@ -16,10 +16,10 @@ from training.commands12.card import write_card
 from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
-from training.commands12.labels import LABELS, WORDS
+from measure.commands import LABELS, WORDS
 from training.commands12.measure import Figures, measure, test_clips
 from training.commands12.models.registry import RECIPES, Recipe
-from training.commands12.streams import Stream, running_speech
+from measure.command_streams import Stream, running_speech
 from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
 

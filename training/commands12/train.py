@@ -20,7 +20,7 @@ from torch.nn import functional
 from training.commands12 import checkpoint, curves
 from training.commands12.augment import Augmenter, AugmentSettings, with_history
 from training.commands12.bank import Bank
-from training.commands12.labels import LABELS
+from measure.commands import LABELS
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
 

@@ -178,7 +178,7 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _lexicon(args: argparse.Namespace) -> None:
-    from training.zipformer.data.lexicon import held_out_accuracy, write_lexicon  # noqa: PLC0415  (as above)
+    from training.lexicon.lexicon import held_out_accuracy, write_lexicon  # noqa: PLC0415  (as above)
 
     write_lexicon(args.folder)
     if args.held_out:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from bench.streams import floor
+from measure.streams import floor
 from kwsd.keywords.text_lines import read_lines
 from training.zipformer.data.synthesis import RATE, Voice, speak
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import scoring
+from measure import scoring
 from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from training.zipformer.data.conditions import CONDITION_ROWS

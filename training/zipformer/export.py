@@ -20,7 +20,7 @@ from kwsd.models.directory import COMPACT
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON
 from training.zipformer import storage
 from training.zipformer.checkpoint import load_model
-from training.zipformer.data.lexicon import NOTICE
+from training.lexicon.lexicon import NOTICE
 from training.zipformer.model.encoder import EncoderState
 from training.zipformer.model.frontend import TYPICAL_LEVEL, TYPICAL_SPREAD
 from training.zipformer.model.layer import LayerCache

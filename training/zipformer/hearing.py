@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.product import hit_of
-from bench.scoring import Hit
+from bench.engine.product import hit_of
+from measure.scoring import Hit
 from kwsd.acoustic.frame_file import FrameFile
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.zipformer.data.lexicon import write_lexicon
+from training.lexicon.lexicon import write_lexicon
 from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
 from training.zipformer.data.records import Recording, everything, read_table

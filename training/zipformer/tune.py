@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from bench import scoring
-from bench.plots import canvas
+from measure import scoring
+from measure.plots import canvas
 from kwsd.acoustic.model import Model
 from kwsd.models.description import DESCRIPTION
 from kwsd.search.settings import SearchSettings

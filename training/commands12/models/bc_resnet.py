@@ -9,7 +9,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.commands12.labels import LABELS
+from measure.commands import LABELS
 from training.commands12.models.scale import centred
 
 SUB_BANDS = 5

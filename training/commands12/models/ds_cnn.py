@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.commands12.labels import LABELS
+from measure.commands import LABELS
 from training.commands12.models.scale import centred
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kwsd.commands12.frontend import BANDS
-from training.commands12.labels import LABELS
+from measure.commands import LABELS
 from training.commands12.models.noise_floor import follow, snr
 from training.commands12.models.scale import centred
 from training.commands12.models.scan import selective_scan

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from bench.scoring import Label
+from measure.scoring import Label
 from training.zipformer.data.pack import RATE
 from training.zipformer.data.records import read_table
 from training.zipformer.data.trials import WAKE_WORDS, Row, Samples, Trial, _read

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from bench import streams
-from bench.scoring import Label
+from measure import streams
+from measure.scoring import Label
 from training.zipformer.data.records import read_table
 from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
@@ -73,7 +73,7 @@ def words(shared: Path, limit: int, folder: Path) -> Row:
 def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     """Give the engine benchmark's stream of wake words, then speech without any."""
     del folder
-    draw = random.Random(0)  # recipe and seed are those of bench.streams.build_wakewords
+    draw = random.Random(0)  # recipe and seed are those of measure.streams.build_wakewords
     rows = read_table(shared / "wakewords" / "manifest.tsv")
     draw.shuffle(rows)
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])

@@ -1,0 +1,1 @@
+"""The fixed ten words in a stream."""

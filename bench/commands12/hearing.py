@@ -1,0 +1,99 @@
+"""What each engine of the fixed set hears in words with gaps and in running speech; kept per model file."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measure.paths import SHARED, WORK
+from measure.progress import track
+from kwsd.commands12.model import find_model
+from kwsd.commands12.settings import EngineName, FallbackSettings
+from kwsd.events import Detection
+from kwsd.spotters.fixed import FixedSpotter
+from kwsd.stream import Chunk
+from measure.command_streams import (
+    Hit,
+    Outcome,
+    Stream,
+    running_speech,
+    score,
+    untranscribed_speech,
+    words_with_gaps,
+)
+
+BLOCK_SAMPLES = 5120
+ALL_HOURS = 100.0
+
+Feed = Callable[[NDArray[np.float32]], list[Detection]]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one stream came to."""
+
+    outcome: Outcome
+    latency_ms: float
+    """Median from the end of the word to its report."""
+
+
+def streams() -> dict[str, Stream]:
+    """Words, and all speech there is in three parts."""
+    return {
+        "words": words_with_gaps(SHARED),
+        "dev": running_speech(SHARED, "dev", ALL_HOURS),
+        "train": running_speech(SHARED, "train", ALL_HOURS),
+        "untranscribed": untranscribed_speech(SHARED),
+    }
+
+
+def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
+    """What this engine hears in a stream; measured once for each state of the models."""
+    path = WORK / "commands12" / f"{engine}-{name}-{state(engine)}.json"
+    if path.exists():
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    found = listen(engine, stream, f"{engine}: {name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
+    return found
+
+
+def state(engine: EngineName) -> str:
+    """Changes with the model, its thresholds and the settings."""
+    model = find_model(engine)
+    content = model.path.read_bytes() + repr((sorted(model.thresholds.items()), FallbackSettings())).encode()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def from_json(content: dict[str, Any]) -> Heard:
+    """What `asdict` made of it."""
+    return Heard(Outcome(**content["outcome"]), content["latency_ms"])
+
+
+def listen(engine: EngineName, stream: Stream, what: str) -> Heard:
+    """The spotter as the daemon runs it, fed in blocks of 320 ms."""
+    spotter = FixedSpotter(find_model(engine), FallbackSettings(engine=engine))
+    hits = [hit for read in track(stream.parts, what) for hit in feed(taking_samples(spotter), read())]
+    hits += spotter.finish()
+    outcome = score(stream, [Hit(hit.phrase, hit.start, hit.end) for hit in hits])
+    return Heard(outcome, float(np.median([hit.latency_ms for hit in hits])) if hits else 0.0)
+
+
+def taking_samples(spotter: FixedSpotter) -> Feed:
+    """The spotter for sound that has no place in a stream yet."""
+    return lambda block: spotter.push(Chunk(spotter.position_samples, block, ""))
+
+
+def feed(accept: Feed, sound: NDArray[np.float32]) -> list[Detection]:
+    """One sound in blocks."""
+    pieces = (sound[start : start + BLOCK_SAMPLES] for start in range(0, len(sound), BLOCK_SAMPLES))
+    return [hit for piece in pieces for hit in accept(piece)]
+
+
+def engines() -> tuple[EngineName, ...]:
+    """Both."""
+    return get_args(EngineName)

@@ -1,0 +1,1 @@
+"""Search and encoder beside sherpa-onnx, on the same weights and sound."""

@@ -1,0 +1,30 @@
+"""The measurements, one per file: each has `measure(jobs) -> Section`."""
+
+from importlib import import_module
+
+from bench.engine.report import Section
+
+NAMES = (
+    "golden",
+    "offsets",
+    "words",
+    "wakewords",
+    "noise",
+    "false-alarms",
+    "curve",
+    "latency",
+    "cpu",
+    "streams",
+    "compact",
+    "stages",
+    "scaling",
+    "memory",
+    "long",
+)
+"""In the order of the report."""
+
+
+def measure(name: str, jobs: int) -> Section:
+    """Runs one measurement; `jobs` streams at a time where nothing is timed."""
+    section: Section = import_module(f"bench.engine.sections.{name.replace('-', '_')}").measure(jobs)
+    return section

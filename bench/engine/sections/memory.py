@@ -1,0 +1,28 @@
+"""Peak memory of the process."""
+
+from bench.engine import alternate as duel
+from measure import streams
+from measure.paths import SHARED
+from bench.engine.processes import kwsd_command, peer_command
+from bench.engine.report import Section
+
+HOURS = 0.25
+ROUNDS = 2
+KEYWORDS = SHARED / "keywords" / "commands_small.txt"
+
+
+def measure(jobs: int) -> Section:
+    """VmHWM of either process over a quarter of an hour."""
+    del jobs
+    audio = streams.speech(HOURS)
+    commands = {"sherpa-onnx": peer_command(KEYWORDS, audio), "kwsd": kwsd_command(KEYWORDS, audio)}
+    usages = duel.alternate(commands, ROUNDS)
+    peaks = {name: max(usage.peak_mb for usage in of) for name, of in usages.items()}
+    return Section(
+        "memory",
+        "Peak memory of the process",
+        ("process", "peak, MiB (VmHWM)"),
+        [[name, f"{peak:.1f}"] for name, peak in peaks.items()],
+        [f"`kwsd --input` over {HOURS * 60:.0f} min with 20 keywords; the larger of {ROUNDS} runs each"],
+        figures=peaks,
+    )

@@ -1,0 +1,83 @@
+"""Ten thousand keywords instead of twenty."""
+
+import json
+import random
+from pathlib import Path
+from statistics import median
+
+from bench.engine import alternate as duel
+from measure import sound, streams
+from measure.paths import SHARED, WORK
+from bench.engine.processes import PYTHON, kwsd_command, run
+from bench.engine.report import Section
+from measure.wav import duration_s, silence
+
+MANY = 10_000
+HOURS = 0.1
+ROUNDS = 3
+FEW = SHARED / "keywords" / "commands_small.txt"
+LARGE = SHARED / "keywords" / "commands_large.txt"
+
+
+def measure(jobs: int) -> Section:
+    """Processor time of whole processes with either list, and how long the long one takes to load."""
+    del jobs
+    audio = streams.speech(HOURS)
+    few, many = "20 keywords", f"{MANY} keywords"
+    usages = duel.alternate({few: kwsd_command(FEW, audio), many: kwsd_command(many_keywords(), audio)}, ROUNDS)
+    starts = duel.alternate(
+        {few: kwsd_command(FEW, a_moment()), many: kwsd_command(many_keywords(), a_moment())}, ROUNDS
+    )
+    loads = [load_s(many_keywords()) for _ in range(ROUNDS)]
+    whole, load = duel.ratio(usages[many], usages[few]), median(loads)
+    net_s = {name: duel.cpu_s(usages[name]) - duel.cpu_s(starts[name]) for name in usages}
+    running = net_s[many] / net_s[few]
+    rows = [
+        [
+            name,
+            f"{duel.cpu_s(of):.1f}",
+            " ".join(f"{usage.cpu_s:.1f}" for usage in of),
+            f"{max(u.peak_mb for u in of):.0f}",
+        ]
+        for name, of in usages.items()
+    ]
+    return Section(
+        "scaling",
+        "Ten thousand keywords",
+        ("kwsd with", f"CPU seconds for {duration_s(audio) / 60:.0f} min", "rounds", "peak MiB"),
+        [*rows, ["**ratio, whole process**", f"**{whole:.2f}×**", f"**without start-up {running:.2f}×**", ""]],
+        [
+            f"loading {MANY} keywords: {load:.2f} CPU seconds from file to spotter, model loaded (median of {ROUNDS})",
+            f"start-up of the process: {duel.cpu_s(starts[few]):.1f} and {duel.cpu_s(starts[many]):.1f} CPU seconds",
+            "the long list: `commands_large.txt`, then two to four of its words at random",
+            "with 10 000 phrases out of the audio's own transcripts, one said every second, it was 1.25× (10:12 UTC)",
+        ],
+        figures={"ratio": whole, "ratio_running": running, "load_s": loads},
+    )
+
+
+def load_s(keywords: Path) -> float:
+    """CPU seconds from keyword file to ready spotter, in a process of its own."""
+    output = run([str(PYTHON), "-m", "bench.engine.load_process", str(keywords)]).output
+    return float(json.loads(output)["cpu_s"])
+
+
+def a_moment() -> Path:
+    """A second of silence: what a process takes for it is its start-up."""
+    path = WORK / "streams" / "moment.wav"
+    if not path.exists():
+        sound.write(path, silence(1))
+    return path
+
+
+def many_keywords() -> Path:
+    """A raw keyword file of MANY phrases, none twice, always the same ones."""
+    path = WORK / f"command-words-{MANY}.txt"
+    if not path.exists():
+        phrases = dict.fromkeys(LARGE.read_text(encoding="utf-8").splitlines())
+        words = sorted({word for phrase in phrases for word in phrase.split() if word.isalpha()})
+        draw = random.Random(0)
+        while len(phrases) < MANY:
+            phrases[" ".join(draw.sample(words, draw.randint(2, 4)))] = None
+        path.write_text("\n".join(phrases) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,1 @@
+"""Labelled sound and the figures that hits in it come to; knows kwsd only."""

@@ -1,0 +1,1 @@
+"""How words sound: made of CMUdict, for any model of phones."""
