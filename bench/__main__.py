@@ -1,39 +1,102 @@
-"""`python -m bench [SECTION …]`: measures, then rewrites bench/results/engine.md."""
+"""Measures kwsd: `python -m bench` tells what can be measured here, `python -m bench NAME --help` how."""
 
-import argparse
-import time
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
-from bench.engine import report, sections
-from measure.paths import need_shared
-from measure.progress import say
+from bench import ROOT, SHARED
 
-
-def main() -> None:
-    """Arguments in, results out."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=f"any of: {', '.join(sections.NAMES)} (default: all)"
-    )
-    parser.add_argument("--jobs", type=int, default=1, help="streams at a time where nothing is timed (default 1)")
-    parser.add_argument("--page", action="store_true", help="measure nothing, only rewrite the page")
-    arguments = parser.parse_args()
-    unknown = set(arguments.sections) - set(sections.NAMES)
-    if unknown:
-        parser.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(sections.NAMES)}")
-    if not arguments.page:
-        run(arguments.sections or list(sections.NAMES), arguments.jobs)
-    say(f"wrote {report.write_page(sections.NAMES)}")
+UPSTREAM = SHARED / "models" / "zipformer-gigaspeech-kws-3.3m" / "tokens.txt"
+INSTALL = "run `scripts/environment test lint bench`"
+SHARE = "set KWSD_SHARED to the folder that holds speech/, wakewords/ and models/"
+CHECKOUT = "run it in a whole checkout of kwsd"
 
 
-def run(names: list[str], jobs: int) -> None:
-    """Measures the sections one after another and keeps each as soon as it is done."""
-    need_shared()
-    for name in names:
-        started = time.perf_counter()
-        section = sections.measure(name, jobs)
-        report.save(section, time.perf_counter() - started)
-        say("\n".join([f"\n{section.title}", *report.table(section.columns, section.rows)]))
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something that measures."""
+
+    module: str
+    about: str
+    modules: tuple[str, ...]
+    """That must be importable, besides what kwsd itself needs."""
+    files: tuple[Path, ...]
+
+    def missing(self) -> list[str]:
+        """A line for each thing that is not here, with its remedy."""
+        lines = [
+            f"{name} is not installed: {CHECKOUT if name in {'measure', 'testkit'} else INSTALL}"
+            for name in self.modules
+            if find_spec(name) is None
+        ]
+        return lines + [
+            f"{path} is not there: {SHARE if SHARED in path.parents else CHECKOUT}"
+            for path in self.files
+            if not path.exists()
+        ]
+
+
+PROGRAMS = {
+    "demo": Program(
+        "bench.engine.demo",
+        "models/demo.wav through kwsd-en: what is heard of what is said, processor time",
+        ("measure",),
+        (ROOT / "models" / "demo.wav", ROOT / "models" / "kwsd-en" / "tokens.txt", ROOT / "keywords" / "demo.txt"),
+    ),
+    "engine": Program(
+        "bench.engine.run",
+        "search and encoder beside sherpa-onnx: recall, false alarms, latency, cost",
+        ("measure", "matplotlib", "sherpa_onnx"),
+        (UPSTREAM,),
+    ),
+    "daemon": Program("bench.daemon.figures", "what the daemon costs", ("measure", "testkit", "psutil"), (UPSTREAM,)),
+    "memory": Program(
+        "bench.daemon.memory", "its memory after thousands of one thing", ("measure", "testkit", "psutil", "onnx"), ()
+    ),
+    "soak": Program(
+        "bench.daemon.soak", "hours of it with everything going wrong", ("measure", "testkit", "psutil", "onnx"), ()
+    ),
+    "bridges": Program(
+        "bench.daemon.bridges",
+        "latency and cost of the bridges",
+        ("measure", "testkit", "psutil", "wyoming", "aiomqtt"),
+        (SHARED / "wakewords" / "manifest.tsv",),
+    ),
+    "commands12": Program(
+        "bench.commands12.report",
+        "the fixed ten words in a stream",
+        ("measure", "psutil"),
+        (UPSTREAM, SHARED / "speech" / "manifest.tsv", SHARED / "speech_commands" / "test_a" / "manifest.tsv"),
+    ),
+}
+
+
+def overview() -> str:
+    """What there is, and of each what it lacks here."""
+    lines = [__doc__ or "", ""]
+    for name, program in PROGRAMS.items():
+        lines += [f"  {name:<11} {program.about}", *(f"{'':<14}missing: {line}" for line in program.missing())]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program that is named, or tell which there are; gives the exit status."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(overview())
+        return 0
+    name, *rest = arguments
+    program = PROGRAMS.get(name)
+    if program is None:
+        print(f"bench: there is no {name}; there are {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    if missing := program.missing():
+        print("\n".join(f"bench {name}: {line}" for line in missing), file=sys.stderr)
+        return 1
+    import_module(program.module).main(rest)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

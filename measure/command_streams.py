@@ -1,6 +1,6 @@
 """Clips and utterances laid end to end, as the daemon hears them, and what is said where."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from kwsd.commands12.frontend import FloatArray
 from kwsd.timebase import SAMPLE_RATE
-from training.commands12 import audio
+from measure import manifests
 from measure.commands import WORDS, commands_in
+from measure.sound import read_exactly, unpadded
 
 GAP_S = (0.5, 1.5)
 HISS = 2e-4  # no microphone is digitally silent
@@ -100,29 +101,38 @@ def hiss(seconds: float, seed: int) -> Callable[[], FloatArray]:
 def words_with_gaps(shared: Path) -> Stream:
     """Every command of half A of the test audio, in random order."""
     folder = shared / "speech_commands" / "test_a"
-    rows = [row for row in audio.manifest(folder) if row["class"] in WORDS]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["class"] in WORDS]
     order = np.random.default_rng(SEED).permutation(len(rows))
     return lay(_clip(folder, rows[place]) for place in order)
 
 
 def _clip(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArray], float, frozenset[str]]:
     length = int(row["samples_before_padding"]) / SAMPLE_RATE
-    return (lambda: audio.unpadded(folder, row)), length, frozenset({row["class"]})
+    return (lambda: unpadded(folder, row)), length, frozenset({row["class"]})
 
 
 def running_speech(shared: Path, split: str, hours: float) -> Stream:
     """Transcribed utterances of a split, drawn at random, at most so many hours."""
     folder = shared / "speech"
-    rows = [row for row in audio.manifest(folder) if row["split"] == split and row["transcript"]]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split and row["transcript"]]
     order = np.random.default_rng(SEED).permutation(len(rows))
-    chosen = audio.up_to((rows[place] for place in order), hours * 3600)
+    chosen = up_to((rows[place] for place in order), hours * 3600)
     return lay(_utterance(folder, row) for row in chosen)
+
+
+def up_to(rows: Iterable[manifests.Row], duration_s: float) -> Iterator[manifests.Row]:
+    """Rows until their seconds add up."""
+    for row in rows:
+        if duration_s <= 0:
+            return
+        duration_s -= float(row["seconds"])
+        yield row
 
 
 def untranscribed_speech(shared: Path) -> Stream:
     """All utterances without a transcript; what is said in them is not known."""
     folder = shared / "speech"
-    rows = [row for row in audio.manifest(folder) if not row["transcript"]]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if not row["transcript"]]
     return lay(_utterance(folder, row) for row in rows)
 
 
@@ -130,7 +140,7 @@ def _utterance(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArr
     length = int(float(row["seconds"]) * SAMPLE_RATE)
 
     def read() -> FloatArray:
-        sound = audio.read(folder / row["path"])[:length]
+        sound = read_exactly(folder / row["path"])[:length]
         return np.pad(sound, (0, length - len(sound)))
 
     return read, length / SAMPLE_RATE, frozenset(commands_in(row["transcript"]))

@@ -9,11 +9,3 @@ MODEL = SHARED / "models" / "zipformer-gigaspeech-kws-3.3m"
 WORK = ROOT / "bench" / ".work"  # prepared audio and the peer's cached hits; git ignores it
 ONLY_CORPORA = tuple(filter(None, os.environ.get("KWSD_BENCH_CORPORA", "").split(",")))  # for a shorter run
 RESULTS = ROOT / "bench" / "results"
-
-
-def need_shared() -> None:
-    """Raises FileNotFoundError, with the remedy, where the shared material is missing."""
-    if not (MODEL / "tokens.txt").is_file():
-        raise FileNotFoundError(
-            f"{MODEL} not found: set KWSD_SHARED to the folder that holds speech/, wakewords/, models/"
-        )

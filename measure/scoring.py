@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kwsd.events import Detection
+from kwsd.timebase import SAMPLE_RATE
+
 LATE_S = 1.5  # a report may come this long after the clip's end and still belong to it
 SECONDS_PER_HOUR = 3600
 
@@ -102,3 +105,15 @@ def shifted(hits: Iterable[Hit], by_s: float) -> list[Hit]:
     return [
         replace(hit, time_s=hit.time_s + by_s, heard_s=hit.heard_s + by_s, start_s=hit.start_s + by_s) for hit in hits
     ]
+
+
+def hit_of(detection: Detection, fed: int) -> Hit:
+    """A detection as the scoring sees it; `fed` samples had been given when it came."""
+    return Hit(
+        phrase=detection.phrase,
+        time_s=detection.end,
+        heard_s=fed / SAMPLE_RATE,
+        score=detection.score,
+        min_score=detection.min_score,
+        start_s=detection.timestamps[0],
+    )

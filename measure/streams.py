@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from measure import sound, manifests as tables
+from measure import manifests, sound
 from measure.paths import ONLY_CORPORA, SHARED, WORK
 from measure.progress import track
 from measure.scoring import Label
@@ -46,7 +46,7 @@ def wakewords(snr_db: float | None = None) -> Stream:
 def build_wakewords(wav: Path, snr_db: float | None, seed: int = 0) -> None:
     """Writes the stream's WAV and, beside it, its labels."""
     draw = random.Random(seed)
-    rows = tables.read(SHARED / "wakewords" / "manifest.tsv")
+    rows = manifests.read(SHARED / "wakewords" / "manifest.tsv")
     draw.shuffle(rows)
     parts, labels = lay(((sound.read(SHARED / "wakewords" / row["path"]), row["phrase"]) for row in rows), draw)
     stream = np.concatenate([*parts, silence(TAIL_S)])
@@ -99,7 +99,7 @@ def corpus(name: str) -> Stream:
     return Stream(path, tuple(read_labels(path)))
 
 
-def build_corpus(wav: Path, rows: Sequence[tables.Row]) -> None:
+def build_corpus(wav: Path, rows: Sequence[manifests.Row]) -> None:
     """Writes the corpus stream and its labels."""
     parts: list[Samples] = []
     labels: list[Label] = []
@@ -133,9 +133,9 @@ def speech_order() -> list[str]:
     return sorted(corpora(), key=lambda name: not name.startswith("librispeech"))
 
 
-def speech_rows() -> list[tables.Row]:
+def speech_rows() -> list[manifests.Row]:
     """The speech manifest."""
-    return tables.read(SHARED / "speech" / "manifest.tsv")
+    return manifests.read(SHARED / "speech" / "manifest.tsv")
 
 
 def floor(length: int, seed: int) -> Samples:
@@ -147,11 +147,11 @@ def write(wav: Path, stream: Samples, labels: Sequence[Label]) -> None:
     """WAV and labels side by side."""
     wav.parent.mkdir(parents=True, exist_ok=True)
     rows = [(f"{label.start_s:.3f}", f"{label.end_s:.3f}", label.phrase) for label in labels]
-    tables.write(wav.with_suffix(".tsv"), ("start_s", "end_s", "phrase"), rows)
+    manifests.write(wav.with_suffix(".tsv"), ("start_s", "end_s", "phrase"), rows)
     sound.write(wav, stream)
 
 
 def read_labels(wav: Path) -> Iterator[Label]:
     """The labels beside a stream."""
-    for row in tables.read(wav.with_suffix(".tsv")):
+    for row in manifests.read(wav.with_suffix(".tsv")):
         yield Label(float(row["start_s"]), float(row["end_s"]), row["phrase"])

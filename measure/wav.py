@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 16_000  # Hz
+from kwsd.timebase import SAMPLE_RATE
+
+RATE = SAMPLE_RATE  # Hz
 BLOCK = 5_120  # samples, 320 ms: one encoder chunk, as the peer's driver feeds it
 INT16 = 32_768  # full scale
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 import kwsd
 from bench.commands12.hearing import Feed, engines, feed, taking_samples
-from measure.paths import MODEL
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import EngineName
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.timebase import SAMPLE_RATE
-from measure.commands import WORDS
 from measure.command_streams import Stream
+from measure.commands import WORDS
+from measure.paths import MODEL
 
 COST_S = 30.0
 COST_PASSES = 6

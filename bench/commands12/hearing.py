@@ -9,8 +9,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from measure.paths import SHARED, WORK
-from measure.progress import track
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import EngineName, FallbackSettings
 from kwsd.events import Detection
@@ -25,6 +23,8 @@ from measure.command_streams import (
     untranscribed_speech,
     words_with_gaps,
 )
+from measure.paths import SHARED, WORK
+from measure.progress import track
 
 BLOCK_SAMPLES = 5120
 ALL_HOURS = 100.0

@@ -1,4 +1,4 @@
-"""`python -m bench.commands12.report`: the fixed command set in a stream, against what issue 4 demands.
+"""`python -m bench commands12`: the fixed command set in a stream, against what issue 4 demands.
 
 Recall on words with gaps and false alarms on running speech are those of the `FixedSpotter` as the daemon runs it,
 with the thresholds that are shipped. Costs are measured beside the open-vocabulary engine on the same sound. What was
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 from bench.commands12.costs import Cost, costs
 from bench.commands12.hearing import Heard, engines, heard, streams
-from measure.paths import RESULTS
 from kwsd.commands12.model import find_model
 from kwsd.commands12.settings import EngineName
-from measure.commands import WORDS
 from measure.command_streams import Outcome
+from measure.commands import WORDS
+from measure.paths import RESULTS
 
 RESULT = RESULTS / "commands12.md"
 SPEECH = {
@@ -40,7 +40,7 @@ def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
     lines = [
         "# The fixed command set in a stream",
         "",
-        f"Written by `python -m bench.commands12.report` on {time.strftime('%Y-%m-%d')}. Words: half A of the official test",
+        f"Written by `python -m bench commands12` on {time.strftime('%Y-%m-%d')}. Words: half A of the official test",
         "audio, in random order, gaps of 0.5 to 1.5 s. Speech: all of `../shared/speech`, gaps likewise; a word",
         "that the transcript has is no false alarm.",
         "",
@@ -101,11 +101,11 @@ def price_line(price: Cost, first: Cost) -> str:
     return f"| {price.engine} | {price.cpu_ms:.2f} | {price.cpu_ms / first.cpu_ms:.2f} | {price.memory_mb:.1f} |"
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure everything and write the result."""
-    parser = argparse.ArgumentParser(prog="python -m bench.commands12.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench commands12", description=__doc__)
     parser.add_argument("--engine", choices=engines(), action="append", help="only measure this one, and write nothing")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     sounds = streams()
     found = {
         engine: {name: heard(engine, name, stream) for name, stream in sounds.items()}
@@ -115,7 +115,3 @@ def main() -> None:
         return
     RESULT.write_text(report(found, costs(sounds["words"])), encoding="utf-8")
     print(RESULT.read_text(encoding="utf-8"))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Latency and cost of the bridges: `python -m bench.daemon.bridges` writes results/bridges.md.
+"""Latency and cost of the bridges: `python -m bench bridges` writes results/bridges.md.
 
 Clips of ../shared/wakewords are sent to a real `kwsd-wyoming` in real time, 10 ms at a time as Home Assistant does, by
 1 to 16 clients at once. Detections at a real mosquitto come from a socket that plays the daemon.
@@ -20,13 +20,13 @@ import numpy as np
 import psutil
 import soundfile
 
-from measure.wordends import speech_end_s
 from kwsd import Model, SearchSettings, Spotter
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
 from kwsd.protocol.messages import Hello, Microphone
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
+from measure.wordends import speech_end_s
 from testkit.broker import MqttListener, bridging, running_broker
 from testkit.wyoming import pcm, serving
 
@@ -209,16 +209,16 @@ def measure_mqtt(events: int) -> list[float]:
     return [1000 * (message.at_s - json.loads(message.payload)["at_s"]) for message in told]
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure everything and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench bridges", description=__doc__)
     parser.add_argument("--clips", type=int, default=8, help="a client says so many words")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     machine = f"{os.cpu_count()} shared cores, load {os.getloadavg()[0]:.1f} before it began, niceness {os.nice(0)}"
     lines = [
         "# The bridges",
         "",
-        f"By `python -m bench.daemon.bridges`; {machine}.",
+        f"By `python -m bench bridges`; {machine}.",
         "Milliseconds are median / 95 % / largest. *Deciding* counts from when the last sample that the decision needs",
         "was sent to when the client has the event; *word end* from the end of the word, told from the clip's energy.",
         "",
@@ -229,7 +229,7 @@ def main() -> None:
     ]
     for clients in CLIENTS:
         for in_phase in (True, False) if clients > 1 else (True,):
-            got = measure(MODELS / "kwsd-en", clients, arguments.clips, in_phase=in_phase)
+            got = measure(MODELS / "kwsd-en", clients, options.clips, in_phase=in_phase)
             row = (
                 f"| {clients} | {'yes' if in_phase else 'no'} | {got.words}, {len(got.deciding)} "
                 f"| {percentiles(got.deciding)} | {percentiles(got.word_end)} "
@@ -243,7 +243,3 @@ def main() -> None:
     lines.append(f"{EVENTS} events, none lost, none twice: {median_ms:.1f} ms median, {most_ms:.1f} at 99 %.")
     print(lines[-1])
     RESULTS.write_text("\n".join([*lines, ""]), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

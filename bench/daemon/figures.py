@@ -1,9 +1,10 @@
-"""`python -m bench.daemon.figures`: what the daemon costs, as a process of its own.
+"""`python -m bench daemon`: what the daemon costs, as a process of its own.
 
 A fake microphone gives sound in real time. Latency is from the moment the decoding thread makes a record to the moment
 a subscriber has read it, on the wall clock of this machine. Writes bench/results/daemon.md.
 """
 
+import argparse
 import itertools
 import json
 import os
@@ -22,7 +23,7 @@ import psutil
 import soundfile
 from numpy.typing import NDArray
 
-from measure.paths import MODEL, RESULTS, ROOT, need_shared
+from measure.paths import MODEL, RESULTS, ROOT
 from testkit.daemons import KWSD, DaemonProcess, Manager, Plug, eventually, running
 from testkit.serving import Client
 
@@ -159,9 +160,9 @@ def measure(directory: Path) -> list[Row]:
     return rows
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure, write, print."""
-    need_shared()
+    argparse.ArgumentParser(prog="python -m bench daemon", description=__doc__).parse_args(arguments)
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="kwsd-figures-") as name:
         rows = measure(Path(name))
@@ -173,7 +174,3 @@ def main() -> None:
     page = f"# The daemon\n\n{(__doc__ or '').strip()}\n\n{where}\n\n| what | measured |\n|---|---|\n{table}\n"
     (RESULTS / "daemon.md").write_text(page)
     print(page)
-
-
-if __name__ == "__main__":
-    main()

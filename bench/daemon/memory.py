@@ -1,4 +1,4 @@
-"""`python -m bench.daemon.memory`: what the daemon's memory does with thousands of one thing.
+"""`python -m bench memory`: what the daemon's memory does with thousands of one thing.
 
 Each thing is done to a daemon of its own again and again, in batches; after each batch there is time for garbage to be
 collected, then anonymous memory is noted, which does not depend on what other processes share. The first batch warms
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from measure.paths import RESULTS
 from bench.daemon.soak_sampling import anonymous_mb
 from bench.daemon.soak_stage import Script, script_for
+from measure.paths import RESULTS
 from testkit.daemons import DaemonProcess, Plug, eventually, running
 from testkit.serving import Client
 
@@ -151,12 +151,12 @@ def say(daemon: DaemonProcess, script: Script) -> None:
         said_s += len(sound) / 16_000
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Everything, one after the other."""
-    parser = argparse.ArgumentParser(prog="python -m bench.daemon.memory", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench memory", description=__doc__)
     parser.add_argument("--model", type=Path, help="instead of upstream's")
     with tempfile.TemporaryDirectory() as directory:
-        script = script_for(parser.parse_args().model, Path(directory))
+        script = script_for(parser.parse_args(arguments).model, Path(directory))
         with ThreadPoolExecutor() as pool:
             sound = pool.submit(of_sound, script)
             others = [pool.submit(of_a_microphone, name, count, script) for name, count in COUNTS.items()]
@@ -164,7 +164,3 @@ def main() -> None:
     title = f"# The daemon's memory\n\n{(__doc__ or '').strip()}\n\nModel {script.model.name}.\n\n"
     table = "| one batch | anonymous memory after each, MB | kB each, after the first batch |\n|---|---|---|\n"
     (RESULTS / "daemon-memory.md").write_text(title + table + "\n".join(growth.row for growth in growths) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""`python -m bench.daemon.soak --minutes 60`: the real daemon, hour after hour, with everything going wrong.
+"""`python -m bench soak --minutes 60`: the real daemon, hour after hour, with everything going wrong.
 
 A fake microphone says phrases in real time. Meanwhile, at random: it is pulled out, hangs, is muted; keyword files are
 reloaded, good and bad; subscribers get stuck, send rubbish, ask for clips, come and go. Every phrase must be heard all
@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from measure.paths import RESULTS
 from bench.daemon.soak_faults import Faults
 from bench.daemon.soak_report import Outcome, Sample, page
 from bench.daemon.soak_sampling import Sampling
 from bench.daemon.soak_stage import Ear, Script, Speaker, script_for
+from measure.paths import RESULTS
 from testkit.daemons import DaemonProcess, Manager, Plug, running
 
 WATCHDOG_S = 20.0
@@ -88,18 +88,14 @@ def write_csv(path: Path, samples: Sequence[Sample]) -> None:
         writer.writerows({key: round(value, 3) for key, value in sample.items()} for sample in samples)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Arguments in, bench/results/soak.md out. Ctrl-C ends early, with the true length."""
-    parser = argparse.ArgumentParser(prog="python -m bench.daemon.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--model", type=Path, help="instead of upstream's, or the tests' tiny one where that is not")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="kwsd-soak-") as name:
-        outcome = soak_in(Path(name), arguments.model, arguments.minutes * 60)
+        outcome = soak_in(Path(name), options.model, options.minutes * 60)
     (RESULTS / "soak.md").write_text(page(__doc__ or "", outcome))
     write_csv(RESULTS / "soak.csv", outcome.samples)
     print(page("", outcome))
-
-
-if __name__ == "__main__":
-    main()

@@ -10,11 +10,11 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from measure import progress
 from bench.engine import tape
-from measure.paths import MODEL, ROOT, WORK
 from bench.engine.peer import Peer
 from bench.engine.product import Product
+from measure import progress
+from measure.paths import MODEL, ROOT, WORK
 from measure.scoring import Hit
 from measure.wav import BLOCK, blocks, duration_s, sample_count
 

@@ -1,12 +1,12 @@
-"""Hours through one spotter: `python -m bench.engine.long_process KEYWORDS WAV` prints its memory per minute of audio."""
+"""Hours through one spotter: `python -m bench.engine.long_process KEYWORDS WAV` prints memory by minute of audio."""
 
 import json
 import sys
 from pathlib import Path
 
 import kwsd
-from measure.paths import MODEL
 from bench.engine.processes import memory_mb
+from measure.paths import MODEL
 from measure.wav import RATE, blocks
 
 EVERY_S = 60  # of audio

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from measure.paths import MODEL, WORK
 from kwsd.acoustic.encoder import require_alike
 from kwsd.models.optimise import optimise
+from measure.paths import MODEL, WORK
 
 
 def optimised_model() -> Path:

@@ -1,4 +1,4 @@
-"""The peer's counterpart of `kwsd --input`: `python -m bench.engine.peer_process KEYWORDS WAV` prints a JSON line per hit.
+"""The peer's `kwsd --input`: `python -m bench.engine.peer_process KEYWORDS WAV` prints a JSON line per hit.
 
 It imports nothing that it does not need, so that its peak memory is the peer's own.
 """

@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 import kwsd
-from measure.paths import MODEL
-from measure.scoring import Hit
-from measure.wav import RATE, Samples
 from kwsd.events import Detection
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Frames
+from measure.paths import MODEL
+from measure.scoring import Hit, hit_of
+from measure.wav import Samples
 
 LENIENT = SearchSettings(threshold=0.02, min_score=0.0)
 """Lets nearly everything through, with its scores: stricter limits are then tried after the fact."""
@@ -63,15 +63,3 @@ class Product:
             fed += len(block)
             hits += [hit_of(detection, fed) for detection in spotter.accept(block)]
         return hits + [hit_of(detection, fed) for detection in spotter.finish()]
-
-
-def hit_of(detection: Detection, fed: int) -> Hit:
-    """A detection as the scoring sees it; `fed` samples had been given when it came."""
-    return Hit(
-        phrase=detection.phrase,
-        time_s=detection.end,
-        heard_s=fed / RATE,
-        score=detection.score,
-        min_score=detection.min_score,
-        start_s=detection.timestamps[0],
-    )

@@ -17,9 +17,9 @@ PAGE = "engine.md"
 INTRODUCTION = """\
 # kwsd beside sherpa-onnx
 
-Written by `python -m bench`. Both engines run the same weights (`zipformer-gigaspeech-kws-3.3m`, int8 encoder, float
-decoder and joiner) over the same audio on the same machine, one thread each; what is timed runs in alternation. kwsd is
-at its defaults everywhere; sherpa-onnx is named with its boost and threshold. Quote ratios, not seconds.
+Written by `python -m bench engine`. Both engines run the same weights (`zipformer-gigaspeech-kws-3.3m`, int8 encoder,
+float decoder and joiner) over the same audio on the same machine, one thread each; what is timed runs in alternation.
+kwsd is at its defaults everywhere; sherpa-onnx is named with its boost and threshold. Quote ratios, not seconds.
 """
 
 

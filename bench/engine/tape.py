@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kwsd
-from measure.paths import MODEL, WORK
-from measure.wav import blocks
 from kwsd.acoustic.frame_file import FrameFile
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.stream import Chunk
+from measure.paths import MODEL, WORK
+from measure.wav import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from measure.wav import Samples
     from kwsd.stream import Frames
+    from measure.wav import Samples
 
 SAMPLE = MODEL / "test_wavs" / "0.wav"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from measure import operating, scoring, streams, manifests as tables, wordends
 from bench.engine import selection
+from measure import manifests, operating, scoring, streams, wordends
 from measure.paths import SHARED
 from measure.scoring import LATE_S, Hit, Label
 from measure.wav import RATE, Samples, cut, silence
@@ -99,8 +99,8 @@ def test_blocks_lose_nothing() -> None:
 
 
 def test_tables_come_back_as_written(tmp_path: Path) -> None:
-    tables.write(tmp_path / "t.tsv", ("path", "phrase"), [('a "quoted" file', "ALEXA"), ("b", "")])
-    assert tables.read(tmp_path / "t.tsv")[0] == {"path": 'a "quoted" file', "phrase": "ALEXA"}
+    manifests.write(tmp_path / "t.tsv", ("path", "phrase"), [('a "quoted" file', "ALEXA"), ("b", "")])
+    assert manifests.read(tmp_path / "t.tsv")[0] == {"path": 'a "quoted" file', "phrase": "ALEXA"}
 
 
 @pytest.mark.parametrize("noise_rms", [1e-4, 5e-3])

@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from measure.commands import LABELS, WORDS, class_of, commands_in  # noqa: E402
 from training.commands12 import __main__ as command  # noqa: E402 - torch decides whether any of this is run
 from training.commands12 import stages  # noqa: E402
 from training.commands12.augment import Augmenter, AugmentSettings, shifted, to_pixels, to_power  # noqa: E402
 from training.commands12.bank import Bank  # noqa: E402
 from training.commands12.curves import read as read_curves  # noqa: E402
-from measure.commands import LABELS, WORDS, class_of, commands_in  # noqa: E402
 from training.commands12.measure import Figures, figures  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402

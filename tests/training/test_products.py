@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from measure.scoring import Hit, Label
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.models.description import read_description
 from kwsd.models.install import verify
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
+from measure.scoring import Hit, Label
 from testkit.phone_model import build_phone_model, say
 from testkit.tiny_model import silence
 from training.zipformer import tune as tuning

@@ -1,6 +1,5 @@
 """Sound of the shared folders as pictures: clips, negatives from speech, noise, babble, rooms."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from numpy.typing import NDArray
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
 from kwsd.timebase import SAMPLE_RATE
+from measure import manifests
 from measure.commands import commands_in
+from measure.sound import read_exactly, unpadded
 
 Pictures = NDArray[np.uint8]
 
@@ -19,27 +20,6 @@ NOISE_LEVEL = 1e9  # mean band power that every noise window is brought to, so t
 HELD_OUT_FOLD = "5-"  # ESC-10 files of this fold, and the kitchen, are kept for the noise grid
 HELD_OUT_FILES = ("picovoice/kitchen.opus",)
 REVERB_FRAMES = 24
-
-
-def manifest(folder: Path) -> list[dict[str, str]]:
-    """Rows of a folder's manifest.tsv."""
-    with (folder / "manifest.tsv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def read(path: Path) -> FloatArray:
-    """Mono samples at 16 kHz, clipped to -1..1 as a microphone would."""
-    import soundfile  # noqa: PLC0415 - needed for training only
-
-    samples, rate = soundfile.read(path, dtype="float32")
-    if rate != SAMPLE_RATE:
-        raise ValueError(f"{path}: {rate} Hz, wanted {SAMPLE_RATE}")
-    return np.asarray(np.clip(samples, -1.0, 1.0), np.float32)
-
-
-def unpadded(folder: Path, row: dict[str, str]) -> FloatArray:
-    """One Speech Commands clip without the zeros that the test set pads short clips with."""
-    return read(folder / row["path"])[: int(row["samples_before_padding"])]
 
 
 def as_uint8(grey: FloatArray) -> Pictures:
@@ -57,24 +37,15 @@ def windows(power: FloatArray, hop: int = WINDOW_HOP_FRAMES) -> FloatArray:
 
 def clip_pictures(folder: Path, split: str) -> tuple[Pictures, tuple[str, ...]]:
     """Pictures that the live front end makes of one split of train_audio, and their words."""
-    rows = [row for row in manifest(folder) if row["split"] == split]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split]
     return as_uint8(np.stack([clip_picture(unpadded(folder, row)) for row in rows])), tuple(row["word"] for row in rows)
 
 
 def negatives(folder: Path) -> Pictures:
     """Windows of all training speech whose transcript has none of the commands, with its beginnings and ends."""
-    rows = [row for row in manifest(folder) if row["split"] == "train" and row["transcript"]]
-    spoken = (read(folder / row["path"]) for row in rows if not commands_in(row["transcript"]))
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == "train" and row["transcript"]]
+    spoken = (read_exactly(folder / row["path"]) for row in rows if not commands_in(row["transcript"]))
     return np.concatenate([as_uint8(pixels(windows(mel_power(np.pad(sound, EDGE_SAMPLES))))) for sound in spoken])
-
-
-def up_to(rows: Iterable[dict[str, str]], duration_s: float) -> Iterator[dict[str, str]]:
-    """Rows until their seconds add up."""
-    for row in rows:
-        if duration_s <= 0:
-            return
-        duration_s -= float(row["seconds"])
-        yield row
 
 
 def is_held_out(row: dict[str, str]) -> bool:
@@ -84,9 +55,9 @@ def is_held_out(row: dict[str, str]) -> bool:
 
 def training_noise(folder: Path) -> Iterator[FloatArray]:
     """Every recording of noise that training may hear."""
-    for row in manifest(folder):
+    for row in manifests.read(folder / "manifest.tsv"):
         if not is_held_out(row):
-            yield read(folder / row["path"])
+            yield read_exactly(folder / row["path"])
 
 
 def coloured_noise(seconds: float, exponent: float, generator: np.random.Generator) -> FloatArray:
@@ -100,7 +71,7 @@ def coloured_noise(seconds: float, exponent: float, generator: np.random.Generat
 
 def babble(folder: Path, split: str, seconds: float, generator: np.random.Generator) -> FloatArray:
     """Five to nine talkers at once, each at the same level, RMS 0.1."""
-    rows = [row for row in manifest(folder) if row["split"] == split]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split]
     talkers = int(generator.integers(5, 10))
     voices = [talker(folder, rows, int(seconds * SAMPLE_RATE), generator) for _ in range(talkers)]
     sound = np.sum(voices, axis=0)
@@ -111,7 +82,7 @@ def talker(folder: Path, rows: list[dict[str, str]], size: int, generator: np.ra
     """Utterances of a split end to end until `size` samples are there, RMS 1."""
     pieces: list[FloatArray] = []
     while sum(map(len, pieces)) < size:
-        pieces.append(read(folder / rows[int(generator.integers(len(rows)))]["path"]))
+        pieces.append(read_exactly(folder / rows[int(generator.integers(len(rows)))]["path"]))
     voice = np.concatenate(pieces)[:size]
     return voice / max(float(voice.std()), 1e-4)
 
@@ -130,8 +101,8 @@ def noise_pictures(sounds: Iterable[FloatArray]) -> Pictures:
 def reverb_envelopes(folder: Path) -> FloatArray:
     """Energy of each room response per 10 ms from its peak on, summing to 1: float32 (rooms, 24)."""
     envelopes = []
-    for row in manifest(folder):
-        response = read(folder / row["path"])
+    for row in manifests.read(folder / "manifest.tsv"):
+        response = read_exactly(folder / row["path"])
         tail = response[int(np.argmax(np.abs(response))) :] ** 2
         tail = np.pad(tail, (0, REVERB_FRAMES * 160))[: REVERB_FRAMES * 160]
         energy = tail.reshape(REVERB_FRAMES, 160).sum(axis=1)

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
-from training.commands12.bank import Bank
 from measure.commands import LABELS, SILENCE
+from training.commands12.bank import Bank
 
 HISTORY_PROBABILITY = 0.3  # per batch
 HISTORY_FRAMES = (30, 120)

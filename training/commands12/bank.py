@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.commands12.frontend import FloatArray
-from training.commands12 import audio
 from measure.commands import LABELS, SILENCE, UNKNOWN, class_of
+from training.commands12 import audio
 from training.commands12.sheets import Sheets, read_sheets
 
 BABBLE_STRETCHES, BABBLE_SECONDS = 12, 40.0

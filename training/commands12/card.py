@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from training.commands12 import curves, noise_grid
 from measure.commands import LABELS
+from training.commands12 import curves, noise_grid
 from training.commands12.measure import Figures
 from training.commands12.models.registry import RECIPES
 from training.commands12.noise_grid import SNRS_DB, Grid

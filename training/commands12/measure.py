@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from kwsd.commands12.classify import clip_engine, clip_posteriors
 from kwsd.commands12.frontend import FloatArray, clip_picture
 from kwsd.commands12.model import FixedModel
-from training.commands12.audio import manifest, unpadded
+from measure import manifests
 from measure.commands import LABELS
+from measure.sound import unpadded
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Clip:
 def test_clips(shared: Path) -> list[Clip]:
     """Half A of the official test audio: 2734 clips of 12 classes."""
     folder = shared / "speech_commands" / "test_a"
-    return [Clip(unpadded(folder, row), LABELS.index(row["class"])) for row in manifest(folder)]
+    return [Clip(unpadded(folder, row), LABELS.index(row["class"])) for row in manifests.read(folder / "manifest.tsv")]
 
 
 def classify(model: FixedModel, pictures: Iterable[FloatArray]) -> NDArray[np.int64]:

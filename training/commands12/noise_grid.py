@@ -9,6 +9,8 @@ import numpy as np
 from kwsd.commands12.frontend import FloatArray, mel_power, pixels
 from kwsd.commands12.model import FixedModel
 from kwsd.timebase import SAMPLE_RATE
+from measure import manifests
+from measure.sound import read_exactly
 from training.commands12 import audio
 from training.commands12.measure import Clip, classify, figures
 
@@ -32,16 +34,16 @@ def noises(shared: Path) -> dict[str, Callable[[], FloatArray]]:
         "pink": lambda: audio.coloured_noise(SOUND_SECONDS, 1.0, generator()),
         "babble": lambda: audio.babble(shared / "speech", "dev", SOUND_SECONDS, generator()),
         "factory-like": lambda: machines(shared / "noise"),
-        "kitchen": lambda: audio.read(shared / "noise" / audio.HELD_OUT_FILES[0]),
+        "kitchen": lambda: read_exactly(shared / "noise" / audio.HELD_OUT_FILES[0]),
     }
 
 
 def machines(folder: Path) -> FloatArray:
     """Chainsaws over helicopters of the fold that training leaves out, both at the same level."""
-    rows = [row for row in audio.manifest(folder) if audio.is_held_out(row)]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if audio.is_held_out(row)]
     layers = []
     for kind in MACHINES:
-        sounds = [audio.read(folder / row["path"]) for row in rows if row["class"] == kind]
+        sounds = [read_exactly(folder / row["path"]) for row in rows if row["class"] == kind]
         layer = np.concatenate([sound / max(float(sound.std()), 1e-4) for sound in sounds])
         layers.append(layer)
     size = min(map(len, layers))

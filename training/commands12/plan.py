@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.commands12.bank import Bank
 from measure.commands import LABELS, SILENCE, UNKNOWN
+from training.commands12.bank import Bank
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from kwsd.commands12.model import FixedModel, read_bundle
 from kwsd.commands12.settings import FallbackSettings
+from measure.command_streams import Stream, running_speech
+from measure.commands import LABELS, WORDS
 from training.commands12 import checkpoint, curves
 from training.commands12 import noise_grid as grids
 from training.commands12.bank import load_bank
@@ -16,10 +18,8 @@ from training.commands12.card import write_card
 from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
-from measure.commands import LABELS, WORDS
 from training.commands12.measure import Figures, measure, test_clips
 from training.commands12.models.registry import RECIPES, Recipe
-from measure.command_streams import Stream, running_speech
 from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
 

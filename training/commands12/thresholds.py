@@ -14,8 +14,8 @@ from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import decision_settings
-from measure.commands import WORDS
 from measure.command_streams import Hit, Stream, is_near
+from measure.commands import WORDS
 
 LEAST, HIGHEST = 0.3, 0.98
 FRAME_S = 0.01

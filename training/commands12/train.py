@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from measure.commands import LABELS
 from training.commands12 import checkpoint, curves
 from training.commands12.augment import Augmenter, AugmentSettings, with_history
 from training.commands12.bank import Bank
-from measure.commands import LABELS
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from kwsd.models.description import DESCRIPTION, read_description
+from measure import manifests
 from training.zipformer.checkpoint import CHECKPOINT, load_model
 from training.zipformer.data.pack import read_pack, write_pack
-from training.zipformer.data.records import Recording, noise, read_table, rooms, usable
+from training.zipformer.data.records import Recording, noise, rooms, usable
 from training.zipformer.data.units import read_units
 from training.zipformer.description import write_search
 from training.zipformer.export import export
@@ -75,7 +76,7 @@ def _export(run: Path, old: Path) -> Path:
 
 
 def _recordings(folder: Path) -> list[Recording]:
-    rows = [row for row in read_table(folder / "manifest.tsv") if usable(row["text"].upper())]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if usable(row["text"].upper())]
     if len(rows) < 2:
         raise ValueError(f"{folder / 'manifest.tsv'} has no two recordings with a text in letters; write numbers out")
     return [

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from measure.streams import floor
 from kwsd.keywords.text_lines import read_lines
+from measure.streams import floor
 from training.zipformer.data.synthesis import RATE, Voice, speak
 
 VOICES = ("flite/rms", "espeak-ng/en-us+f4", "festival/ked_diphone")

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from measure import scoring
 from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
+from measure import scoring
 from training.zipformer.data.conditions import CONDITION_ROWS
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.hearing import Heard, frame_path, hear

@@ -18,9 +18,9 @@ from kwsd.models.compact.encoder import build_encoder
 from kwsd.models.compact.weights import EncoderShape, StackShape, Weights
 from kwsd.models.directory import COMPACT
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON
+from training.lexicon.lexicon import NOTICE
 from training.zipformer import storage
 from training.zipformer.checkpoint import load_model
-from training.lexicon.lexicon import NOTICE
 from training.zipformer.model.encoder import EncoderState
 from training.zipformer.model.frontend import TYPICAL_LEVEL, TYPICAL_SPREAD
 from training.zipformer.model.layer import LayerCache

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.engine.product import hit_of
-from measure.scoring import Hit
 from kwsd.acoustic.frame_file import FrameFile
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
@@ -15,6 +13,7 @@ from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import SAMPLE_RATE
+from measure.scoring import Hit, hit_of
 from training.zipformer.data.trials import Row, Trial
 from training.zipformer.progress import progress
 

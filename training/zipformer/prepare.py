@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from measure import manifests
 from training.lexicon.lexicon import write_lexicon
 from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
-from training.zipformer.data.records import Recording, everything, read_table
+from training.zipformer.data.records import Recording, everything
 from training.zipformer.data.synthesis import synthesise
 from training.zipformer.data.units import BLANK, MARKED, train_pieces, write_tokens
 
@@ -56,7 +57,7 @@ def read_labels(table: Path) -> dict[str, str]:
         return dict(line.split("\t", 1) for line in lines)
     return {
         Path(row["path"]).name: row["transcript"]
-        for row in read_table(table)
+        for row in manifests.read(table)
         if row["agree"] == "1" or float(row["avg_logprob"] or "-inf") > LEAST_LOGPROB
     }
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from measure import scoring
-from measure.plots import canvas
 from kwsd.acoustic.model import Model
 from kwsd.models.description import DESCRIPTION
 from kwsd.search.settings import SearchSettings
+from measure import scoring
+from measure.plots import canvas
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search
 from training.zipformer.evaluate import HEADER, OPERATING_POINT, WORK, Score, line, score, settings_of

@@ -5,12 +5,12 @@ from operator import itemgetter
 from pathlib import Path
 
 import kwsd
-from measure import sound, streams
 from bench.engine.optimised import optimised_model
-from measure.paths import MODEL, ROOT, WORK
 from bench.engine.report import Section
-from measure.wav import RATE, Samples, blocks, silence
 from kwsd.events import Detection
+from measure import sound, streams
+from measure.paths import MODEL, ROOT, WORK
+from measure.wav import RATE, Samples, blocks, silence
 
 TIME_S, SCORE = 0.04, 0.03
 """Two hits of a keyword are the same within one encoder frame, their scores within this."""

@@ -1,11 +1,11 @@
 """Processor time for an hour of speech."""
 
-from bench.engine import alternate as duel
-from measure import streams
+from bench.engine import alternate
 from bench.engine.optimised import optimised_model
-from measure.paths import SHARED
 from bench.engine.processes import kwsd_command, peer_command
 from bench.engine.report import Section
+from measure import streams
+from measure.paths import SHARED
 
 HOURS = 0.05  # 3 min, of which the start of a process is a tenth to a fifth
 ROUNDS = 9
@@ -22,14 +22,14 @@ def measure(jobs: int) -> Section:
         "kwsd, the same weights as exported": kwsd_command(KEYWORDS, audio),
         "kwsd, kwsd-en": kwsd_command(KEYWORDS, audio, "kwsd-en"),
     }
-    usages = duel.alternate(commands, ROUNDS)
-    ratios = {name: duel.ratio(of, usages["sherpa-onnx"]) for name, of in usages.items()}
+    usages = alternate.alternate(commands, ROUNDS)
+    ratios = {name: alternate.ratio(of, usages["sherpa-onnx"]) for name, of in usages.items()}
     rows = [
         [
             name,
-            f"{duel.cpu_s(of):.1f}",
+            f"{alternate.cpu_s(of):.1f}",
             " ".join(f"{each.cpu_s:.1f}" for each in of),
-            f"{duel.cpu_s(of) / 3600 / HOURS:.4f}",
+            f"{alternate.cpu_s(of) / 3600 / HOURS:.4f}",
             f"**{ratios[name]:.2f}×**",
         ]
         for name, of in usages.items()

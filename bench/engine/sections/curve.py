@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from bench.engine import hearing
-from measure import operating, plots, streams
-from measure.operating import Heard, Point
 from bench.engine.product import LENIENT, Product
 from bench.engine.report import Section
-from measure.scoring import score
 from bench.engine.sections import false_alarms
 from bench.engine.selection import WAKEWORDS
 from kwsd.search.settings import SearchSettings
+from measure import operating, plots, streams
+from measure.operating import Heard, Point
+from measure.scoring import score
 
 NOISY_DB = 10.0
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from bench.engine import hearing
-from measure import streams
 from bench.engine.hearing import Engine
 from bench.engine.peer import CARD, Peer
 from bench.engine.product import Product
 from bench.engine.report import Section
-from measure.scoring import LATE_S, Hit, Label
 from bench.engine.selection import WAKEWORDS
+from measure import streams
+from measure.scoring import LATE_S, Hit, Label
 from measure.streams import Stream
 
 PEER_CORPUS = "librispeech-train-clean-5"  # the peer has no frames to replay, so it hears the densest corpus only

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import kwsd
-from measure import sound, manifests as tables
-from measure.paths import MODEL
 from bench.engine.peer import load
 from bench.engine.product import Product
 from bench.engine.report import Section
+from measure import manifests, sound
+from measure.paths import MODEL
 from measure.wav import RATE, Samples, cut, silence
 
 ALLOWED_MS = 40  # one encoder frame
@@ -21,7 +21,7 @@ Times = tuple[float, ...]
 def measure(jobs: int) -> Section:
     """Token times of both engines over each recording."""
     del jobs
-    expected = tables.read(MODEL / "test_wavs" / "expected_keywords.tsv")
+    expected = manifests.read(MODEL / "test_wavs" / "expected_keywords.tsv")
     phrases = tuple(row["keywords"] for row in expected)
     rows: list[list[str]] = []
     for name in dict.fromkeys(row["file"] for row in expected):

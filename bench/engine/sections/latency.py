@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.engine import hearing
-from measure import plots, scoring, streams
 from bench.engine.hearing import Engine
 from bench.engine.peer import CARD, Peer
 from bench.engine.product import Product
-from measure.progress import say
 from bench.engine.report import Section
-from measure.scoring import Hit
 from bench.engine.selection import WAKEWORDS
+from measure import plots, scoring, streams
+from measure.progress import say
+from measure.scoring import Hit
 from measure.wav import RATE, Samples, blocks, duration_s
 from measure.wordends import PAUSE, RISE_DB, speech_end_s
 

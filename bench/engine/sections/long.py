@@ -2,10 +2,10 @@
 
 import json
 
-from measure import streams
-from measure.paths import SHARED
 from bench.engine.processes import PYTHON, run
 from bench.engine.report import Section
+from measure import streams
+from measure.paths import SHARED
 
 HOURS = 2.0
 SETTLED_S = 300  # the first five minutes may still grow

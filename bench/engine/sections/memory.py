@@ -1,10 +1,10 @@
 """Peak memory of the process."""
 
-from bench.engine import alternate as duel
-from measure import streams
-from measure.paths import SHARED
+from bench.engine import alternate
 from bench.engine.processes import kwsd_command, peer_command
 from bench.engine.report import Section
+from measure import streams
+from measure.paths import SHARED
 
 HOURS = 0.25
 ROUNDS = 2
@@ -16,7 +16,7 @@ def measure(jobs: int) -> Section:
     del jobs
     audio = streams.speech(HOURS)
     commands = {"sherpa-onnx": peer_command(KEYWORDS, audio), "kwsd": kwsd_command(KEYWORDS, audio)}
-    usages = duel.alternate(commands, ROUNDS)
+    usages = alternate.alternate(commands, ROUNDS)
     peaks = {name: max(usage.peak_mb for usage in of) for name, of in usages.items()}
     return Section(
         "memory",

@@ -1,8 +1,8 @@
 """The same stream of wake words under environment noise."""
 
-from measure import streams
 from bench.engine.report import Section
 from bench.engine.sections.wakewords import section
+from measure import streams
 
 SNR_DB = 10.0
 

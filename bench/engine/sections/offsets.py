@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from measure import sound
 from bench.engine.hearing import Engine
-from measure.paths import MODEL
 from bench.engine.peer import Peer
 from bench.engine.product import Product
-from measure.progress import track
 from bench.engine.report import Section
+from measure import sound
+from measure.paths import MODEL
+from measure.progress import track
 from measure.wav import RATE, Samples, cut, silence
 
 TRIALS = 70

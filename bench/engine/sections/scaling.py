@@ -5,11 +5,11 @@ import random
 from pathlib import Path
 from statistics import median
 
-from bench.engine import alternate as duel
-from measure import sound, streams
-from measure.paths import SHARED, WORK
+from bench.engine import alternate
 from bench.engine.processes import PYTHON, kwsd_command, run
 from bench.engine.report import Section
+from measure import sound, streams
+from measure.paths import SHARED, WORK
 from measure.wav import duration_s, silence
 
 MANY = 10_000
@@ -24,18 +24,18 @@ def measure(jobs: int) -> Section:
     del jobs
     audio = streams.speech(HOURS)
     few, many = "20 keywords", f"{MANY} keywords"
-    usages = duel.alternate({few: kwsd_command(FEW, audio), many: kwsd_command(many_keywords(), audio)}, ROUNDS)
-    starts = duel.alternate(
+    usages = alternate.alternate({few: kwsd_command(FEW, audio), many: kwsd_command(many_keywords(), audio)}, ROUNDS)
+    starts = alternate.alternate(
         {few: kwsd_command(FEW, a_moment()), many: kwsd_command(many_keywords(), a_moment())}, ROUNDS
     )
     loads = [load_s(many_keywords()) for _ in range(ROUNDS)]
-    whole, load = duel.ratio(usages[many], usages[few]), median(loads)
-    net_s = {name: duel.cpu_s(usages[name]) - duel.cpu_s(starts[name]) for name in usages}
+    whole, load = alternate.ratio(usages[many], usages[few]), median(loads)
+    net_s = {name: alternate.cpu_s(usages[name]) - alternate.cpu_s(starts[name]) for name in usages}
     running = net_s[many] / net_s[few]
     rows = [
         [
             name,
-            f"{duel.cpu_s(of):.1f}",
+            f"{alternate.cpu_s(of):.1f}",
             " ".join(f"{usage.cpu_s:.1f}" for usage in of),
             f"{max(u.peak_mb for u in of):.0f}",
         ]
@@ -48,7 +48,7 @@ def measure(jobs: int) -> Section:
         [*rows, ["**ratio, whole process**", f"**{whole:.2f}×**", f"**without start-up {running:.2f}×**", ""]],
         [
             f"loading {MANY} keywords: {load:.2f} CPU seconds from file to spotter, model loaded (median of {ROUNDS})",
-            f"start-up of the process: {duel.cpu_s(starts[few]):.1f} and {duel.cpu_s(starts[many]):.1f} CPU seconds",
+            f"start-up: {alternate.cpu_s(starts[few]):.1f} and {alternate.cpu_s(starts[many]):.1f} CPU seconds",
             "the long list: `commands_large.txt`, then two to four of its words at random",
             "with 10 000 phrases out of the audio's own transcripts, one said every second, it was 1.25× (10:12 UTC)",
         ],

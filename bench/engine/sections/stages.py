@@ -11,13 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 import kwsd
-from measure import streams
 from bench.engine.optimised import optimised_model
-from measure.paths import ROOT, SHARED
 from bench.engine.report import Section
-from measure.wav import RATE, Samples, blocks
 from kwsd.acoustic.stream import AcousticStream, encode
 from kwsd.stream import Chunk
+from measure import streams
+from measure.paths import ROOT, SHARED
+from measure.wav import RATE, Samples, blocks
 
 Result = TypeVar("Result")
 

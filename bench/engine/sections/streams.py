@@ -6,15 +6,15 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from measure import streams
 from bench.engine.optimised import optimised_model
-from measure.paths import MODEL, ROOT
 from bench.engine.report import Section
-from measure.wav import blocks
 from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.fbank import Fbank
 from kwsd.models.directory import find_encoder
 from kwsd.stream import Float32
+from measure import streams
+from measure.paths import MODEL, ROOT
+from measure.wav import blocks
 
 CHUNKS = 128
 ROUNDS = 11

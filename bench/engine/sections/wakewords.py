@@ -1,12 +1,12 @@
 """Three wake words, 360 real clips, one stream as a daemon hears it."""
 
 from bench.engine import hearing
-from measure import scoring, streams
 from bench.engine.hearing import Engine
 from bench.engine.peer import CARD, EAGER, Peer
 from bench.engine.product import Product
 from bench.engine.report import Section
 from bench.engine.selection import WAKEWORDS
+from measure import scoring, streams
 from measure.streams import Stream
 
 

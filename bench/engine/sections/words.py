@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.engine import selection
-from measure import sound
 from bench.engine.hearing import Engine
 from bench.engine.peer import Peer
 from bench.engine.product import Product
-from measure.progress import track
 from bench.engine.report import Section
-from measure.scoring import Hit
 from bench.engine.selection import WORDS, Utterance
+from measure import sound
+from measure.progress import track
+from measure.scoring import Hit
 from measure.wav import cut, silence
 
 TAIL_S = 0.66  # silence behind each utterance, as the peer's examples append

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from measure import manifests
 from measure.scoring import Label
 from training.zipformer.data.pack import RATE
-from training.zipformer.data.records import read_table
 from training.zipformer.data.trials import WAKE_WORDS, Row, Samples, Trial, _read
 
 SEED = 7
@@ -165,7 +165,7 @@ def wake_words_in(condition: Condition, shared: Path, limit: int, folder: Path) 
     """Give the clips of the three wake words, `limit` of them at most (0: all), as one stream in a condition."""
     del folder
     choose = random.Random(SEED)
-    rows = read_table(shared / "wakewords" / "manifest.tsv")
+    rows = manifests.read(shared / "wakewords" / "manifest.tsv")
     each = (limit or len(rows)) // len(WAKE_WORDS)
     chosen = [row for word in WAKE_WORDS for row in _shuffled(rows, word, choose)[:each]]
     choose.shuffle(chosen)
@@ -175,7 +175,7 @@ def wake_words_in(condition: Condition, shared: Path, limit: int, folder: Path) 
 
 
 def _others(shared: Path) -> list[Path]:
-    rows = (row for row in read_table(shared / "speech" / "manifest.tsv") if row["split"] == "dev")
+    rows = (row for row in manifests.read(shared / "speech" / "manifest.tsv") if row["split"] == "dev")
     books = (row for row in rows if row["corpus"].startswith("librispeech"))
     return [shared / "speech" / row["path"] for row in books if not any(w in row["transcript"] for w in WAKE_WORDS)]
 

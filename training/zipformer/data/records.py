@@ -1,9 +1,10 @@
 """Recordings and their manifests: what may be trained on, what is held out, what is only noise."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from measure import manifests
 
 NOT_TARGETS = frozenset({"alphanumeric-duke"})
 """Corpora whose transcript is a prompt that nobody verified."""
@@ -24,12 +25,6 @@ class Recording:
     licence: str = ""
 
 
-def read_table(manifest: Path) -> list[dict[str, str]]:
-    """Read a tab-separated manifest with a header line."""
-    with manifest.open(newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
 def usable(text: str) -> bool:
     """Say whether a transcript is spelt in letters alone."""
     return bool(text) and set(text) <= LETTERS
@@ -37,7 +32,7 @@ def usable(text: str) -> bool:
 
 def speech(folder: Path) -> Iterator[Recording]:
     """Give transcribed train and dev speech, and untranscribed speech as split "unlabelled"."""
-    for row in read_table(folder / "manifest.tsv"):
+    for row in manifests.read(folder / "manifest.tsv"):
         if row["corpus"] in NOT_TARGETS:
             continue
         path, text = folder / row["path"], row["transcript"].strip()
@@ -49,7 +44,7 @@ def speech(folder: Path) -> Iterator[Recording]:
 
 def speech_commands(folder: Path) -> Iterator[Recording]:
     """Give the training speakers' single words."""
-    for row in read_table(folder / "manifest.tsv"):
+    for row in manifests.read(folder / "manifest.tsv"):
         if row.get("split", "train").startswith("train"):
             word = row["path"].split("/")[0].upper()
             yield Recording(folder / row["path"], "train", "speech-commands", row.get("speaker", ""), word, "CC BY 4.0")
@@ -57,19 +52,19 @@ def speech_commands(folder: Path) -> Iterator[Recording]:
 
 def noise(folder: Path) -> Iterator[Recording]:
     """Give noises."""
-    for row in read_table(folder / "manifest.tsv"):
+    for row in manifests.read(folder / "manifest.tsv"):
         yield Recording(folder / row["path"], "noise", "noise", row["source"], "", row["licence"])
 
 
 def rooms(folder: Path) -> Iterator[Recording]:
     """Give room impulse responses."""
-    for row in read_table(folder / "manifest.tsv"):
+    for row in manifests.read(folder / "manifest.tsv"):
         yield Recording(folder / row["path"], "room", "rooms", row["room"], "", row["licence"])
 
 
 def synthetic(folder: Path) -> Iterator[Recording]:
     """Give what `synthesis.py` spoke."""
-    for row in read_table(folder / "manifest.tsv"):
+    for row in manifests.read(folder / "manifest.tsv"):
         yield Recording(folder / row["path"], row["split"], "synthetic", row["voice"], row["text"], row["licence"])
 
 

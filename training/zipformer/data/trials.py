@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from measure import streams
+from measure import manifests, streams
 from measure.scoring import Label
-from training.zipformer.data.records import read_table
 from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
 Item = TypeVar("Item")
@@ -74,7 +73,7 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     """Give the engine benchmark's stream of wake words, then speech without any."""
     del folder
     draw = random.Random(0)  # recipe and seed are those of measure.streams.build_wakewords
-    rows = read_table(shared / "wakewords" / "manifest.tsv")
+    rows = manifests.read(shared / "wakewords" / "manifest.tsv")
     draw.shuffle(rows)
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
     parts, labels = streams.lay(clips, draw)
@@ -90,7 +89,7 @@ def commands(shared: Path, limit: int, folder: Path) -> Row:
     clips = shared / "speech_commands" / "test_a"
     trials = (
         Trial(partial(_read_alone, clips / row["path"]), _somewhere({row["class"].upper()} & set(COMMANDS)))
-        for row in _sample(read_table(clips / "manifest.tsv"), limit)
+        for row in _sample(manifests.read(clips / "manifest.tsv"), limit)
     )
     return Row(COMMANDS, tuple(trials))
 
@@ -98,7 +97,7 @@ def commands(shared: Path, limit: int, folder: Path) -> Row:
 def spoken_phrases(shared: Path, limit: int, folder: Path) -> Row:
     """Give the small command list, spoken by voices that are never trained on, in noise at 10 dB."""
     phrases = [line.strip() for line in (shared / SMALL_COMMANDS).read_text().splitlines() if line.strip()]
-    noises = [row["path"] for row in read_table(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
+    noises = [row["path"] for row in manifests.read(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
     choose = random.Random(0)
     trials = []
     for phrase, voice in _sample([(phrase, label) for label in HELD_OUT for phrase in phrases], limit):
@@ -118,7 +117,7 @@ ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
 
 
 def _speech(shared: Path, split: str) -> list[dict[str, str]]:
-    return [row for row in read_table(shared / "speech" / "manifest.tsv") if row["split"] == split]
+    return [row for row in manifests.read(shared / "speech" / "manifest.tsv") if row["split"] == split]
 
 
 def _somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
