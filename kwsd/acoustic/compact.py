@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from kwsd.stream import Float32
 
-LAYOUT = "kwsd compact 1"
-"""How the metadata of a graph calls this layout."""
 INNER_FRAMES = 2  # of 20 ms, per frame of 40 ms
 UNSEEN = -1000.0  # added to the scores of keys that a young stream has not heard
 

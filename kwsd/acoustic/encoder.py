@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kwsd.acoustic import compact
 from kwsd.acoustic.caches import CacheLayout, IcefallCaches, State
+from kwsd.acoustic.compact import CompactCaches
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
+from kwsd.models.directory import COMPACT_LAYOUT
 from kwsd.stream import Float32
 from kwsd.timebase import SUBSAMPLING
 
@@ -56,9 +57,9 @@ class Encoder:
 
     def _layout(self, metadata: Mapping[str, str]) -> CacheLayout:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if metadata.get("layout") == compact.LAYOUT:
+        if metadata.get("layout") == COMPACT_LAYOUT:
             heads = [int(number) for number in metadata["heads"].split(",")]
-            return compact.CompactCaches(inputs[1:], heads, self.output_frames)
+            return CompactCaches(inputs[1:], heads, self.output_frames)
         if not IcefallCaches.fits(inputs, outputs):
             raise ModelError(f"{self.path}: inputs and outputs are not those of a streaming Zipformer2 export")
         free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in self.path.read_bytes()

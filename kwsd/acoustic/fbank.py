@@ -1,4 +1,4 @@
-"""Sound → log-mel fbank, 80 bins every 10 ms, as the upstream models were trained.
+"""Sound → log-mel fbank in NumPy, 80 bins every 10 ms, as the upstream models were trained.
 
 Kaldi's features (Povey window, pre-emphasis 0.97, power spectrum, 20 to 7600 Hz) of samples in -1..1, without dither
 and with snip_edges off, so that frame f is centred on sample 160 f + 80. `kwsd.acoustic.kaldi_fbank` is the reference.

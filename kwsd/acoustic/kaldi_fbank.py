@@ -1,6 +1,6 @@
 """Kaldi's own fbank behind the face of `kwsd.acoustic.fbank`, which is held against it. Imports kaldi_native_fbank.
 
-Four times slower, for samples go over in a list and come back frame by frame; `kwsd.acoustic.stream` may take either.
+Slower, for samples go over in a list and come back frame by frame; `kwsd.acoustic.stream` says which one is taken.
 """
 
 from __future__ import annotations

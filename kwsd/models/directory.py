@@ -18,6 +18,8 @@ PACKAGED_MODELS = (Path(__file__).parents[1] / "data" / "models", Path(__file__)
 """In the installed package; in the source tree."""
 COMPACT = ".compact.onnx"
 """What the name of a graph by `kwsd.models.compact` ends with."""
+COMPACT_LAYOUT = "kwsd compact 1"
+"""What its metadata calls caches that come out as old rows and new ones, see `kwsd.acoustic.compact`."""
 FILE_PATTERNS = {
     "encoder": ("encoder.int8.fixed.onnx", "encoder*.int8.onnx", "encoder*.onnx"),
     "decoder": ("decoder.onnx", "decoder*[!8].onnx", "decoder*.onnx"),

@@ -11,9 +11,7 @@ from kwsd.models.compact.frontend import front_end
 from kwsd.models.compact.graph import STREAMS, Graph
 from kwsd.models.compact.layer import Layer
 from kwsd.models.compact.weights import EncoderShape, Float32, Weights
-
-LAYOUT = "kwsd compact 1"
-"""What the metadata calls caches that come out as old rows and new ones, see `kwsd.acoustic.compact`."""
+from kwsd.models.directory import COMPACT_LAYOUT
 
 
 def build_encoder(
@@ -50,7 +48,9 @@ def build_encoder(
     matrix, bias = weights.linear("encoder_proj")
     out = graph.op("Gemm", rows, graph.matrix(matrix.T), graph.constant(bias))
     graph.output("encoder_out", out, (f"{shape.chunk // 2}*{STREAMS}", len(bias)), first=True)
-    return graph.model({**metadata, "layout": LAYOUT, "heads": ",".join(str(stack.heads) for stack in shape.stacks)})
+    return graph.model(
+        {**metadata, "layout": COMPACT_LAYOUT, "heads": ",".join(str(stack.heads) for stack in shape.stacks)}
+    )
 
 
 def averages(weights: Float32, frames: int) -> Float32:
