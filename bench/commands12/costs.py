@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import kwsd
 from bench.commands12.hearing import Feed, engines, feed, taking_samples
 from kwsd.commands12.model import find_model
-from kwsd.commands12.settings import EngineName
+from kwsd.limits import EngineName
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.timebase import SAMPLE_RATE
 from measure.command_streams import Stream

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.commands12.model import find_model
-from kwsd.commands12.settings import EngineName, FallbackSettings
+from kwsd.config.settings import FixedWords
 from kwsd.events import Detection
+from kwsd.limits import EngineName
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.stream import Chunk
 from measure.command_streams import (
@@ -65,7 +66,7 @@ def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
 def state(engine: EngineName) -> str:
     """Changes with the model, its thresholds and the settings."""
     model = find_model(engine)
-    content = model.path.read_bytes() + repr((sorted(model.thresholds.items()), FallbackSettings())).encode()
+    content = model.path.read_bytes() + repr((sorted(model.thresholds.items()), FixedWords())).encode()
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -76,7 +77,7 @@ def from_json(content: dict[str, Any]) -> Heard:
 
 def listen(engine: EngineName, stream: Stream, what: str) -> Heard:
     """The spotter as the daemon runs it, fed in blocks of 320 ms."""
-    spotter = FixedSpotter(find_model(engine), FallbackSettings(engine=engine))
+    spotter = FixedSpotter(find_model(engine), FixedWords(engine=engine))
     hits = [hit for read in track(stream.parts, what) for hit in feed(taking_samples(spotter), read())]
     hits += spotter.finish()
     outcome = score(stream, [Hit(hit.phrase, hit.start, hit.end) for hit in hits])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from bench.commands12.costs import Cost, costs
 from bench.commands12.hearing import Heard, engines, heard, streams
 from kwsd.commands12.model import find_model
-from kwsd.commands12.settings import EngineName
+from kwsd.limits import EngineName
 from measure.command_streams import Outcome
 from measure.commands import WORDS
 from measure.paths import RESULTS

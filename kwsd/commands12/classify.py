@@ -10,7 +10,7 @@ import numpy as np
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import PosteriorNetwork, make_network
-from kwsd.commands12.settings import FallbackSettings
+from kwsd.config.settings import FixedWords
 from kwsd.timebase import SAMPLE_RATE, samples, seconds
 
 WINDOW_SAMPLES = SAMPLE_RATE
@@ -36,7 +36,7 @@ class Classification:
 
 def clip_engine(model: FixedModel) -> PosteriorNetwork:
     """An engine for whole clips; see `clip_posteriors`. Raises ModelError."""
-    return make_network(model, FallbackSettings(engine=model.engine, hop_s=CLIP_FRAMES / 100))
+    return make_network(model, FixedWords(hop_s=CLIP_FRAMES / 100))
 
 
 def clip_posteriors(engine: PosteriorNetwork, picture: FloatArray) -> FloatArray:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kwsd.commands12.settings import EngineName
 from kwsd.errors import ModelError
+from kwsd.limits import EngineName
 
 PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
 REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"

@@ -10,8 +10,8 @@ import numpy as np
 from kwsd.acoustic.session import make_session
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray
 from kwsd.commands12.model import FixedModel
-from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import frames
+from kwsd.config.settings import FixedWords
 from kwsd.errors import ModelError
 
 
@@ -73,7 +73,7 @@ class FrameNetwork:
         return np.asarray(posteriors[0], np.float32)
 
 
-def make_network(model: FixedModel, settings: FallbackSettings) -> PosteriorNetwork:
+def make_network(model: FixedModel, settings: FixedWords) -> PosteriorNetwork:
     """The engine of a model, proven on a second of silence.
 
     Raises:

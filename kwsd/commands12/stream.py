@@ -13,8 +13,8 @@ from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stand
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
-from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import decision_settings
+from kwsd.config.settings import FixedWords
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
 
@@ -42,7 +42,7 @@ class Word:
 class WordStream:
     """How sound is cut into chunks makes no difference. After any gap nothing is decided for a second."""
 
-    def __init__(self, model: FixedModel, settings: FallbackSettings) -> None:
+    def __init__(self, model: FixedModel, settings: FixedWords) -> None:
         """A stream that has heard nothing.
 
         Raises:

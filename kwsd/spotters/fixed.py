@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kwsd.commands12.model import FixedModel
-from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.stream import Word, WordStream
 from kwsd.commands12.vocabulary import CommandTokenizer, normal
+from kwsd.config.settings import FixedWords
 from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
@@ -21,21 +21,24 @@ class FixedSpotter:
     def __init__(
         self,
         model: FixedModel,
-        settings: FallbackSettings | None = None,
+        settings: FixedWords | None = None,
         keywords: Sequence[Keyword] | None = None,
     ) -> None:
         """Report `keywords`, or where no list is given all of the model's words; the settings may name them instead.
 
         Raises:
             ModelError: the model does not run.
-            ConfigError: a keyword is none of the model's words.
+            ConfigError: a keyword or a word of the settings is none of the model's.
         """
         self.name = model.name
         """What to call the model."""
         self.tokenizer = CommandTokenizer(model.words)
         """The one that keywords are to be read with."""
         self._model = model
-        self._settings = settings or FallbackSettings()
+        self._settings = settings or FixedWords()
+        strangers = [word for word in self._settings.words if word not in model.words]
+        if strangers:
+            raise ConfigError(f"fallback.words: {', '.join(strangers)}: choose from {', '.join(model.words)}")
         self._stream = WordStream(model, self._settings)
         self.replace(self.known(()) if keywords is None else self.compile(keywords))
 
@@ -91,8 +94,9 @@ class FixedSpotter:
         self.keywords = tuple(compiled)
         """Those being listened for."""
         self._named = {normal(keyword.phrase): keyword for keyword in compiled}
-        given = {word: each.threshold for word, each in self._named.items() if each.threshold is not None}
-        self._stream.listen_for(self.words, {**self._settings.thresholds, **given})
+        given = dict.fromkeys(self._model.words, self._settings.threshold)
+        given |= {word: each.threshold for word, each in self._named.items() if each.threshold is not None}
+        self._stream.listen_for(self.words, {word: each for word, each in given.items() if each is not None})
 
     def _detection(self, word: Word) -> Detection:
         keyword = self._named.get(word.text, Keyword(word.text))

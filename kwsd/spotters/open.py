@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from kwsd.acoustic.model import Model
-from kwsd.commands12.model import FixedModel, find_model
-from kwsd.commands12.settings import FallbackSettings
-from kwsd.config.settings import FixedWords, Settings
-from kwsd.errors import ConfigError, KeywordFileError, ModelError
+from kwsd.commands12.model import find_model
+from kwsd.config.settings import Settings
+from kwsd.errors import KeywordFileError, ModelError
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.spotters.interface import Spotter
@@ -39,10 +38,9 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
     if mode == "off":
         return open_vocabulary.load()
     model = find_model(settings.fallback.engine)
-    fixed_settings = fallback_settings(settings.fallback, model)
-    fixed_keywords = _fixed_keywords(FixedSpotter(model, fixed_settings), read, only=mode == "only")
+    fixed_keywords = _fixed_keywords(FixedSpotter(model, settings.fallback), read, only=mode == "only")
     if mode == "only":
-        return lambda: FixedSpotter(model, fixed_settings, fixed_keywords)
+        return lambda: FixedSpotter(model, settings.fallback, fixed_keywords)
     try:
         open_vocabulary.load()
     except ModelError as error:
@@ -52,7 +50,7 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
 
     def make() -> Spotter:
         return PairedSpotter(
-            FixedSpotter(model, fixed_settings, fixed_keywords),
+            FixedSpotter(model, settings.fallback, fixed_keywords),
             open_vocabulary.make() if open_vocabulary.make else None,
             alongside=mode == "alongside",
             retry=ModelRetry(lambda keywords: open_vocabulary.load(keywords)()) if mode == "auto" else None,
@@ -77,27 +75,6 @@ class OpenVocabulary:
         compiled = PhraseSpotter(model, keywords, search).compiled
         self.make = partial(PhraseSpotter, model, compiled, search)
         return self.make
-
-
-def fallback_settings(section: FixedWords, model: FixedModel) -> FallbackSettings:
-    """The record that the fixed words take.
-
-    Raises:
-        ConfigError: a word is none of the model's.
-    """
-    strangers = [word for word in section.words if word not in model.words]
-    if strangers:
-        raise ConfigError(f"fallback.words: {', '.join(strangers)}: choose from {', '.join(model.words)}")
-    given = {} if section.threshold is None else dict.fromkeys(model.words, section.threshold)
-    return FallbackSettings(
-        engine=section.engine,
-        hop_s=section.hop_s,
-        hold_s=section.hold_s,
-        alone=section.alone,
-        refractory_s=section.refractory_s,
-        thresholds=given,
-        words=section.words,
-    )
 
 
 def _fixed_keywords(fixed: FixedSpotter, read: Reader | None, *, only: bool) -> Sequence[Keyword] | None:

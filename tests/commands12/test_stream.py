@@ -12,9 +12,10 @@ from kwsd.commands12 import model as bundle
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, mel_power, pixels
 from kwsd.commands12.model import FixedModel, bundle_directory, find_model, read_bundle
 from kwsd.commands12.networks import WindowNetwork, make_network
-from kwsd.commands12.settings import EngineName, FallbackSettings
+from kwsd.config.settings import FixedWords
 from kwsd.errors import ModelError
 from kwsd.events import Detection
+from kwsd.limits import EngineName
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.stream import NO_SAMPLES, Chunk
 from kwsd.timebase import SAMPLE_RATE
@@ -25,9 +26,7 @@ WORDS = ("yes", "right", "up", "off")
 
 
 def make(engine: EngineName, **changes: object) -> FixedSpotter:
-    model = find_model(engine)
-    loose = dict.fromkeys(model.words, 0.35)
-    return FixedSpotter(model, FallbackSettings(engine=engine, **{"thresholds": loose, **changes}))  # type: ignore[arg-type]
+    return FixedSpotter(find_model(engine), FixedWords(engine=engine, **{"threshold": 0.35, **changes}))  # type: ignore[arg-type]
 
 
 def hear(spotter: FixedSpotter, *pieces: np.ndarray) -> list[Detection]:
@@ -93,7 +92,7 @@ def test_streaming_equals_window_by_window() -> None:
     ids=["silence", "DC", "hiss", "NaN", "nothing"],
 )
 def test_what_is_no_word_is_not_heard(engine: EngineName, sound: np.ndarray) -> None:
-    spotter = make(engine, thresholds={})
+    spotter = make(engine, threshold=None)
     assert hear(spotter, sound) == []
     assert spotter.position_samples == len(sound)
 
@@ -146,7 +145,7 @@ def test_every_model_of_the_bundle_runs() -> None:
     assert {"ds-cnn", "nc-ssm-20k"} <= set(models)
     assert sum(model.path.stat().st_size for model in models.values()) < 1_500_000
     for model in models.values():
-        make_network(model, FallbackSettings())
+        make_network(model, FixedWords())
         assert set(model.thresholds) == set(model.words)
         assert len(model.words) == 10
 
@@ -167,4 +166,4 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     model = FixedModel(name="x", engine="ds-cnn", path=path, labels=("yes",), thresholds={"yes": 0.5})
     with pytest.raises(ModelError, match=r"x\.onnx"):
-        make_network(model, FallbackSettings())
+        make_network(model, FixedWords())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kwsd.commands12.model import find_model
-from kwsd.commands12.settings import FallbackSettings
+from kwsd.config.settings import FixedWords
 from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
@@ -18,8 +18,7 @@ MODEL = find_model("ds-cnn")
 
 
 def make(keywords: Sequence[Keyword] | None = None, words: tuple[str, ...] = ()) -> FixedSpotter:
-    loose = dict.fromkeys(MODEL.words, 0.35)
-    return FixedSpotter(MODEL, FallbackSettings(thresholds=loose, words=words), keywords)
+    return FixedSpotter(MODEL, FixedWords(threshold=0.35, words=words), keywords)
 
 
 def hear(spotter: FixedSpotter, sound: np.ndarray) -> list[Detection]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kwsd.acoustic.model import Model
 from kwsd.commands12.model import find_model
-from kwsd.commands12.settings import FallbackSettings
+from kwsd.config.settings import FixedWords
 from kwsd.errors import ConfigError, ModelError
 from kwsd.events import Degraded, Detection, Event, Loaded
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
@@ -75,7 +75,7 @@ class Script:
 
 def fixed_words(words: tuple[str, ...] = ()) -> FixedSpotter:
     model = find_model("ds-cnn")
-    return FixedSpotter(model, FallbackSettings(thresholds=dict.fromkeys(model.words, 0.35), words=words))
+    return FixedSpotter(model, FixedWords(threshold=0.35, words=words))
 
 
 def push(spotter: PairedSpotter, sound: Float32, lost: int = 0) -> list[Event]:

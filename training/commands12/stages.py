@@ -8,7 +8,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from kwsd.commands12.model import FixedModel, read_bundle
-from kwsd.commands12.settings import FallbackSettings
+from kwsd.config.settings import FixedWords
 from measure.command_streams import Stream, running_speech
 from measure.commands import LABELS, WORDS
 from training.commands12 import checkpoint, curves
@@ -116,7 +116,7 @@ def thresholds_on(speech: Stream, model: FixedModel, args: argparse.Namespace) -
     with Progress(console=CONSOLE) as bar:
         task = bar.add_task(model.name, total=len(speech.parts))
         heard = posteriors_of(model, speech, lambda: bar.advance(task))
-    return choose(model, speech, heard, FallbackSettings(engine=model.engine), args.false_per_hour)
+    return choose(model, speech, heard, FixedWords(), args.false_per_hour)
 
 
 def card(args: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stand
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
-from kwsd.commands12.settings import FallbackSettings
 from kwsd.commands12.timing import decision_settings
+from kwsd.config.settings import FixedWords
 from measure.command_streams import Hit, Stream, is_near
 from measure.commands import WORDS
 
@@ -36,7 +36,7 @@ class Posteriors:
 
 def posteriors_of(model: FixedModel, stream: Stream, on_part: Callable[[], None] = lambda: None) -> Posteriors:
     """Run the model over a stream once; `on_part` is told after each gap and piece."""
-    engine = make_network(model, FallbackSettings())
+    engine = make_network(model, FixedWords())
     frames = FrameStream(engine.block_frames)
     rows, loudness = [], []
     for read in stream.parts:
@@ -50,7 +50,7 @@ def posteriors_of(model: FixedModel, stream: Stream, on_part: Callable[[], None]
 
 
 def hits_of(
-    model: FixedModel, heard: Posteriors, settings: FallbackSettings, thresholds: Mapping[str, float]
+    model: FixedModel, heard: Posteriors, settings: FixedWords, thresholds: Mapping[str, float]
 ) -> Iterator[Hit]:
     """What the daemon would report with these thresholds."""
     step_frames = heard.frames[1] - heard.frames[0]
@@ -73,7 +73,7 @@ def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
 
 
 def choose(
-    model: FixedModel, speech: Stream, heard: Posteriors, settings: FallbackSettings, most_per_hour: float
+    model: FixedModel, speech: Stream, heard: Posteriors, settings: FixedWords, most_per_hour: float
 ) -> dict[str, float]:
     """Per word the lowest threshold with at most so many false alarms per hour of `speech`."""
     hits = list(hits_of(model, heard, settings, dict.fromkeys(WORDS, LEAST)))
