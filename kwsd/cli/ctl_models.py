@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ModelError
-from kwsd.models.directory import find_model_directory, model_homes, packaged_models, pulled_models
+from kwsd.models.directory import COMPACT, find_model_directory, model_homes, packaged_models, pulled_models
 from kwsd.models.registry import PACKAGED, RegistryEntry, find_entry, read_registry
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     pull = actions.add_parser("pull", help="fetch a model; an interrupted download is continued")
     pull.add_argument("name", metavar="NAME")
     pull.add_argument("--to", type=Path, metavar="DIR", help="where models are kept (default: the user's cache)")
+    pull.add_argument("--from", type=Path, dest="archive", metavar="FILE", help="its archive, fetched in another way")
     pull.set_defaults(action=_pull)
     verify = actions.add_parser("verify", help="compare a model's checksums and run a chunk of silence through it")
     verify.add_argument("model", metavar="NAME|DIR")
@@ -86,16 +87,17 @@ def _pull(arguments: argparse.Namespace) -> None:
 
     entry = find_entry(arguments.name, read_registry(arguments.registry))
     home = arguments.to or model_homes()[0]
-    logger.info("fetching %s, %s: %s", entry.name, _megabytes(entry.size), entry.url)
+    logger.info("fetching %s, %s: %s", entry.name, _megabytes(entry.size), arguments.archive or entry.url)
     logger.info("licence: %s", entry.licence)
     if entry.note:
         logger.warning("%s", entry.note)
     with download_progress(entry.name) as advance:
-        directory = pull(entry, home, advance)
-    if entry.sha256 is None:
+        directory = pull(entry, home, advance, arguments.archive)
+    if entry.sha256 is None and not all(file.sha256 for file in entry.files):
         logger.warning("nobody has published a checksum of this model: the files as fetched were recorded and trusted")
     try:
-        _write_compact(directory)
+        if _listens(directory) and not (directory / f"encoder{COMPACT}").exists():
+            _write_compact(directory)
     except ModelError as error:
         logger.info(
             "the encoder runs as it is, at half as much again (kwsctl models optimise %s: %s)", entry.name, error
@@ -120,8 +122,16 @@ def _verify(arguments: argparse.Namespace) -> None:
 
     directory = find_model_directory(arguments.model)
     require_intact(directory, _entry_of(directory, read_registry(arguments.registry)))
-    model = Model(directory)
-    print(f"{directory}: {model.name} is well, {len(model.tokens)} tokens")
+    if _listens(directory):
+        model = Model(directory)
+        print(f"{directory}: {model.name} is well, {len(model.tokens)} tokens")
+    else:
+        print(f"{directory}: its files are well")
+
+
+def _listens(directory: Path) -> bool:
+    """Whether it is a model to listen with, and not a part of one that others use."""
+    return any(directory.glob("encoder*.onnx"))
 
 
 def _entry_of(directory: Path, registry: tuple[RegistryEntry, ...]) -> RegistryEntry | None:

@@ -10,9 +10,12 @@ from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.limits import EngineName
+from kwsd.models.directory import model_homes
 
 PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
 REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"
+EXTRA = "commands12-full"
+"""What the registry calls the networks that do not come with the package."""
 DESCRIPTION = "model.toml"
 SILENT_LABELS = frozenset({"_silence_", "_unknown_"})
 """Classes that are never reported."""
@@ -73,10 +76,11 @@ def find_model(engine: EngineName, directory: Path | None = None) -> FixedModel:
 
 
 def _model(directory: Path, name: str, table: dict[str, Any], labels: tuple[str, ...]) -> FixedModel:
+    places = [directory / table["file"], *(home / EXTRA / table["file"] for home in model_homes())]
     return FixedModel(
         name=name,
         engine=table["engine"],
-        path=directory / table["file"],
+        path=next((path for path in places if path.is_file()), places[0]),
         labels=labels,
         thresholds={word: float(value) for word, value in table["thresholds"].items()},
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from kwsd.acoustic.session import make_session
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray
-from kwsd.commands12.model import FixedModel
+from kwsd.commands12.model import EXTRA, FixedModel
 from kwsd.commands12.timing import frames
 from kwsd.config.settings import FixedWords
 from kwsd.errors import ModelError
@@ -79,6 +79,9 @@ def make_network(model: FixedModel, settings: FixedWords) -> PosteriorNetwork:
     Raises:
         ModelError: the file is missing or is not such a model.
     """
+    if not model.path.is_file():
+        remedy = f"{model.name} does not come with the package of kwsd: fetch it with kwsctl models pull {EXTRA}"
+        raise ModelError(f"{model.path}: no such file; {remedy}")
     try:
         engine: PosteriorNetwork
         if model.engine == "ds-cnn":

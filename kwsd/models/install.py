@@ -16,23 +16,30 @@ CHECKSUMS = "SHA256SUMS"
 LARGEST_FILE_BYTES = 1 << 30  # in an archive, where nobody could say how large it is
 
 
-def pull(entry: RegistryEntry, home: Path, advance: Advance) -> Path:
+def pull(entry: RegistryEntry, home: Path, advance: Advance, archive: Path | None = None) -> Path:
     """Fetch a model into `home`/NAME and return that directory; what was there is replaced once all is verified.
 
+    `archive` is one that was fetched in another way: it is verified as if it had come over the network, and stays.
+
     Raises:
-        DownloadError: the network failed, or the archive is not what the registry says.
+        DownloadError: the network failed, or the archive is not there or not what the registry says.
         ModelError: `home` cannot be written.
     """
-    archive = home / Path(entry.url).name
+    fetched = archive or home / Path(entry.url).name
     try:
-        download(entry.url, archive, sha256=entry.sha256, size=entry.size, advance=advance)
+        if archive is None:
+            download(entry.url, fetched, sha256=entry.sha256, size=entry.size, advance=advance)
+        else:
+            home.mkdir(parents=True, exist_ok=True)
+            _check_archive(entry, archive)
         with tempfile.TemporaryDirectory(prefix=f".{entry.name}.", dir=home) as temporary:
             staged = Path(temporary) / entry.name
-            _unpack(archive, entry, staged)
+            _unpack(fetched, entry, staged)
             _replace(staged, home / entry.name, Path(temporary) / "old")
     except PermissionError as error:
         raise ModelError(f"{home}: cannot be written ({error.strerror}); --to DIR names another place") from error
-    archive.unlink()
+    if archive is None:
+        fetched.unlink()
     return home / entry.name
 
 
@@ -84,6 +91,13 @@ def _recorded(path: Path) -> dict[str, str]:
         return {name.lstrip("*"): sha256 for sha256, name in lines}
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be used ({error}); delete it, or fetch the model again") from error
+
+
+def _check_archive(entry: RegistryEntry, archive: Path) -> None:
+    if not archive.is_file():
+        raise DownloadError(f"{archive}: no such file; it is fetched from {entry.url}")
+    if entry.sha256 and checksum(archive) != entry.sha256:
+        raise DownloadError(f"{archive}: is not {Path(entry.url).name} as the registry names it, or damaged")
 
 
 def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:

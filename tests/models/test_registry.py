@@ -292,7 +292,7 @@ def test_damage_is_found_later(tiny_model_dir: Path, tmp_path: Path) -> None:
 
 
 def test_the_packaged_registry_is_sound() -> None:
-    for entry in read_registry():
+    for entry in (each for each in read_registry() if not each.name.endswith("-full")):  # those see test_wheel
         assert entry.url.startswith("https://github.com/k2-fsa/sherpa-onnx/releases/download/kws-models/")
         assert entry.url.endswith(f"{entry.root}.tar.bz2")
         assert {"tokens.txt", "decoder.onnx"} <= {file.name for file in entry.files}

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.models.description import DESCRIPTION, description_of
+from kwsd.models.directory import find_encoder
 from kwsd.models.download import checksum
 
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
-NOT_SUMMED = frozenset({DESCRIPTION, "README.md"})
-"""Files that may change without the model being another."""
-CURVES = frozenset({".csv", ".png", ".part"})
-"""Endings of others that may."""
+NOT_SUMMED = frozenset({".toml", ".md", ".csv", ".png", ".part", ".pt"})
+"""Endings of files that may change without another model being heard."""
 
 
 def describe(directory: Path, *, name: str, version: str, about: str, licence: str, sources: tuple[str, ...]) -> None:
-    """Write model.toml with the checksums of the files that are there; search settings that stand in it stay."""
+    """Write model.toml with the checksums of the files that kwsd runs; search settings that stand in it stay."""
     path = directory / DESCRIPTION
     search = _read(path).get("search", {})
-    files = sorted(file for file in directory.iterdir() if file.is_file() and file.suffix not in CURVES)
+    unused = set(directory.glob("encoder*.onnx")) - {find_encoder(directory)}
+    files = sorted(file for file in directory.iterdir() if file.suffix not in NOT_SUMMED and file not in unused)
     _write(
         path,
         {
@@ -30,7 +30,7 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
             "licence": licence,
             "training_data": list(sources),
             "search": search,
-            "sha256": {file.name: checksum(file) for file in files if file.name not in NOT_SUMMED},
+            "sha256": {file.name: checksum(file) for file in files},
         },
     )
 
