@@ -1,6 +1,7 @@
 """Sound from a file of any format, rate and channel count, read as it is used. The only importer of soundfile."""
 
 import logging
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ def _open(path: Path) -> Any:
     import soundfile  # noqa: PLC0415 - 150 ms that microphones and pipes need not pay
 
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))  # as text it would have to be Unicode
     except (RuntimeError, OSError, ValueError) as error:
         raise AudioError(f"{path} is not audio that can be read ({READABLE}): {error}") from error
     if file.samplerate not in RATES_HZ:

@@ -1,13 +1,11 @@
 """`--input` as typed → the source it names."""
 
-import os
-from pathlib import Path
-
 from kwsd.audio.file import FileSource
 from kwsd.audio.microphone import MicrophoneSource
 from kwsd.audio.pipe import stdin_source
 from kwsd.audio.source import Source
 from kwsd.errors import AudioError
+from kwsd.homes import expanded
 
 MICROPHONE = "mic"
 STDIN = "-"
@@ -24,5 +22,4 @@ def open_source(spec: str, device: str | int | None = None, channel: int | None 
         if channel not in {None, 1}:
             raise AudioError(f"stdin has one channel, there is no channel {channel}: sox or ffmpeg can pick it before")
         return stdin_source()
-    path = os.path.expanduser(spec)  # noqa: PTH111 - where there is no such user, pathlib raises, and this does not
-    return FileSource(Path(path), channel)
+    return FileSource(expanded(spec), channel)

@@ -34,4 +34,4 @@ def _path(arguments: argparse.Namespace) -> Path:
     from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
 
     configured = load_settings({}, file=arguments.config).settings.daemon.socket
-    return configured.expanduser() if configured else find_socket()
+    return configured or find_socket()

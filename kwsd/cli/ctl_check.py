@@ -73,7 +73,7 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
     if path is None:
         print("keywords    none to check: give --keywords FILE")
         return ()
-    keywords = load_keywords(path.expanduser(), model.tokenizer)
+    keywords = load_keywords(path, model.tokenizer)
     print(f"keywords    {len(keywords)} in {path}")
     for line in _token_lines(keywords, model):
         print(f"            {line}")

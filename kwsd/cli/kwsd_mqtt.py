@@ -71,5 +71,5 @@ def run(arguments: argparse.Namespace) -> int:
         {**flags, "mqtt.commands": commands, "daemon.socket": arguments.socket}, file=arguments.config
     ).settings
     socket = settings.daemon.socket
-    asyncio.run(run_bridge(settings.mqtt, socket.expanduser() if socket else find_socket()))
+    asyncio.run(run_bridge(settings.mqtt, socket or find_socket()))
     return 0

@@ -79,4 +79,4 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(flags, file=arguments.config).settings
     if settings.keywords is None:
         raise FlagError("there is nothing to listen for: give --keywords FILE, a text file with one phrase per line")
-    return serve(settings, settings.keywords.expanduser())
+    return serve(settings, settings.keywords)

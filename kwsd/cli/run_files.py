@@ -51,7 +51,7 @@ def keyword_reader(settings: Settings) -> Reader | None:
         FlagError: there is nothing to listen for.
     """
     if settings.keywords is not None:
-        return partial(load_keywords, settings.keywords.expanduser())
+        return partial(load_keywords, settings.keywords)
     if settings.fallback.mode != "only":
         raise FlagError(NO_KEYWORDS)
     return None

@@ -7,11 +7,11 @@ from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-import platformdirs
-
 from kwsd.config.settings import Settings
 from kwsd.errors import ConfigError, FlagError, ModelError
 from kwsd.fields import Mistake, read_fields, types_of
+from kwsd.homes import expanded, user_directory
+from kwsd.keywords.shipped import find_list
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
 from kwsd.small_files import parse_toml, read_small
@@ -37,6 +37,8 @@ class _Value:
     value: Any
     origin: str
     error: type[ConfigError] = ConfigError
+    base: Path = Path()
+    """What a relative path in it is relative to."""
 
 
 def load_settings(
@@ -56,6 +58,11 @@ def load_settings(
         values.update(_from_toml(path))
     values.update(_from_environment(environ))
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
+    for key, allowed in keys():
+        if key in values and Path in {allowed, *get_args(allowed)} and isinstance(values[key].value, str | Path):
+            path = expanded(values[key].value)
+            found = find_list(path, values[key].base) if key == "keywords" else values[key].base / path
+            values[key] = replace(values[key], value=found)
     return _with_the_models_own(_validate(values), path, {key: value.origin for key, value in values.items()})
 
 
@@ -82,12 +89,9 @@ def _config_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
     if file is None and environ.get("KWSD_CONFIG"):
         file = Path(environ["KWSD_CONFIG"])
     if file is not None:
-        return file.expanduser()
-    try:
-        candidates: tuple[Path, ...] = (Path(platformdirs.user_config_dir("kwsd")) / "config.toml", SYSTEM_FILE)
-    except RuntimeError:  # a user id that nobody knows, without HOME
-        candidates = (SYSTEM_FILE,)
-    return next(filter(_is_there, candidates), None)
+        return expanded(file)
+    own = user_directory("config")
+    return next(filter(_is_there, ((own / "config.toml", SYSTEM_FILE) if own else (SYSTEM_FILE,))), None)
 
 
 def _is_there(path: Path) -> bool:
@@ -108,10 +112,7 @@ def _from_toml(path: Path) -> dict[str, _Value]:
     fields = dict(keys())
     leaves = dict(_leaves(tree))
     _check_shape(path, leaves, fields)
-    for key, value in leaves.items():
-        if isinstance(value, str) and Path in (fields.get(key), *get_args(fields.get(key))):
-            leaves[key] = path.parent / Path(value).expanduser()
-    return {key: _Value(value, str(path)) for key, value in leaves.items() if value != {}}
+    return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}
 
 
 def _check_shape(path: Path, leaves: Mapping[str, Any], fields: Mapping[str, Any]) -> None:

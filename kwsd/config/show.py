@@ -1,4 +1,4 @@
-"""`--print-config`: the settings in force as a TOML file that could be saved, with the origin of each."""
+"""`--print-config`: the settings in force as a TOML file that could be saved anywhere, with the origin of each."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.config.load import DEFAULT, LoadedSettings, keys
+from kwsd.homes import expanded
 
 
 def to_toml(loaded: LoadedSettings) -> str:
@@ -23,11 +24,20 @@ def _lines(loaded: LoadedSettings) -> Iterator[str]:
             section = own
             yield f"\n[{section}]"
         origin = loaded.origins.get(key, DEFAULT)
-        yield f"{_assignment(name, _look_up(loaded.settings, key)):<40}  # {origin}"
+        value = _wherever_read(key, reduce(getattr, key.split("."), loaded.settings))
+        yield f"{_assignment(name, value):<40}  # {origin}"
 
 
-def _look_up(settings: Any, key: str) -> Any:
-    return reduce(getattr, key.split("."), settings)
+def _wherever_read(key: str, value: Any) -> Any:
+    """The value with paths that mean the same from every directory, so that the text may be saved anywhere."""
+    match key, value:
+        case _, Path():
+            return value.absolute()
+        case "model", str() if expanded(value).is_dir():
+            return expanded(value).absolute()
+        case "input", tuple():
+            return [each if each in {"mic", "-"} else str(expanded(each).absolute()) for each in value]
+    return value
 
 
 def _assignment(name: str, value: Any) -> str:

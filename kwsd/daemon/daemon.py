@@ -58,7 +58,7 @@ class Daemon:
         self._tasks: list[asyncio.Task[None]] = []
         self.notifier = Notifier()
         self._saved = StateFile(state_path(door.path) if door else None)
-        file = settings.keywords.expanduser() if settings.keywords else None
+        file = settings.keywords
         self._source = KeywordSource(file, self._saved)
         self.spotter = open_spotter(settings, self._source.reader())
         self.state = DaemonState(
@@ -86,7 +86,7 @@ class Daemon:
         files = None
         if service.save_detections and self.recent:
             files = ClipFiles(
-                service.save_detections.expanduser(),
+                service.save_detections,
                 self.recent,
                 limit_mb=service.save_limit_mb,
                 limit_days=service.save_limit_days,

@@ -48,7 +48,7 @@ class ListenSocket:
             logger.warning("no socket: XDG_RUNTIME_DIR is not set; give --socket PATH to let programs listen")
             return None
         group = None if settings.socket_group is None else group_id(settings.socket_group, "socket_group")
-        file = SocketFile(path.expanduser(), int(settings.socket_mode, 8), group)
+        file = SocketFile(path, int(settings.socket_mode, 8), group)
         logger.info("subscribers may connect to %s", file.path)
         return cls(file.socket, file)
 

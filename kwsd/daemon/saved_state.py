@@ -13,6 +13,7 @@ from typing import Any
 
 from kwsd.daemon.background import in_background
 from kwsd.errors import KwsdError
+from kwsd.homes import user_directory
 from kwsd.keywords.keyword import Keyword
 
 logger = logging.getLogger(__name__)
@@ -117,9 +118,5 @@ def state_path(socket: Path) -> Path | None:
     directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # set by systemd; no setting of ours
     if directory:
         return Path(directory) / f"state-{who}.json"
-    try:
-        home = Path(os.environ.get("XDG_STATE_HOME", ""))
-        home = home if home.is_absolute() else Path.home() / ".local" / "state"
-    except RuntimeError:  # nobody knows where this user is at home
-        return None
-    return home / "kwsd" / f"state-{who}.json"
+    home = user_directory("state")
+    return home / f"state-{who}.json" if home else None

@@ -5,9 +5,8 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-import platformdirs
-
 from kwsd.errors import ModelError
+from kwsd.homes import expanded, user_directory
 from kwsd.models.registry import read_registry
 
 DEFAULT_MODEL = "kwsd-en"
@@ -34,7 +33,7 @@ def find_model_directory(name_or_dir: str | Path) -> Path:
     Raises:
         ModelError: there is none; the message says how to get it.
     """
-    path = Path(name_or_dir).expanduser()
+    path = expanded(name_or_dir)
     if path.is_dir():
         return path
     wanted = str(name_or_dir).casefold()
@@ -46,7 +45,8 @@ def find_model_directory(name_or_dir: str | Path) -> Path:
 
 def model_homes() -> tuple[Path, ...]:
     """Directories that hold models by name; `kwsctl models pull` writes to the first."""
-    homes = [Path(platformdirs.user_cache_dir("kwsd")) / "models", SYSTEM_MODELS]
+    own = user_directory("cache")
+    homes = [*([own / "models"] if own else []), SYSTEM_MODELS]
     cache = os.environ.get("CACHE_DIRECTORY")  # systemd's, a place and not a setting; several are joined by colons
     if cache:
         homes.insert(0, Path(cache.split(":")[0]) / "models")

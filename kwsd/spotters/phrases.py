@@ -14,9 +14,11 @@ from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.samples import checked_samples
 from kwsd.errors import KeywordFileError
 from kwsd.events import Detection, Event, NearMiss
+from kwsd.homes import expanded
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.shipped import find_list
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
@@ -28,12 +30,14 @@ SLICE_SAMPLES = 10 * SAMPLE_RATE  # of `accept`, so that memory does not follow 
 
 
 def load_keywords(path: str | Path, model: Model, *, strict: bool = False) -> list[Keyword]:
-    """Read a keyword file for a model; lines that cannot be used are left out, with a warning that names the first ten.
+    """Read a keyword file, or a list that comes with kwsd, for a model.
+
+    Lines that cannot be used are left out, with a warning that names the first ten.
 
     Raises:
         KeywordFileError: no line can be used, or with `strict` one cannot; the message says which and why.
     """
-    found = read_keyword_file(Path(path), model.tokenizer)
+    found = read_keyword_file(find_list(expanded(path)), model.tokenizer)
     if found.problems:
         told = [str(problem) for problem in found.problems[:TOLD_PROBLEMS]]
         more = len(found.problems) - len(told)

@@ -41,6 +41,27 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert load(tmp_path, 'keywords = "home.txt"').settings.keywords == tmp_path / "home.txt"
     assert load(tmp_path, 'keywords = "/etc/home.txt"').settings.keywords == Path("/etc/home.txt")
     assert load(tmp_path, KWSD_KEYWORDS="home.txt").settings.keywords == Path("home.txt")
+    assert load(tmp_path, KWSD_KEYWORDS="~/home.txt").settings.keywords == Path.home() / "home.txt"
+
+
+@pytest.mark.parametrize("named", ["commands_small.txt", "keywords/demo.txt"])
+def test_a_list_that_comes_with_kwsd_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """1. By flag, by variable, in a file elsewhere. 2. One's own file of that name is there. Result: one's own then."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ways: tuple[dict[str, Any], ...] = ({"flags": {"keywords": named}}, {"KWSD_KEYWORDS": named})
+    for way in (*ways, {"toml": f'keywords = "{named}"'}):
+        found = load(tmp_path, **way).settings.keywords
+        assert found is not None
+        assert found.is_absolute()
+        assert found.read_text()
+    own = tmp_path / named
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("lights on\n")
+    assert load(tmp_path, f'keywords = "{named}"').settings.keywords == own
+    assert load(tmp_path, f'keywords = "{tmp_path}/elsewhere/{named}"').settings.keywords != own
 
 
 def test_one_input_needs_no_list(tmp_path: Path) -> None:
@@ -144,12 +165,19 @@ def test_whatever_is_absurd_is_told_in_a_line(tmp_path: Path, toml: str) -> None
     assert len(str(caught.value)) < 400
 
 
-def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
-    flags = {"device": 'the "usb" mic\n', "input": ("ä.wav", "-"), "keywords": "k.txt", "search.threshold": 0.25}
-    loaded = load(tmp_path, flags=flags)
+def test_what_is_printed_means_the_same_wherever_it_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. Flags name list, model and recording as seen from one directory; 2. what is printed is saved in another."""
+    (tmp_path / "my model").mkdir()
     (tmp_path / "again").mkdir()
+    monkeypatch.chdir(tmp_path)
+    flags = {"device": 'the "usb" mic\n', "input": ("ä.wav", "-", "mic"), "keywords": "k.txt", "model": "my model"}
+    loaded = load(tmp_path, flags={**flags, "search.threshold": 0.25, "daemon.save_detections": "clips"})
     assert load(tmp_path / "again", to_toml(loaded)).settings == replace(
-        loaded.settings, keywords=tmp_path / "again" / "k.txt"
+        loaded.settings,
+        keywords=tmp_path / "k.txt",
+        model=str(tmp_path / "my model"),
+        input=(str(tmp_path / "ä.wav"), "-", "mic"),
+        daemon=replace(loaded.settings.daemon, save_detections=tmp_path / "clips"),
     )
     assert "threshold = 0.25" in to_toml(loaded)
     assert "# --threshold" in to_toml(loaded)

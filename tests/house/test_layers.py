@@ -25,6 +25,7 @@ IMPORTERS = {
     "sentencepiece": "kwsd/text/pieces.py",
     "ahocorasick": "kwsd/keywords/overlaps.py",
     "rich": "kwsd/cli/progress.py",
+    "platformdirs": "kwsd/homes.py",
     "onnx": "kwsd/models/",
     "wyoming": "kwsd/bridges/wyoming/",
     "zeroconf": "kwsd/bridges/wyoming/announce.py",

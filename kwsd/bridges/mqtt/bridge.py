@@ -233,7 +233,7 @@ def read_password(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.expanduser().read_text(encoding="utf-8").partition("\n")[0]
+        return path.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"password_file: {path}: cannot be read: {error}") from None
 
@@ -243,7 +243,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if not settings.uri.startswith("mqtts:"):
         return None
     try:
-        return ssl.create_default_context(cafile=settings.ca_file and str(settings.ca_file.expanduser()))
+        return ssl.create_default_context(cafile=settings.ca_file and str(settings.ca_file))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"ca_file: {settings.ca_file}: cannot be used: {error}") from None
 

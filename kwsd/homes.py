@@ -1,0 +1,27 @@
+"""Where a user keeps what, also one whom no system knows and who has no home. The only importer of platformdirs."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+_DIRECTORIES = {
+    "cache": platformdirs.user_cache_dir,
+    "config": platformdirs.user_config_dir,
+    "state": platformdirs.user_state_dir,
+}
+
+
+def user_directory(kind: Literal["cache", "config", "state"]) -> Path | None:
+    """Kwsd's own of this user, there or not; None where nobody knows where the user is at home."""
+    try:
+        found = Path(_DIRECTORIES[kind]("kwsd"))
+    except RuntimeError:
+        return None
+    return found if found.is_absolute() else None  # older versions give `~/.cache` back as it is
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """`~` and `~name` as the homes they stand for; they stay where nobody knows such a user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user that nobody knows
