@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from kwsd.events import Detection
     from kwsd.keywords.keyword import Keyword
     from kwsd.search.settings import SearchSettings
-    from kwsd.spotters.phrases import PhraseSpotter as Spotter
-    from kwsd.spotters.phrases import load_keywords
+    from kwsd.spotters.library import SampleSpotter as Spotter
+    from kwsd.spotters.library import load_keywords
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,8 +46,8 @@ _HOMES = {
     "Keyword": ("kwsd.keywords.keyword", "Keyword"),
     "Model": ("kwsd.acoustic.model", "Model"),
     "SearchSettings": ("kwsd.search.settings", "SearchSettings"),
-    "Spotter": ("kwsd.spotters.phrases", "PhraseSpotter"),
-    "load_keywords": ("kwsd.spotters.phrases", "load_keywords"),
+    "Spotter": ("kwsd.spotters.library", "SampleSpotter"),
+    "load_keywords": ("kwsd.spotters.library", "load_keywords"),
 }
 
 

@@ -98,10 +98,10 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     """Time faint noise through the whole, with one thread as in service."""
     import numpy as np  # noqa: PLC0415 - likewise
 
-    from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
+    from kwsd.spotters.library import SampleSpotter  # noqa: PLC0415 - likewise
     from kwsd.timebase import samples  # noqa: PLC0415 - likewise
 
-    spotter = PhraseSpotter(model, keywords, loaded.settings.search)
+    spotter = SampleSpotter(model, keywords, loaded.settings.search)
     noise = np.random.default_rng(0).normal(0, 0.01, samples(TIMED_S)).astype(np.float32)
     spotter.accept(noise[: samples(1.0)])  # the first calls are slower
     began_s = time.process_time()

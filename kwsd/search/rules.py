@@ -125,6 +125,11 @@ class Rules:
             candidate.fresh = False
         return misses + sorted(self._new, key=lambda hit: (hit.aligned[-1], hit.keyword))
 
+    def finish(self) -> list[Miss]:
+        """The misses of candidates that nothing can decide any more."""
+        left, self._open = self._open, []
+        return [miss for candidate in left for miss in self._missed(candidate)]
+
     def _admit(self, match: Match) -> None:
         """Give the match to the candidate that is about the same sound, or open one."""
         if self._in_refractory(match.sequence.keyword, match.frames[0]):

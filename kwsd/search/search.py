@@ -37,6 +37,10 @@ class KeywordSearch:
             return []
         return self._rules.judge(self._beam.push(frames.encoder_out, frames.first), self._beam)
 
+    def finish(self) -> list[Miss]:
+        """No more frames will come: what waited for more of them."""
+        return self._rules.finish()
+
     def replace(self, keyword_set: KeywordSet) -> None:
         """Search for other keywords from the next frames on.
 

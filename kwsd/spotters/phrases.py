@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
-from kwsd.audio.samples import checked_samples
-from kwsd.errors import KeywordFileError
 from kwsd.events import Detection, Event, NearMiss
-from kwsd.homes import expanded
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
-from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.shipped import find_list
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Chunk, Frames
-from kwsd.timebase import SAMPLE_RATE, encoder_frame_start, seconds
-
-TOLD_PROBLEMS = 10  # lines of a file that a message names
-SLICE_SAMPLES = 10 * SAMPLE_RATE  # of `accept`, so that memory does not follow the caller's block size
-
-
-def load_keywords(path: str | Path, model: Model, *, strict: bool = False) -> list[Keyword]:
-    """Read a keyword file, or a list that comes with kwsd, for a model.
-
-    Lines that cannot be used are left out, with a warning that names the first ten.
-
-    Raises:
-        KeywordFileError: no line can be used, or with `strict` one cannot; the message says which and why.
-    """
-    found = read_keyword_file(find_list(expanded(path)), model.tokenizer)
-    if found.problems:
-        told = [str(problem) for problem in found.problems[:TOLD_PROBLEMS]]
-        more = len(found.problems) - len(told)
-        message = "\n".join([*told, f"{more} more lines cannot be used"] if more else told)
-        if strict:
-            raise KeywordFileError(message)
-        warnings.warn(message, UserWarning, stacklevel=2)
-    return list(found.keywords)
+from kwsd.timebase import encoder_frame_start, seconds
 
 
 class PhraseSpotter:
@@ -108,27 +76,15 @@ class PhraseSpotter:
         self.compiled = compiled
         self._search.replace(compiled.searched)
 
-    def accept(self, samples: NDArray[np.floating]) -> list[Detection]:
-        """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.
-
-        How sound is split over calls makes no difference. Samples that are not finite count as silence.
-
-        Raises:
-            ValueError: not one-dimensional floating-point samples.
-        """
-        checked = checked_samples(samples)
-        slices = (checked[start : start + SLICE_SAMPLES] for start in range(0, len(checked), SLICE_SAMPLES))
-        told = (event for piece in slices for event in self.push(Chunk(self.position_samples, piece, "")))
-        return [event for event in told if isinstance(event, Detection)]
-
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
         return [event for frames in self._stream.push(chunk) for event in self.search(frames)]
 
-    def finish(self) -> list[Detection]:
-        """The sound has ended: what its last words complete. Nothing can be pushed behind it."""
-        told = [event for frames in self._stream.finish() for event in self.search(frames)]
-        return [event for event in told if isinstance(event, Detection)]
+    def finish(self) -> Sequence[Event]:
+        """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""
+        last = self._stream.finish()
+        told = [event for frames in last for event in self.search(frames)]
+        return [*told, *(self._near_miss(miss, last[-1]) for miss in self._search.finish() if last)]
 
     def search(self, frames: Frames) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere."""

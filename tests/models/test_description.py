@@ -15,7 +15,7 @@ from kwsd.models.description import read_description
 from kwsd.models.directory import DEFAULT_MODEL, find_model_directory, packaged_models
 from kwsd.models.download import checksum
 from kwsd.search.settings import SearchSettings
-from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.spotters.library import SampleSpotter
 from testkit.commands import KWSCTL, KWSD, Completed, run
 from testkit.tiny_model import speak
 
@@ -96,7 +96,7 @@ def test_a_threshold_of_the_users_holds_among_other_words_too(
 
 def test_keywords_come_before_all(described: Path) -> None:
     keywords = [Keyword("light"), Keyword("turn", threshold=0.9)]
-    spotter = PhraseSpotter(Model(described), keywords)
+    spotter = SampleSpotter(Model(described), keywords)
     hits = [*spotter.accept(speak("TURN LIGHT", lead_s=0.5)), *spotter.finish()]
     assert {hit.phrase: hit.threshold for hit in hits} == {"turn": 0.9, "light": 0.25}
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kwsd import Keyword, Model, SearchSettings, Spotter
 from kwsd.errors import ConfigError, KwsdError, ModelError
 from kwsd.events import Detection, NearMiss
+from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk
 from testkit.tiny_model import Floats, silence, speak
 
@@ -177,6 +178,15 @@ def test_near_misses_are_told_in_order_with_what_they_lack(model: Model) -> None
     assert (near.keyword, heard.keyword) == ("LIGHTS ON", "STOP")
     assert near.end < heard.start
     assert "is below 0.9999" in near.reason
+
+
+@pytest.mark.parametrize("tail_s", [0.0, 0.2])
+def test_a_near_miss_of_the_last_words_is_told_at_the_end(model: Model, tail_s: float) -> None:
+    spotter = PhraseSpotter(model, [Keyword("LIGHTS ON", threshold=0.9999)])
+    assert spotter.push(Chunk(0, scene("LIGHTS ON", tail_s), "")) == []
+    (near,) = spotter.finish()
+    assert isinstance(near, NearMiss)
+    assert near.keyword == "LIGHTS ON"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.overlaps import keyword_warnings
 from kwsd.keywords.sequences import MOST_IN_ALL, MOST_SEQUENCES, all_token_sequences, token_sequences
-from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.spotters.library import SampleSpotter
 from kwsd.text.phones import MOST_ENCODINGS, PhoneTokenizer
 from kwsd.text.pieces import Tokenizer
 from testkit.commands import KWSCTL, KWSD, run
@@ -146,13 +146,13 @@ def test_a_directory_with_pieces_has_pieces_and_one_with_a_lexicon_has_phones(
 
 @pytest.mark.parametrize("phones", ["L AY T S AA N", "L AY T S AO N"])
 def test_a_phrase_is_heard_in_every_way_to_say_it(directory: Path, phones: str) -> None:
-    spotter = PhraseSpotter(Model(directory), [Keyword("lights on"), Keyword("/B AE/", name="bah")])
+    spotter = SampleSpotter(Model(directory), [Keyword("lights on"), Keyword("/B AE/", name="bah")])
     (hit,) = [*spotter.accept(say(phones)), *spotter.finish()]
     assert (hit.keyword, " ".join(hit.tokens)) == ("lights on", phones)
 
 
 def test_a_word_may_go_on_where_no_marks_tell(directory: Path) -> None:
-    spotter = PhraseSpotter(Model(directory), [Keyword("night")])
+    spotter = SampleSpotter(Model(directory), [Keyword("night")])
     (hit,) = [*spotter.accept(say("N AY T F AO L")), *spotter.finish()]
     assert hit.keyword == "night"
 

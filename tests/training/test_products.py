@@ -12,7 +12,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.models.description import read_description
 from kwsd.models.install import verify
 from kwsd.search.settings import SearchSettings
-from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.spotters.library import SampleSpotter
 from measure.scoring import Hit, Label
 from testkit.phone_model import build_phone_model, say
 from testkit.tiny_model import silence
@@ -58,7 +58,7 @@ def test_replayed_frames_change_nothing(model_dir: Path, tmp_path: Path) -> None
 
 
 def plainly(model: Model, row_trial: Trial) -> list[tuple[str, float, float]]:
-    spotter = PhraseSpotter(model, [Keyword(phrase) for phrase in ROW.phrases], SearchSettings())
+    spotter = SampleSpotter(model, [Keyword(phrase) for phrase in ROW.phrases], SearchSettings())
     return [(d.phrase, d.end, d.score) for d in [*spotter.accept(row_trial.read()), *spotter.finish()]]
 
 

@@ -21,7 +21,7 @@ import sherpa_onnx  # noqa: E402  (after the skip)
 import soundfile  # noqa: E402
 
 from kwsd.acoustic.model import Model  # noqa: E402
-from kwsd.spotters.phrases import PhraseSpotter  # noqa: E402
+from kwsd.spotters.library import SampleSpotter  # noqa: E402
 from training.zipformer.checkpoint import (  # noqa: E402
     CHECKPOINT,
     average,
@@ -321,6 +321,6 @@ def test_what_was_learnt_is_found_by_kwsd_and_by_sherpa_onnx(spoken: Path, tmp_p
     (tmp_path / "keywords.txt").write_text("\n".join(lines) + "\n")
     loaded = Model.load(model)
     for said, samples in recordings(spoken):
-        spotter = PhraseSpotter(loaded, WORDS)
+        spotter = SampleSpotter(loaded, WORDS)
         assert [hit.phrase for hit in [*spotter.accept(samples), *spotter.finish()]] == said
         assert heard_by_sherpa(model, tmp_path / "keywords.txt", samples) == said
