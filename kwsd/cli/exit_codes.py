@@ -1,14 +1,42 @@
 """Exceptions in, exit codes out."""
 
+import argparse
+import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 
+from kwsd.cli.logs import start_logging
+from kwsd.cli.terminal import tame_streams
 from kwsd.errors import DONE, FAILED, INTERRUPTED, KwsdError
 
 logger = logging.getLogger(__name__)
+
+
+def run_program(
+    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int], argv: Sequence[str] | None
+) -> int:
+    """Read the arguments (those of the process where there are none) and run what they ask for; the exit code."""
+    tame_streams()
+    start_logging(parser.prog, verbose=False)
+
+    def parse_and_run() -> int:
+        try:
+            with redirect_stdout(io.StringIO()) as printed:  # argparse passes over it when help cannot be written
+                arguments = parser.parse_args(argv)
+        except SystemExit as end:
+            sys.stdout.write(printed.getvalue())
+            exit_code = int(end.code or DONE)
+        else:
+            start_logging(parser.prog, verbose=arguments.verbose)
+            exit_code = run(arguments)
+        sys.stdout.flush()  # here, where a disk that is full can still be told
+        return exit_code
+
+    return guarded(parse_and_run)
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -17,9 +45,7 @@ def guarded(command: Callable[[], int]) -> int:
     A reader that goes away (`kwsd … | head`) and Ctrl-C end it quietly.
     """
     try:
-        exit_code = command()
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a disk that is full can still be told
+        return command()
     except KwsdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message is for a person, who has no use for a traceback
         return error.exit_code
@@ -29,13 +55,12 @@ def guarded(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:  # the machine's doing, not a mistake of kwsd's
-        if error.filename is None:
-            _forget_stdout()
-        logger.error("%s: %s", error.filename or "cannot write to standard output", error.strerror or error)  # noqa: TRY400
+        where = "cannot write to standard output" if error.filename is None else error.filename
+        _forget_stdout()
+        logger.error("%s: %s", where, error.strerror or error)  # noqa: TRY400
         return FAILED
     except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
         return _unexpected(error)
-    return exit_code
 
 
 def require_extra(extra: str, libraries: Iterable[str]) -> None:

@@ -5,7 +5,6 @@ Each file `ctl_NAME.py` declares one sub-command or several that are alike, and 
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 
 from kwsd import __version__
 from kwsd.cli import (
@@ -16,9 +15,7 @@ from kwsd.cli import (
     ctl_models,
     ctl_show,
 )
-from kwsd.cli.exit_codes import guarded
-from kwsd.cli.logs import start_logging
-from kwsd.cli.terminal import tame_streams
+from kwsd.cli.exit_codes import run_program
 from kwsd.errors import EXIT_CODES
 
 EPILOG = f"""\
@@ -36,10 +33,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsctl` with these arguments (those of the process by default); returns the exit code."""
-    tame_streams()
-    arguments = _parser().parse_args(argv)
-    start_logging("kwsctl", verbose=arguments.verbose)
-    return guarded(partial(arguments.run, arguments))
+    return run_program(_parser(), lambda arguments: int(arguments.run(arguments)), argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,14 +2,12 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kwsd import __version__
-from kwsd.cli.exit_codes import guarded
+from kwsd.cli.exit_codes import run_program
 from kwsd.cli.logs import start_logging
-from kwsd.cli.terminal import tame_streams
 from kwsd.errors import EXIT_CODES, FlagError
 
 DESCRIPTION = """\
@@ -35,10 +33,7 @@ settings: flags, then environment (KWSD_MODEL, KWSD_SEARCH_THRESHOLD, …), then
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd` with these arguments (those of the process by default); returns the exit code."""
-    tame_streams()
-    arguments = _parser().parse_args(argv)
-    start_logging("kwsd", verbose=arguments.verbose)
-    return guarded(partial(_run, arguments))
+    return run_program(_parser(), _run, argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,12 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from kwsd import __version__
-from kwsd.cli.exit_codes import guarded, require_extra
-from kwsd.cli.logs import start_logging
+from kwsd.cli.exit_codes import require_extra, run_program
 
 DESCRIPTION = """\
 Tells an MQTT broker what the running kwsd hears and how it is. Home Assistant finds the device by itself.
@@ -29,9 +27,7 @@ exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuratio
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd-mqtt` with these arguments (those of the process by default); returns the exit code."""
-    arguments = make_parser().parse_args(argv)
-    start_logging("kwsd-mqtt", verbose=arguments.verbose)
-    return guarded(partial(run, arguments))
+    return run_program(make_parser(), run, argv)
 
 
 def make_parser() -> argparse.ArgumentParser:

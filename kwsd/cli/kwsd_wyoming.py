@@ -4,12 +4,10 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from kwsd import __version__
-from kwsd.cli.exit_codes import guarded, require_extra
-from kwsd.cli.logs import start_logging
+from kwsd.cli.exit_codes import require_extra, run_program
 from kwsd.errors import FlagError
 
 DESCRIPTION = """\
@@ -33,9 +31,7 @@ exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuratio
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd-wyoming` with these arguments (those of the process by default); returns the exit code."""
-    arguments = make_parser().parse_args(argv)
-    start_logging("kwsd-wyoming", verbose=arguments.verbose)
-    exit_code = guarded(partial(run, arguments))
+    exit_code = run_program(make_parser(), run, argv)
     logging.shutdown()
     os._exit(exit_code)  # at once: threads that decode are not waited for
 

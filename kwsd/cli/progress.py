@@ -52,7 +52,7 @@ def _bar(name: str, duration_s: float) -> Iterator[Progress]:
             bar.update(task, advance=seconds(samples), rate=f"{speed:.0f} × real time" if speed else "")
 
         def write(line: str) -> None:
-            if sys.stdout is not None and sys.stdout.isatty():
+            if sys.stdout.isatty():
                 console.out(line, highlight=False)  # the same terminal: above the bar
             else:
                 write_line(line)
@@ -82,4 +82,4 @@ def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def _stderr_is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
+    return sys.stderr.isatty()

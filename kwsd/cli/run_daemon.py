@@ -22,7 +22,6 @@ def serve(loaded: LoadedSettings) -> NoReturn:
 
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
-    keep_standard_files()
     steady_heap()
     limit_repeats()
     exit_code = guarded(partial(_serve, loaded))
@@ -30,15 +29,6 @@ def serve(loaded: LoadedSettings) -> NoReturn:
     with suppress(OSError, AttributeError):  # full or closed, which was said when it was to be written
         sys.stdout.flush()
     os._exit(exit_code)
-
-
-def keep_standard_files() -> None:
-    """Where stdin, stdout or stderr was closed, no other file may take its number: what is printed would go into it."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the smallest number that is free
 
 
 def _serve(loaded: LoadedSettings) -> int:

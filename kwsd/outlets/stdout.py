@@ -24,7 +24,7 @@ def make_report(*, as_json: bool, source: str | None, write: Callable[[str], Non
     """A function that writes a detection. `source` names the input where there are several."""
     if as_json:
         return lambda detection: write(json_line(detection, source))
-    colour = sys.stdout is not None and sys.stdout.isatty()
+    colour = sys.stdout.isatty()
     return lambda detection: write(human_line(detection, source, colour=colour))
 
 
@@ -33,7 +33,7 @@ def json_line(detection: Detection, source: str | None) -> str:
     record = detection.to_dict()
     if source is not None:
         record["source"] = source
-    unicode = sys.stdout is not None and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return printable(json.dumps(record, ensure_ascii=not unicode))
 
 
@@ -52,8 +52,6 @@ def write_line(line: str) -> None:
     Raises:
         OSError: it is full, closed, or nobody reads it.
     """
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "it is closed")
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()
