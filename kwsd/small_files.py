@@ -28,13 +28,14 @@ def read_small(path: Path, most: int = LARGEST_BYTES) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its other end
     try:  # not fdopen's own: of a directory it raises and leaves the descriptor open
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(EINVAL, "is no regular file", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1)
+            content = file.read(most + 1) if found.st_size <= most else b""
     finally:
         os.close(descriptor)
-    if len(content) > most:
+    if max(found.st_size, len(content)) > most:
         raise OSError(EFBIG, f"is larger than {most >> 20} MB, which no such file is", str(path))
     return content
 

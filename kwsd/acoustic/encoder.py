@@ -17,7 +17,7 @@ from kwsd.acoustic.compact import CompactCaches
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
-from kwsd.models.directory import COMPACT_LAYOUT
+from kwsd.models.directory import COMPACT_LAYOUT, read_graph
 from kwsd.stream import Float32
 from kwsd.timebase import SUBSAMPLING
 
@@ -62,7 +62,7 @@ class Encoder:
             return CompactCaches(inputs[1:], heads, self.output_frames)
         if not IcefallCaches.fits(inputs, outputs):
             raise ModelError(f"{self.path}: inputs and outputs are not those of a streaming Zipformer2 export")
-        free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in self.path.read_bytes()
+        free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in read_graph(self.path)
         return IcefallCaches(inputs[1:], stacks=free)
 
     @property
@@ -90,7 +90,7 @@ class Encoder:
     @cached_property
     def fingerprint(self) -> str:
         """Names the weights, and thereby all that the encoder makes of a sound."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(read_graph(self.path)).hexdigest()[:16]
 
     def _self_test(self) -> int:
         """Run one zero segment → the width of a frame; raises ModelError."""

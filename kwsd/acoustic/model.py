@@ -11,7 +11,7 @@ from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
-from kwsd.models.directory import find_encoder, find_model_directory, find_part
+from kwsd.models.directory import find_encoder, find_model_directory, find_part, require_plain_files
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
@@ -31,6 +31,7 @@ class Model:
         Raises:
             ModelError: a file is missing, is not what its name says, or the parts do not fit each other.
         """
+        require_plain_files(directory)
         self.directory = directory
         self.description = read_description(directory)
         self.name = self.description.name

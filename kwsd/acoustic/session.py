@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kwsd.errors import ModelError
+from kwsd.models.directory import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,6 +29,8 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; `kwsctl models verify {path.parent}` lists what is missing")
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise ModelError(f"{path}: is larger than {LARGEST_FILE_BYTES >> 20} MB, which no such file is")
     ort.set_default_logger_severity(4)  # fatal: what goes wrong is raised as well, and printed once by the command
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from kwsd.errors import ModelError
 from kwsd.limits import EngineName
 from kwsd.models.directory import model_homes
+from kwsd.small_files import parse_toml, read_small
 
 PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"
 REPOSITORY = Path(__file__).parents[2] / "models" / "commands12"
@@ -52,13 +52,14 @@ def read_bundle(directory: Path) -> dict[str, FixedModel]:
     """
     path = directory / DESCRIPTION
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        content = parse_toml(read_small(path))
         labels = tuple(content["labels"])
         return {name: _model(directory, name, table, labels) for name, table in content["models"].items()}
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file; the fallback models belong to kwsd: install it again") from error
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a description of command models: {error!r}") from error
 
 

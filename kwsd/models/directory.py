@@ -8,6 +8,7 @@ from pathlib import Path
 from kwsd.errors import ModelError
 from kwsd.homes import expanded, user_directory
 from kwsd.models.registry import read_registry
+from kwsd.small_files import read_small
 
 DEFAULT_MODEL = "kwsd-en"
 """Comes with kwsd."""
@@ -15,6 +16,8 @@ UPSTREAM_MODEL = "gigaspeech-3.3M"
 SYSTEM_MODELS = Path("/var/cache/kwsd/models")
 PACKAGED_MODELS = (Path(__file__).parents[1] / "data" / "models", Path(__file__).parents[2] / "models")
 """In the installed package; in the source tree."""
+LARGEST_FILE_BYTES = 1 << 30
+"""Of a model; the largest in the registry has a tenth of it."""
 COMPACT = ".compact.onnx"
 """What the name of a graph by `kwsd.models.compact` ends with."""
 COMPACT_LAYOUT = "kwsd compact 1"
@@ -102,9 +105,33 @@ def find_part(directory: Path, part: str) -> Path:
     raise ModelError(f"{directory}: no {part}*.onnx; `kwsctl models verify {directory}` lists what is missing")
 
 
+def require_plain_files(directory: Path) -> None:
+    """A pipe or a device is no file of a model, whichever of them are read today.
+
+    Raises:
+        ModelError: there is one, or the directory cannot be looked into.
+    """
+    try:
+        for path in directory.iterdir():
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise ModelError(
+                    f"{path}: is a pipe, a socket or a device, and no file; remove it, or fetch the model again"
+                )
+    except OSError as error:
+        raise ModelError(f"{directory}: cannot be read: {error.strerror}") from error
+
+
+def read_graph(path: Path) -> bytes:
+    """The content of an ONNX file. Raises ModelError: there is no such file, or it cannot be one."""
+    try:
+        return read_small(path, LARGEST_FILE_BYTES)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; `kwsctl models verify {path.parent}` says more") from error
+
+
 def compact_path(original: Path) -> Path:
     """Where the compact graph of an export lies: named by its content, so that another export makes it obsolete."""
-    return original.with_name(f"encoder.{hashlib.sha256(original.read_bytes()).hexdigest()[:12]}{COMPACT}")
+    return original.with_name(f"encoder.{hashlib.sha256(read_graph(original)).hexdigest()[:12]}{COMPACT}")
 
 
 def _how_to_get(name: str) -> str:

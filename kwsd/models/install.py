@@ -8,12 +8,12 @@ from pathlib import Path
 
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
+from kwsd.models.directory import LARGEST_FILE_BYTES
 from kwsd.models.download import Advance, DownloadError, checksum, download
 from kwsd.models.registry import RegistryEntry, RegistryFile
 from kwsd.small_files import read_small
 
 CHECKSUMS = "SHA256SUMS"
-LARGEST_FILE_BYTES = 1 << 30  # in an archive, where nobody could say how large it is
 
 
 def pull(entry: RegistryEntry, home: Path, advance: Advance, archive: Path | None = None) -> Path:
@@ -77,7 +77,7 @@ def _complaints(directory: Path, expected: Sequence[tuple[str, str]]) -> Iterato
     for name, sha256 in expected:
         path = directory / name
         if not path.is_file():
-            yield f"{path}: is missing"
+            yield f"{path}: is no file" if path.exists() else f"{path}: is missing"
         elif checksum(path) != sha256:
             yield f"{path}: has another checksum than it should: it was changed or damaged"
 

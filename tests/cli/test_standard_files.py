@@ -1,6 +1,5 @@
 """Standard output that is full or closed is said in one line, and ends a command that prints with 1."""
 
-import signal
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 import soundfile
 
 from testkit.commands import KWSCTL, KWSD, clean_environment
-from testkit.daemons import phrase, running
+from testkit.daemons import running
 from testkit.tiny_model import speak
 
 WHERE = {"full": "> /dev/full", "closed": ">&-", "full in C": "> /dev/full"}
@@ -59,26 +58,6 @@ def test_what_a_daemon_answers_cannot_be_printed(tmp_path: Path, tiny_model_dir:
     with running(tmp_path, tiny_model_dir):
         for name in OF_A_DAEMON:
             assert_said(shell(f"{KWSCTL} {name} --socket s {where}", tmp_path))
-
-
-@pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_daemon_says_so_once_and_goes_on(tmp_path: Path, tiny_model_dir: Path, where: str, unbuffered: str) -> None:
-    """Subscribers are told of every detection, and SIGTERM ends it with 0."""
-    program = ("sh", "-c", f'exec "$@" {where}', "sh", KWSD, "--input", "-")
-    environment = {"PYTHONUNBUFFERED": unbuffered}
-    with running(tmp_path, tiny_model_dir, program=program, environment=environment, stdin=subprocess.PIPE) as daemon:
-        client, _ = daemon.client()
-        assert daemon.process.stdin is not None
-        for text in ("LIGHT ON", "TURN OFF"):
-            daemon.process.stdin.write((phrase(text) * 32767).astype("<i2").tobytes())
-            daemon.process.stdin.flush()
-            assert client.read_until("detection")["keyword"] == text
-        client.close()
-        daemon.signal(signal.SIGTERM)
-        assert daemon.wait() == 0
-        assert ["subscribers are told" in line for line in daemon.log].count(True) == 1
-        assert not any("Traceback" in line or "cannot write to" in line for line in daemon.log)
 
 
 def test_everything_closed_is_an_end_without_a_traceback(home: Path, tiny_model_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """The fixed-set spotter on sound: the models that are shipped, words spoken by espeak-ng."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,12 @@ def test_a_missing_bundle_names_the_remedy(tmp_path: Path) -> None:
 def test_a_broken_description_is_named(tmp_path: Path) -> None:
     (tmp_path / bundle.DESCRIPTION).write_text("labels = [")
     with pytest.raises(ModelError, match="not a description"):
+        read_bundle(tmp_path)
+
+
+def test_a_description_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / bundle.DESCRIPTION)
+    with pytest.raises(ModelError, match="is no regular file"):
         read_bundle(tmp_path)
 
 

@@ -156,11 +156,15 @@ def test_a_socket_that_was_removed_is_made_anew(tmp_path: Path, tiny_model_dir: 
         subscriber.close()
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("fault", ["full", "closed"])
-def test_standard_output_that_takes_nothing_is_said_once(tmp_path: Path, tiny_model_dir: Path, fault: str) -> None:
+def test_standard_output_that_takes_nothing_is_said_once(
+    tmp_path: Path, tiny_model_dir: Path, fault: str, unbuffered: str
+) -> None:
     """Subscribers are told all the same, and SIGTERM ends it well."""
     shell = ("bash", "-c", f'exec "$0" "$@" {"> /dev/full" if fault == "full" else ">&-"}', KWSD)
-    with running(tmp_path, tiny_model_dir, "--input", "-", program=shell, stdin=subprocess.PIPE) as daemon:
+    own: dict[str, Any] = {"program": shell, "stdin": subprocess.PIPE, "environment": {"PYTHONUNBUFFERED": unbuffered}}
+    with running(tmp_path, tiny_model_dir, "--input", "-", **own) as daemon:
         client, _ = daemon.client()
         with client:
             for _ in range(3):

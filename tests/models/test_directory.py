@@ -1,5 +1,6 @@
 """Model directories that are not what they should be: every one is refused by name, before any sound is heard."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from kwsd.errors import ModelError
 from kwsd.models.directory import find_model_directory
 from testkit.commands import KWSD, run
 
+FILES = ("tokens.txt", "bpe.model", "encoder.onnx", "decoder.onnx", "joiner.onnx", "model.toml")
 Damage = Callable[[Path], object]
 
 
@@ -69,6 +71,26 @@ def not_a_number(model: onnx.ModelProto) -> None:
     weights.CopyFrom(numpy_helper.from_array(np.full_like(array, np.nan), weights.name))
 
 
+def with_pipe(name: str) -> Damage:
+    def damage(directory: Path) -> None:
+        (directory / name).unlink(missing_ok=True)
+        os.mkfifo(directory / name)
+
+    return damage
+
+
+def with_link(name: str, target: str) -> Damage:
+    def damage(directory: Path) -> None:
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).symlink_to(target)
+
+    return damage
+
+
+def with_hole(name: str) -> Damage:
+    return lambda directory: os.truncate(directory / name, 3 << 30)
+
+
 def metadata(**changes: str | None) -> Callable[[onnx.ModelProto], None]:
     def change(model: onnx.ModelProto) -> None:
         kept = {entry.key: entry.value for entry in model.metadata_props} | changes
@@ -95,6 +117,11 @@ def metadata(**changes: str | None) -> Callable[[onnx.ModelProto], None]:
         (with_tokens(lambda lines: [*lines, "NEW 3"]), "tokens.txt:65: id 3 is already taken"),
         (with_tokens(lambda lines: [*lines, "NEW"]), "tokens.txt:65: 'NEW' is not `piece id`"),
         (with_tokens(lambda _: []), "tokens.txt"),
+        *((with_pipe(name), f"{name}: is a pipe") for name in FILES),
+        *((with_link(name, "/dev/zero"), f"{name}: is a pipe, a socket or a device") for name in FILES),
+        (with_pipe("encoder.int8.onnx"), "encoder.int8.onnx: is a pipe"),  # that nobody reads, where others serve
+        (with_hole("encoder.onnx"), "encoder.onnx: is larger than 1024 MB"),
+        (with_hole("tokens.txt"), "tokens.txt"),
         (with_copy("decoder.onnx", "encoder.onnx"), "encoder.onnx: not a streaming Zipformer2 export"),
         (with_copy("encoder.onnx", "decoder.onnx"), "decoder"),
         (with_copy("decoder.onnx", "joiner.onnx"), "joiner.onnx: is not a joiner"),
