@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
+from kwsd.why import Evidence
+
 State = Literal["listening", "waiting", "muted", "silent"]
 """`waiting`: there is no microphone, and kwsd keeps trying to open it; `silent`: it gives nothing but one value."""
 
@@ -86,6 +88,8 @@ class Detection(Record):
     """Seconds of sound that had to arrive before this could be decided."""
     latency_ms: float = 0.0
     """`stream_time` minus `end`, in milliseconds of sound."""
+    why: Evidence | None = None
+    """What decided it."""
 
     def to_dict(self) -> dict[str, Any]:
         """What was heard as JSON-ready values, `type` first; without `id` and `time`, which mean nothing in a file."""
@@ -98,6 +102,8 @@ class NearMiss(Record):
 
     type: ClassVar[str] = "near_miss"
     optional: ClassVar[bool] = True
+    id: int = 0
+    """Counts from 1 since the daemon started, apart from detections; `why` takes it as `m1`."""
     keyword: str
     phrase: str
     start: float
@@ -106,6 +112,8 @@ class NearMiss(Record):
     min_score: float
     reason: str
     """What it fell short of."""
+    why: Evidence | None = None
+    """What held it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

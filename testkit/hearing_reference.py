@@ -41,7 +41,7 @@ def hear(model: Model, keywords: Sequence[Keyword], pieces: Sequence[Piece]) -> 
         heard += [event for event in spotter.search(each) if isinstance(event, Detection)]
         near += [found for found in search.push(each) if isinstance(found, Miss)]
     found = {
-        "detections": [detection.to_dict() for detection in heard],
+        "detections": [{k: v for k, v in detection.to_dict().items() if k != "why"} for detection in heard],
         "near_misses": [
             {"keyword": miss.keyword, "emissions": miss.emitted, "posteriors": miss.posteriors, "reason": miss.reason}
             for miss in near

@@ -1,4 +1,4 @@
-"""`kwsctl listen`, `trace` and `status`: what the daemon hears, what it nearly heard, and how it is doing."""
+"""`kwsctl listen`, `trace`, `why` and `status`: what the daemon hears, nearly heard, and how it is doing."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from kwsd.errors import DONE, FAILED
 from kwsd.events import Degraded, Detection, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
 from kwsd.protocol.client import Client, Record
 from kwsd.protocol.messages import Dropped, Hello
+from kwsd.why import evidence_of, sentences
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,19 @@ SHOWN_NAMES = 8
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Declare the three."""
+    """Declare them."""
     listen = _parser(subparsers, "listen", "print detections and changes of state", run_listen)
     listen.add_argument("--types", nargs="+", metavar="TYPE", help="only these events; heartbeat and level are extra")
     listen.add_argument("--keywords", nargs="+", metavar="NAME", help="only detections of these")
     _parser(subparsers, "trace", "print near misses and why they were none", run_trace)
+    why = _parser(subparsers, "why", "explain in three sentences why a keyword was heard or not", run_why)
+    why.add_argument(
+        "event",
+        nargs="?",
+        default="last",
+        metavar="EVENT",
+        help="as `kwsctl trace` shows it: 17 is a detection, m17 a near miss; last (default) is whichever came last",
+    )
     _parser(subparsers, "status", "how the daemon is doing", run_status)
 
 
@@ -64,6 +73,21 @@ def run_trace(arguments: argparse.Namespace) -> int:
         for record in client.records():
             say(show(record))
     return DONE
+
+
+def run_why(arguments: argparse.Namespace) -> int:
+    """Print what decided one event, the daemon's record of it or three sentences."""
+    with connect(arguments) as client:
+        record = client.ask("why", event=arguments.event)["event"]
+    say(json_line(record) if arguments.json else "\n".join((human_line(record), *why_lines(record))))
+    return DONE
+
+
+def why_lines(record: Record) -> tuple[str, ...]:
+    """Three sentences, where the daemon says what decided."""
+    if not record.get("why"):
+        return ("What decided it is not known.",)
+    return sentences(record["keyword"], evidence_of(record["why"]))
 
 
 def run_status(arguments: argparse.Namespace) -> int:
@@ -106,11 +130,14 @@ def human_line(record: Record) -> str:
 
 
 def trace_line(record: Record) -> str:
-    """A near miss with its scores and the reason; a detection as `listen` shows it."""
-    if record["type"] != NearMiss.type:
-        return human_line(record)
+    """As `listen` shows it, and what `why` calls it."""
+    mark = "m" if record["type"] == NearMiss.type else ""
+    return human_line(record) + (f"  [{mark}{record['id']}]" if record.get("id") else "")
+
+
+def _near_miss(record: Record) -> str:
     scores = f"{record['score']:.2f}, weakest token {record['min_score']:.2f}"
-    return f"{clock(record)}  ({record['keyword']})  {scores}: {record['reason']}"
+    return f"({record['keyword']})  {scores}: {record['reason']}"
 
 
 def clock(record: Record) -> str:
@@ -145,6 +172,7 @@ def _reloaded(record: Record) -> str:
 _TOLD: dict[str, Callable[[Record], str]] = {
     Hello.type: _hello,
     Detection.type: lambda r: f"{r['keyword']}  {r['score']:.2f}",
+    NearMiss.type: _near_miss,
     Reloaded.type: _reloaded,
     ReloadFailed.type: lambda r: f"reload_failed: {'; '.join(r['problems'])}",
     MicLost.type: lambda r: f"mic_lost: {r['reason']}",

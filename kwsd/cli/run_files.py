@@ -11,7 +11,7 @@ from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
 from kwsd.config import LoadedSettings, Settings
 from kwsd.errors import FlagError
-from kwsd.events import Degraded, Detection, Event
+from kwsd.events import Degraded, Detection, Event, NearMiss
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.outlets.stdout import Report, make_report
@@ -19,6 +19,7 @@ from kwsd.spotters.interface import Spotter
 from kwsd.spotters.open import Reader, spotter_maker
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.timebase import seconds
+from kwsd.why import sentences
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +100,10 @@ def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
 
 
 def _tell(events: Sequence[Event], report: Report) -> None:
-    """Detections go to the report, what changes about hearing to the log."""
+    """Detections go to the report, what changes about hearing to the log, and with -v what decided."""
     for event in events:
+        if isinstance(event, Detection | NearMiss) and event.why is not None and logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s", " ".join(sentences(event.keyword, event.why)))
         if isinstance(event, Detection):
             report(event)
         elif isinstance(event, Degraded):

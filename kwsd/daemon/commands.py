@@ -11,11 +11,23 @@ from kwsd.audio.microphone import CLOSE_S, STALL_S
 from kwsd.daemon.capture import Capture
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.keyword_update import KeywordUpdate
+from kwsd.daemon.recent_decisions import RecentDecisions
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.outlets.clips import ClipFiles, Clips
-from kwsd.protocol.commands import Clip, Command, CommandError, Mute, Reload, SetKeywords, SetThreshold, Status, Unmute
+from kwsd.protocol.commands import (
+    Clip,
+    Command,
+    CommandError,
+    Mute,
+    Reload,
+    SetKeywords,
+    SetThreshold,
+    Status,
+    Unmute,
+    Why,
+)
 from kwsd.protocol.messages import Hello, Microphone
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
@@ -39,6 +51,7 @@ class CommandHandler:
         keywords: KeywordUpdate,
         clips: Clips | None,
         files: ClipFiles | None,
+        decisions: RecentDecisions,
         subscribers: Callable[[], tuple[int, int]],
     ) -> None:
         """`subscribers` counts those there are, and the events that they were too slow for."""
@@ -51,6 +64,7 @@ class CommandHandler:
         self._keywords = keywords
         self._clips = clips
         self._files = files
+        self._decisions = decisions
         self._subscribers = subscribers
 
     async def carry_out(self, command: Command) -> dict[str, Any]:  # noqa: PLR0911  a case per command
@@ -74,6 +88,8 @@ class CommandHandler:
                 return {"keywords": told.keywords, "problems": told.problems}
             case SetKeywords():
                 return {"keywords": (await self._keywords.set_keywords(command.keywords)).keywords}
+            case Why():
+                return {"event": self._decisions.find(command.event).fields()}
             case SetThreshold():
                 return {"keywords": await self._keywords.set_threshold(command.threshold, command.keyword)}
         raise CommandError("this daemon does not know that command")

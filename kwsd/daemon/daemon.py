@@ -102,6 +102,7 @@ class Daemon:
             keywords=self.keywords,
             clips=clips,
             files=files,
+            decisions=self.decoder.decisions,
             subscribers=lambda: (len(self.server.connections), self.server.dropped),
         )
         self.server = SocketServer(handler.hello, handler.carry_out, group)

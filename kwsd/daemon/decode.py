@@ -1,16 +1,22 @@
 """The decoding thread: the straight line from sound to events."""
 
+import itertools
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.level_watch import LevelWatch
+from kwsd.daemon.recent_decisions import RecentDecisions
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Detection, Event, NearMiss, Overrun
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
+from kwsd.why import sentences
+
+logger = logging.getLogger(__name__)
 
 
 class Decoder:
@@ -33,7 +39,9 @@ class Decoder:
         self._progress = progress
         self._levels = levels
         self._recent_audio = recent_audio
-        self._detections = 0
+        self._numbers = {kind.type: itertools.count(1) for kind in (Detection, NearMiss)}
+        self.decisions = RecentDecisions()
+        """What was heard lately, and what nearly."""
         self._lost_ms = 0.0
 
     def run(self) -> None:
@@ -60,11 +68,13 @@ class Decoder:
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, NearMiss):
-                self._progress.near_misses[event.keyword] += 1
-            if isinstance(event, Detection):
-                self._progress.detections[event.keyword] += 1
-                self._detections += 1
-                self._bus.publish(replace(event, id=self._detections))
-            elif not event.optional or self._bus.wants(event.type):
-                self._bus.publish(event)
+            told = event
+            if isinstance(event, Detection | NearMiss):
+                told = replace(event, id=next(self._numbers[event.type]))
+                self.decisions.take(told)
+                counted = self._progress.detections if isinstance(event, Detection) else self._progress.near_misses
+                counted[event.keyword] += 1
+                if event.why is not None and logger.isEnabledFor(logging.DEBUG):
+                    logger.debug("%s", " ".join(sentences(event.keyword, event.why)))
+            if not told.optional or self._bus.wants(told.type):
+                self._bus.publish(told)

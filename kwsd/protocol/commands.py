@@ -103,6 +103,14 @@ class Clip(Base):
     """Seconds of sound since the daemon started; may lie ahead, then the reply waits for the sound to arrive."""
 
 
+class Why(Base):
+    """What decided a detection or a near miss."""
+
+    command: Literal["why"]
+    event: Annotated[str, Field(pattern=r"^(last|m?\d{1,15})$")] = "last"
+    """The id of a detection, that of a near miss behind an m, or `last` for whichever came last."""
+
+
 class Trace(Base):
     """Have near misses sent to this connection, or no longer."""
 
@@ -111,7 +119,7 @@ class Trace(Base):
 
 
 Command = Annotated[
-    Subscribe | Status | Reload | SetKeywords | SetThreshold | Mute | Unmute | Clip | Trace,
+    Subscribe | Status | Reload | SetKeywords | SetThreshold | Mute | Unmute | Clip | Why | Trace,
     Field(discriminator="command"),
 ]
 
@@ -175,4 +183,6 @@ def _where(mistake: ErrorDetails) -> str:
 
 _FIELDS = {name for model in get_args(get_args(Command)[0]) for name in model.model_fields} | set(types_of(Keyword))
 
-COMMAND_NAMES = ("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "trace")
+COMMAND_NAMES = (
+    *("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "why", "trace"),
+)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from kwsd.events import Detection, Record
 from kwsd.protocol.commands import Command
 from kwsd.protocol.messages import PROTOCOL, RECORDS, Microphone
+from kwsd.why import Evidence, HeardToken
 
 PUBLISHED: dict[type[Record], str] = {Detection: "DetectionEvent"}
 """Definitions whose names were published before the classes got others."""
@@ -19,14 +20,14 @@ def schema() -> dict[str, Any]:
     """One definition per record and command; `sent` and `taken` say which goes which way."""
     taken = TypeAdapter(Command).json_schema(ref_template=_REF)
     sent = {PUBLISHED.get(record, record.__name__): _sent(record) for record in RECORDS}
-    microphone = sent["Hello"].pop("$defs")
+    parts = {name: part for definition in sent.values() for name, part in definition.pop("$defs", {}).items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"kwsd socket protocol {PROTOCOL}: one JSON object per line",
         "anyOf": [{"$ref": "#/$defs/sent"}, {"$ref": "#/$defs/taken"}],
         "$defs": {
             **sent,
-            **microphone,
+            **parts,
             **taken.pop("$defs"),
             "sent": {"oneOf": [{"$ref": _REF.format(model=name)} for name in sent]},
             "taken": taken,
@@ -46,7 +47,8 @@ def _sent(record: type[Record]) -> dict[str, Any]:
 
 
 _EXPLAINED = ConfigDict(use_attribute_docstrings=True)
-with_config(_EXPLAINED)(Microphone)
+for _kind in (Microphone, Evidence, HeardToken):
+    with_config(_EXPLAINED)(_kind)
 with_config(_EXPLAINED)(Record)
 
 

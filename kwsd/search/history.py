@@ -11,6 +11,7 @@ from kwsd.stream import Float32, Frames
 from kwsd.timebase import SUBSAMPLING
 
 PAUSE_NATS = 5.0  # 22 dB: nine in ten wake words said alone fall further than this
+QUIETEST = 0.1  # of the last seconds: between words and at their ends nothing but the room is heard
 
 
 class FrameHistory:
@@ -69,6 +70,16 @@ class FrameHistory:
     def take(self, numbers: NDArray[np.intp]) -> Float32:
         """Frames (n, C) by number, all of them in `start`..`end`."""
         return self._frames[numbers - self.start]
+
+    def loudness(self, first: int, last: int) -> tuple[float, float]:
+        """Power, nats: the mean of frames `first` to `last`, so far as they are known, and the quietest tenth of all.
+
+        Only asked for a hit or a miss: it looks through seconds of sound.
+        """
+        powers = np.concatenate([new for new, _ in self._powers])
+        start = self.end - len(powers) // SUBSAMPLING
+        span = powers[SUBSAMPLING * max(0, first - start) : SUBSAMPLING * max(1, last - start)]
+        return float(np.log(np.exp(span).mean())), float(np.quantile(powers, QUIETEST))
 
     def pause_ahead(self, frames: int) -> bool:
         """Whether the sound behind the last frame is quieter by PAUSE_NATS than the loudest of the last `frames`.

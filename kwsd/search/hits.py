@@ -26,6 +26,28 @@ class Objection(NamedTuple):
     cause: MissCause
     reason: str
     """For people."""
+    next_token: int | None = None
+    """What was said behind it, where that is what speaks against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a decision rests on besides the posteriors. Made for a hit or a miss only."""
+
+    alone: bool
+    """Whether it is too weak among other words, so that pauses around it decided."""
+    threshold: float
+    """Mean posterior that is needed."""
+    running_threshold: float
+    """The same among other words, where it is more."""
+    least_margin_nats: float
+    """The least margin among other words."""
+    level_nats: float
+    """Power in the span, as in `Frames.power`."""
+    noise_nats: float
+    """That of the quietest tenth of what is known."""
+    lead_frames: int
+    """Unbroken sound that is known before its first token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +57,8 @@ class Finding:
     keyword: int
     """Index into the keyword set."""
     tokens: tuple[int, ...]
+    spelling: str
+    """The text that is written so."""
     emitted: tuple[int, ...]
     """Frame of each token, as the search emitted it."""
     aligned: tuple[int, ...]
@@ -43,6 +67,7 @@ class Finding:
     """Of each token there, 0 to 1."""
     margin_nats: float
     """How much less probable than the best hypothesis: 0 or below."""
+    grounds: Grounds
 
     @property
     def score(self) -> float:
@@ -67,3 +92,5 @@ class Miss(Finding):
     cause: MissCause
     reason: str
     """For people, with the figures."""
+    next_token: int | None = None
+    """What was said behind it, where that is the cause."""

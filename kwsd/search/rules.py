@@ -19,7 +19,7 @@ from kwsd.search.alignment import Alignment, align
 from kwsd.search.beam import SAME_EMISSION_FRAMES, BeamSearch, Match
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
-from kwsd.search.hits import Hit, Miss, MissCause, Objection
+from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.posteriors import Acoustics
 from kwsd.units import START, Context
@@ -65,17 +65,6 @@ class Candidate:
         waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
         own = self.alignment.frames if self.alignment else ()
         return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
-
-    def facts(self, alignment: Alignment) -> dict[str, Any]:
-        """The fields of a Finding."""
-        return {
-            "keyword": self.best.sequence.keyword,
-            "tokens": self.best.sequence.tokens,
-            "emitted": self.best.frames,
-            "aligned": alignment.frames,
-            "posteriors": alignment.posteriors,
-            "margin_nats": self.best.margin,
-        }
 
 
 def strength(match: Match) -> float:
@@ -149,7 +138,30 @@ class Rules:
     def _missed(self, candidate: Candidate) -> list[Miss]:
         if candidate.alignment is None or candidate.objection is None:
             return []  # it never came near enough to be aligned
-        return [Miss(**candidate.facts(candidate.alignment), **candidate.objection._asdict())]
+        return [Miss(**self._facts(candidate.best, candidate.alignment), **candidate.objection._asdict())]
+
+    def _facts(self, match: Match, alignment: Alignment) -> dict[str, Any]:
+        """The fields of a Finding."""
+        sequence = match.sequence
+        limits = self._set.limits[sequence.keyword]
+        grounds = Grounds(
+            self._spare_nats(match) < 0 or self._is_short_of_running(sequence, alignment),
+            limits.threshold,
+            limits.least_running_score(len(sequence.tokens)),
+            limits.least_margin(len(sequence.tokens)),
+            *self._history.loudness(alignment.frames[0], alignment.frames[-1] + 1),
+            lead_frames=max(0, alignment.frames[0] - self._history.start),
+        )
+        return {
+            "keyword": sequence.keyword,
+            "tokens": sequence.tokens,
+            "spelling": sequence.spelling,
+            "emitted": match.frames,
+            "aligned": alignment.frames,
+            "posteriors": alignment.posteriors,
+            "margin_nats": match.margin,
+            "grounds": grounds,
+        }
 
     def _spare_nats(self, match: Match) -> float:
         """How much more probable the match is than its keyword must be."""
@@ -172,7 +184,7 @@ class Rules:
         if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
             candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
-            self._remember(Hit(**candidate.facts(alignment)))
+            self._remember(Hit(**self._facts(candidate.best, alignment)))
         return candidate.objection is None
 
     def why_not(
@@ -181,8 +193,7 @@ class Rules:
         """What speaks against a hit at the moment, and whether that may change: `held`. The cheap questions first."""
         sequence = candidate.best.sequence
         limits = self._set.limits[sequence.keyword]
-        least = limits.least_running_score(len(sequence.tokens))
-        if spare_nats < 0 or limits.threshold <= alignment.score < least:
+        if spare_nats < 0 or self._is_short_of_running(sequence, alignment):
             quiet, seen = self._pauses_around(sequence, alignment)
             candidate.held = quiet and not seen
             if not quiet or not seen:
@@ -198,6 +209,11 @@ class Rules:
             or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and self._word_end_matters(alignment)) else None)
             or self._speech_behind(sequence, alignment.frames[-1])
         )
+
+    def _is_short_of_running(self, sequence: TokenSequence, alignment: Alignment) -> bool:
+        """Whether the score is enough for what is said alone, and too little among other words."""
+        limits = self._set.limits[sequence.keyword]
+        return limits.threshold <= alignment.score < limits.least_running_score(len(sequence.tokens))
 
     def _remember(self, hit: Hit) -> None:
         self._hits[hit.keyword] = hit
@@ -243,8 +259,9 @@ class Rules:
             return None
         blanks, token = said[0]
         if token not in self._set.word_starts:
-            return _say(MissCause.WORD_GOES_ON)
-        return _say(MissCause.NEXT_WORD_TOO_SOON) if blanks < sequence.trailing_blanks - FLUENT_FRAMES else None
+            return _say(MissCause.WORD_GOES_ON, token)
+        too_soon = blanks < sequence.trailing_blanks - FLUENT_FRAMES
+        return _say(MissCause.NEXT_WORD_TOO_SOON, token) if too_soon else None
 
     def _said(self, frames: range, context: Context) -> list[tuple[int, int]]:
         """(place in those frames that are known, token) wherever one is likelier than silence."""
@@ -262,8 +279,8 @@ def _context(sequence: TokenSequence) -> Context:
     return before_last, last
 
 
-def _say(cause: MissCause) -> Objection:
-    return Objection(cause, cause.value)
+def _say(cause: MissCause, next_token: int | None = None) -> Objection:
+    return Objection(cause, cause.value, next_token)
 
 
 def _too_weak(alignment: Alignment, limits: KeywordLimits) -> Objection | None:

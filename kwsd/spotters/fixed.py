@@ -13,6 +13,7 @@ from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Chunk
 from kwsd.timebase import seconds
+from kwsd.why import Evidence, HeardToken
 
 
 class FixedSpotter:
@@ -114,4 +115,11 @@ class FixedSpotter:
             engine=self._model.engine,
             stream_time=heard,
             latency_ms=round((heard - end) * 1000, 1),
+            why=Evidence(
+                rule="score",
+                spelling=word.text,
+                tokens=(HeardToken(token=word.text, posterior=round(word.score, 4), time=start, emitted=start),),
+                threshold=round(word.threshold, 4),
+                running_threshold=0.0,
+            ),
         )

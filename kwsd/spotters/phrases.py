@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
+from kwsd.audio.level import power_dbfs
 from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.hits import Hit, Miss
+from kwsd.search.hits import Finding, Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import encoder_frame_start, seconds
+from kwsd.why import Evidence, HeardToken
 
 
 class PhraseSpotter:
@@ -110,6 +112,7 @@ class PhraseSpotter:
             timestamps=timestamps,
             stream_time=heard,
             latency_ms=round((heard - end) * 1000, 1),
+            why=self._why("alone" if hit.grounds.alone else "score", hit, frames),
         )
 
     def _near_miss(self, miss: Miss, frames: Frames) -> NearMiss:
@@ -122,6 +125,34 @@ class PhraseSpotter:
             score=round(miss.score, 4),
             min_score=round(miss.min_score, 4),
             reason=miss.reason,
+            why=self._why(miss.cause.name.lower(), miss, frames, miss.next_token),
+        )
+
+    def _why(self, rule: str, found: Finding, frames: Frames, next_token: int | None = None) -> Evidence:
+        """The search's record in seconds, pieces and dB."""
+        grounds = found.grounds
+        pieces = self.tokenizer.pieces(found.tokens)
+        heard = zip(pieces, found.posteriors, found.aligned, found.emitted, strict=True)
+        return Evidence(
+            rule=rule,
+            spelling=found.spelling,
+            tokens=tuple(
+                HeardToken(
+                    token=piece,
+                    posterior=round(posterior, 4),
+                    time=_seconds(frames, aligned),
+                    emitted=_seconds(frames, emitted),
+                )
+                for piece, posterior, aligned, emitted in heard
+            ),
+            threshold=grounds.threshold,
+            running_threshold=grounds.running_threshold,
+            margin_nats=round(found.margin_nats, 3),
+            least_margin_nats=grounds.least_margin_nats,
+            level_db=power_dbfs(grounds.level_nats),
+            noise_db=power_dbfs(grounds.noise_nats),
+            lead_s=seconds(encoder_frame_start(grounds.lead_frames)),
+            next_token=None if next_token is None else self.tokenizer.pieces([next_token])[0],
         )
 
 

@@ -209,6 +209,26 @@ def test_trace_tells_of_near_misses(client: Client, plug: Plug) -> None:
     assert near["reason"]
 
 
+def test_why_explains_what_was_heard_and_what_was_not(daemon: DaemonProcess, client: Client, plug: Plug) -> None:
+    """1. An unknown id. 2. A detection. 3. A near miss, though nobody traced. 4. A wrong name."""
+    assert "there is no 99999" in client.ask(command="why", event="99999")["error"]
+    plug.say(phrase("LIGHT ON"))
+    heard = client.read_until("detection")
+    told = kwsctl(daemon, "why", str(heard["id"])).stdout.decode().splitlines()
+    assert told[1].startswith("Heard LIGHT with 1.00 and ON with ")
+    assert told[2].startswith('"LIGHT ON" was told because ')
+    assert len(told) == 4
+    assert client.ask(command="set_threshold", threshold=1.0)["ok"]
+    plug.say(speak("LIGHT ON", lead_s=0.3, tail_s=1.5, noise=0.05))
+    assert eventually(lambda: b"was held back because that is too little" in kwsctl(daemon, "why").stdout)
+    record = json.loads(kwsctl(daemon, "why", "last", "--json").stdout)
+    assert client.ask(command="why", event=f"m{record['id']}")["data"]["event"] == record
+    assert record["why"]["rule"] == "low_score"
+    wrong = kwsctl(daemon, "why", "yesterday")
+    assert wrong.returncode == 1
+    assert b"kwsctl: why: event:" in wrong.stderr
+
+
 def test_levels_and_heartbeats_on_request(client: Client, plug: Plug) -> None:
     client.ask(command="subscribe", types=["level", "heartbeat"])
     assert client.read_until("heartbeat")["state"] == "listening"
