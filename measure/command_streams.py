@@ -10,6 +10,7 @@ from kwsd.commands12.frontend import FloatArray
 from kwsd.timebase import SAMPLE_RATE
 from measure import manifests
 from measure.commands import WORDS, commands_in
+from measure.scoring import Hit
 from measure.sound import read_exactly, unpadded
 
 GAP_S = (0.5, 1.5)
@@ -40,16 +41,6 @@ class Stream:
     def seconds(self) -> float:
         """Length, to the end of the last piece."""
         return self.pieces[-1].end
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A word reported. Seconds."""
-
-    word: str
-    start: float
-    end: float
-    score: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -153,10 +144,12 @@ def score(stream: Stream, hits: Sequence[Hit]) -> Outcome:
     false = dict.fromkeys(WORDS, 0)
     repeated = 0
     for hit in hits:
-        places = [place for place, piece in enumerate(stream.pieces) if hit.word in piece.words and is_near(hit, piece)]
-        fresh = [place for place in places if place not in found[hit.word]]
-        found[hit.word].update(fresh[:1])
-        false[hit.word] += not places
+        places = [
+            place for place, piece in enumerate(stream.pieces) if hit.phrase in piece.words and is_near(hit, piece)
+        ]
+        fresh = [place for place in places if place not in found[hit.phrase]]
+        found[hit.phrase].update(fresh[:1])
+        false[hit.phrase] += not places
         repeated += bool(places) and not fresh
     counts = {word: len(places) for word, places in found.items()}
     return Outcome(counts, said, false, repeated, stream.seconds / 3600)
@@ -164,4 +157,4 @@ def score(stream: Stream, hits: Sequence[Hit]) -> Outcome:
 
 def is_near(hit: Hit, piece: Piece) -> bool:
     """Whether a hit lies within a piece or next to it."""
-    return hit.start < piece.end + LATE_S and hit.end > piece.start - LATE_S
+    return hit.start_s < piece.end + LATE_S and hit.time_s > piece.start - LATE_S

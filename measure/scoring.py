@@ -43,7 +43,9 @@ class Score:
     total: Mapping[str, int]
     false: int
     hours: float
-    """Length of the stream: up to the end of the last label, or of the audio."""
+    """Sound listened to: up to the end of the last label, or of the audio."""
+    trials: int = 1
+    """Recordings that it came in."""
 
     @property
     def per_phrase(self) -> dict[str, float]:
@@ -57,8 +59,13 @@ class Score:
 
     @property
     def false_per_hour(self) -> float:
-        """False alarms per hour of stream."""
+        """False alarms per hour of sound."""
         return self.false / self.hours if self.hours else 0.0
+
+    @property
+    def false_per_trial(self) -> float:
+        """False alarms per recording."""
+        return self.false / self.trials
 
 
 def match(labels: Sequence[Label], hits: Sequence[Hit]) -> list[Hit | None]:

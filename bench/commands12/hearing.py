@@ -15,8 +15,8 @@ from kwsd.events import Detection
 from kwsd.limits import EngineName
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.stream import Chunk
+from kwsd.timebase import samples
 from measure.command_streams import (
-    Hit,
     Outcome,
     Stream,
     running_speech,
@@ -26,6 +26,7 @@ from measure.command_streams import (
 )
 from measure.paths import SHARED, WORK
 from measure.progress import track
+from measure.scoring import hit_of
 
 BLOCK_SAMPLES = 5120
 ALL_HOURS = 100.0
@@ -80,7 +81,7 @@ def listen(engine: EngineName, stream: Stream, what: str) -> Heard:
     spotter = FixedSpotter(find_model(engine), FixedWords(engine=engine))
     hits = [hit for read in track(stream.parts, what) for hit in feed(taking_samples(spotter), read())]
     hits += spotter.finish()
-    outcome = score(stream, [Hit(hit.phrase, hit.start, hit.end) for hit in hits])
+    outcome = score(stream, [hit_of(hit, samples(hit.stream_time)) for hit in hits])
     return Heard(outcome, float(np.median([hit.latency_ms for hit in hits])) if hits else 0.0)
 
 

@@ -39,10 +39,10 @@ GIVEN_UP = {
 ROOMS_GIVEN_UP = ("fallback", "listener", "serve")
 
 
-def classes() -> dict[str, list[str]]:
-    """Class name → files of kwsd/ that define one."""
+def classes(*rooms: str) -> dict[str, list[str]]:
+    """Class name → files of the rooms that define one."""
     found = defaultdict(list)
-    for path in sorted((ROOT / "kwsd").rglob("*.py")):
+    for path in sorted(path for room in rooms for path in (ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(str(path.relative_to(ROOT)))
@@ -50,10 +50,17 @@ def classes() -> dict[str, list[str]]:
 
 
 def test_words_given_up_stay_away() -> None:
-    assert not GIVEN_UP & set(classes())
+    assert not GIVEN_UP & set(classes("kwsd"))
     assert not [room for room in ROOMS_GIVEN_UP if (ROOT / "kwsd" / room).exists()]
 
 
 def test_a_class_name_means_one_thing() -> None:
-    twice = {name: files for name, files in classes().items() if len(files) > 1}
+    twice = {name: files for name, files in classes("kwsd").items() if len(files) > 1}
     assert not twice
+
+
+def test_what_is_measured_has_one_record_each() -> None:
+    """Bench and training score alike, so that their figures can be compared."""
+    found = classes("measure", "bench", "training", "testkit")
+    homes = {name: found[name] for name in ("Label", "Hit", "Score")}
+    assert homes == dict.fromkeys(homes, ["measure/scoring.py"])

@@ -14,8 +14,9 @@ from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
-from measure.command_streams import Hit, Stream, is_near
+from measure.command_streams import Stream, is_near
 from measure.commands import WORDS
+from measure.scoring import Hit
 
 LEAST, HIGHEST = 0.3, 0.98
 FRAME_S = 0.01
@@ -63,7 +64,13 @@ def hits_of(
             first = max(0, decision.frame - CLIP_FRAMES)
             span = sounding_span(heard.loudness[first : decision.frame]).moved(first)
             if not settings.alone or is_alone(heard.loudness, span, decision.frame + timing.hold_frames):
-                yield Hit(model.labels[decision.label], span.start * FRAME_S, span.end * FRAME_S, decision.score)
+                yield Hit(
+                    phrase=model.labels[decision.label],
+                    time_s=span.end * FRAME_S,
+                    heard_s=(decision.frame + timing.hold_frames) * FRAME_S,
+                    score=decision.score,
+                    start_s=span.start * FRAME_S,
+                )
 
 
 def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
@@ -79,13 +86,14 @@ def choose(
     hits = list(hits_of(model, heard, settings, dict.fromkeys(WORDS, LEAST)))
     most = int(most_per_hour * speech.seconds / 3600)
     return {
-        word: lowest([hit.score for hit in hits if hit.word == word and is_false(speech, hit)], most) for word in WORDS
+        word: lowest([hit.score for hit in hits if hit.phrase == word and is_false(speech, hit)], most)
+        for word in WORDS
     }
 
 
 def is_false(speech: Stream, hit: Hit) -> bool:
     """Whether no piece near a hit has its word."""
-    return not any(hit.word in piece.words and is_near(hit, piece) for piece in speech.pieces)
+    return not any(hit.phrase in piece.words and is_near(hit, piece) for piece in speech.pieces)
 
 
 def lowest(false_scores: list[float], most: int) -> float:

@@ -7,7 +7,6 @@ what is false is decided as in the engine's benchmark.
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,41 +37,6 @@ OPERATING_POINT = (
 MARKS = ("<!-- measured by `evaluate --card` -->", "<!-- end -->")
 WORK = Path(__file__).parents[1] / ".work" / "evaluate"
 """Spoken phrases and encoder frames are kept here; git ignores it."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one model did on one row."""
-
-    found: Mapping[str, int]
-    """By phrase."""
-    wanted: Mapping[str, int]
-    false: int
-    """Hits of phrases that were not said, or more of them than were."""
-    trials: int
-    hours: float
-    """Sound listened to."""
-
-    @property
-    def recall(self) -> float:
-        """Share of all that was said."""
-        return sum(self.found.values()) / max(1, sum(self.wanted.values()))
-
-    @property
-    def mean(self) -> float:
-        """Recall averaged over the phrases that were said."""
-        recalls = [self.found.get(phrase, 0) / count for phrase, count in self.wanted.items()]
-        return sum(recalls) / max(1, len(recalls))
-
-    @property
-    def false_per_hour(self) -> float:
-        """False hits per hour of sound."""
-        return self.false / self.hours
-
-    @property
-    def false_per_trial(self) -> float:
-        """False hits per recording."""
-        return self.false / self.trials
 
 
 def evaluate(
@@ -121,7 +85,7 @@ def settings_of(model: Model, overrides: Mapping[str, Any]) -> SearchSettings:
     return SearchSettings(**overrides).over(model.description.search)
 
 
-def score(row: Row, heard: Sequence[Heard]) -> Score:
+def score(row: Row, heard: Sequence[Heard]) -> scoring.Score:
     """Compare what was heard in each trial with what was said."""
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
@@ -130,13 +94,14 @@ def score(row: Row, heard: Sequence[Heard]) -> Score:
         found.update(result.found)
         wanted.update(result.total)
     hits = sum(len(own.hits) for own in heard)
-    return Score(found, wanted, hits - found.total(), len(heard), sum(own.seconds for own in heard) / 3600)
+    hours = sum(own.seconds for own in heard) / scoring.SECONDS_PER_HOUR
+    return scoring.Score(found, wanted, hits - found.total(), hours, len(heard))
 
 
-def line(row: str, model: str, score: Score) -> str:
+def line(row: str, model: str, score: scoring.Score) -> str:
     """A line of the table, under HEADER."""
     return (
-        f"| {row} | {model} | {score.mean:.3f} | {sum(score.found.values())} of {sum(score.wanted.values())} | "
+        f"| {row} | {model} | {score.recall:.3f} | {sum(score.found.values())} of {sum(score.total.values())} | "
         f"{score.false} | {score.false_per_trial:.3f} | {score.false_per_hour:.2f} | {score.hours:.2f} |"
     )
 

@@ -15,7 +15,7 @@ from measure import scoring
 from measure.plots import canvas
 from training.zipformer.data.trials import ROWS, Row
 from training.zipformer.description import write_search
-from training.zipformer.evaluate import HEADER, OPERATING_POINT, WORK, Score, line, score, settings_of
+from training.zipformer.evaluate import HEADER, OPERATING_POINT, WORK, line, score, settings_of
 from training.zipformer.hearing import Heard, frame_path, hear
 
 BOOSTS = (1.5,)
@@ -45,7 +45,7 @@ class Point:
     running_threshold: float
     threshold: float
     min_score: float
-    scores: Mapping[str, Score]
+    scores: Mapping[str, scoring.Score]
 
     @property
     def allowed(self) -> bool:
@@ -59,7 +59,7 @@ class Point:
     def worth(self) -> float:
         """Mean recall over the rows, less what is heard wrongly in the rows of short recordings, at its price."""
         losses = sum(price * self.scores[name].false_per_trial for name, price in PRICES.items() if name in self.scores)
-        return (sum(score.mean for score in self.scores.values()) - losses) / len(self.scores)
+        return (sum(score.recall for score in self.scores.values()) - losses) / len(self.scores)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _points(model: Model, rows: Mapping[str, Row], limit: int, tried: Mapping[st
 
 def _scores(
     rows: Mapping[str, Row], heard: Mapping[str, Sequence[Heard]], threshold: float, min_score: float
-) -> dict[str, Score]:
+) -> dict[str, scoring.Score]:
     refractory_s = SearchSettings().refractory_s
     return {
         name: score(
@@ -142,7 +142,7 @@ def _values(point: Point) -> dict[str, float]:
 
 
 def _named(point: Point) -> str:
-    recalls = ", ".join(f"{name} {score.mean:.3f}" for name, score in point.scores.items())
+    recalls = ", ".join(f"{name} {score.recall:.3f}" for name, score in point.scores.items())
     return (
         f"{', '.join(f'{name} {value:g}' for name, value in _values(point).items())}: {recalls}; "
         f"{point.scores['wakewords'].false_per_hour:.2f} false wake words per hour, "
@@ -170,6 +170,6 @@ def draw(path: Path, points: Sequence[Point], best: Point) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _place(score: Score) -> tuple[float, float]:
+def _place(score: scoring.Score) -> tuple[float, float]:
     """Where a score lies in the picture; none false is drawn as half a false hit."""
-    return max(score.false_per_hour, 0.5 / score.hours), score.mean
+    return max(score.false_per_hour, 0.5 / score.hours), score.recall
