@@ -94,15 +94,19 @@ def _declare_keywords(parser: argparse.ArgumentParser) -> None:
 
 def _keywords(client: Client, arguments: argparse.Namespace) -> int:
     patience = {"timeout_s": max(COMPILES_S, arguments.timeout)}
+    problems = []
     if arguments.set:
-        names = client.ask("set_keywords", **patience, keywords=[_keyword(line) for line in arguments.set])["keywords"]
+        reply = client.ask("set_keywords", **patience, keywords=[_keyword(line) for line in arguments.set])
+        names, problems = reply["keywords"], reply.get("problems", [])
     elif arguments.threshold is not None:
         change = {"threshold": arguments.threshold, "keyword": arguments.keyword}
         names = client.ask("set_threshold", **patience, **change)["keywords"]
     else:
         names = client.hello["keywords"]
     say("\n".join(names))
-    return DONE
+    for problem in problems:
+        logger.warning("%s", problem)
+    return DONE_IN_PART if problems else DONE
 
 
 def _keyword(line: str) -> dict[str, Any] | str:

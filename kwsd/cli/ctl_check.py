@@ -101,7 +101,8 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     from kwsd.spotters.library import SampleSpotter  # noqa: PLC0415 - likewise
     from kwsd.timebase import samples  # noqa: PLC0415 - likewise
 
-    spotter = SampleSpotter(model, keywords, loaded.settings.search)
+    spotter = SampleSpotter(model, (), loaded.settings.search)
+    spotter.replace(spotter.compile(keywords))
     noise = np.random.default_rng(0).normal(0, 0.01, samples(TIMED_S)).astype(np.float32)
     spotter.accept(noise[: samples(1.0)])  # the first calls are slower
     began_s = time.process_time()

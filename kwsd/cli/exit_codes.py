@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 
+from kwsd.cli.arguments import parse
 from kwsd.cli.logs import start_logging
 from kwsd.cli.terminal import tame_streams
 from kwsd.errors import DONE, FAILED, INTERRUPTED, KwsdError
@@ -26,7 +27,7 @@ def run_program(
     def parse_and_run() -> int:
         try:
             with redirect_stdout(io.StringIO()) as printed:  # argparse passes over it when help cannot be written
-                arguments = parser.parse_args(argv)
+                arguments = parse(parser, argv)
         except SystemExit as end:
             sys.stdout.write(printed.getvalue())
             exit_code = int(end.code or DONE)

@@ -19,7 +19,8 @@ examples:
   echo "lights on" > commands.txt
   kwsd --keywords commands.txt                        the default microphone, until Ctrl-C
   kwsd --keywords commands.txt --device "usb mic"     another one; --list-devices names them
-  kwsd --keywords commands.txt --input meeting.mp3    a recording
+  kwsd --keywords commands.txt --input *.mp3          recordings
+  kwsd --keywords demo.txt                            a list that comes with kwsd
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | kwsd --keywords commands.txt --input -
   kwsd --keywords commands.txt --json | jq .keyword
 
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kwsd", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="kwsd",
+        usage="kwsd --keywords FILE [--input mic|FILE|-] [options]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_argument_group("what to hear")
     what.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
@@ -54,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     where = parser.add_argument_group("where to listen")
     where.add_argument(
-        "--input", action="append", metavar="mic|FILE|-", help="microphone, audio file or s16le 16 kHz; may repeat"
+        "--input",
+        nargs="+",
+        action="extend",
+        metavar="mic|FILE|-",
+        help="microphone, audio files, or - for s16le 16 kHz on stdin",
     )
     where.add_argument("-d", "--device", metavar="NAME", help="microphone: words of its name, or its number")
     where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")

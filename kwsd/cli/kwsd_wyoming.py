@@ -74,5 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     settings = load_settings(flags, file=arguments.config).settings
     if settings.keywords is None:
-        raise FlagError("there is nothing to listen for: give --keywords FILE, a text file with one phrase per line")
+        raise FlagError(
+            "there is nothing to listen for; give --keywords FILE with one phrase per line (demo.txt comes with kwsd)"
+        )
     return serve(settings, settings.keywords)

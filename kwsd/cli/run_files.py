@@ -24,7 +24,10 @@ from kwsd.why import sentences
 logger = logging.getLogger(__name__)
 
 MOST_PROBLEMS = 50  # more would only scroll away
-NO_KEYWORDS = "there is nothing to listen for: give --keywords FILE, a text file with one phrase per line"
+NO_KEYWORDS = """\
+there is nothing to listen for; write phrases to a text file, one phrase per line:
+  echo "lights on" > commands.txt && kwsd --keywords commands.txt
+or take a list that comes with kwsd: kwsd --keywords demo.txt"""
 
 
 def spot(loaded: LoadedSettings) -> int:

@@ -87,7 +87,8 @@ class CommandHandler:
                 told = await self._keywords.reload()
                 return {"keywords": told.keywords, "problems": told.problems}
             case SetKeywords():
-                return {"keywords": (await self._keywords.set_keywords(command.keywords)).keywords}
+                told = await self._keywords.set_keywords(command.keywords)
+                return {"keywords": told.keywords, "problems": told.problems}
             case Why():
                 return {"event": self._decisions.find(command.event).fields()}
             case SetThreshold():

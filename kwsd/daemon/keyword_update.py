@@ -13,7 +13,7 @@ from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
 from kwsd.errors import ConfigError
 from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
-from kwsd.keywords.files import KeywordList, read_keyword_file
+from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.watch_file import content_digest
 from kwsd.protocol.commands import CommandError
@@ -58,7 +58,7 @@ class KeywordSource:
     def read_as(self, asked: Saved, tokenizer: PhraseTokenizer) -> KeywordList | None:
         """Those that would be in force with this asked for. Raises KeywordFileError."""
         if asked.keywords is not None:
-            found = KeywordList(asked.keywords)
+            found = check_keywords(asked.keywords, tokenizer)
         elif self.file is not None:
             found = read_keyword_file(self.file, tokenizer)
         else:

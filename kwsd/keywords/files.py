@@ -1,13 +1,15 @@
 """Keyword files to keywords, and to the problems of whatever in them is none. The format: `keywords/README.md`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import KeywordFileError
+from kwsd.keywords.doubts import doubts
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
 from kwsd.keywords.sequences import first_sequence
+from kwsd.keywords.shipped import no_such_list
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
 from kwsd.small_files import read_small
@@ -21,13 +23,15 @@ _BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 class Problem:
     """Why something was not taken. `str()` is `file:line: what and why`, or `file: keyword 3: …` for a TOML table."""
 
-    path: Path
+    path: Path | None
+    """None where a program gave the keywords."""
     line: int | None
     """None in TOML, whose reader does not tell; the text then names the table."""
     text: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.text}" if self.line is None else f"{self.path}:{self.line}: {self.text}"
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return self.text if self.path is None else f"{place}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,13 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
     return found
 
 
+def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> KeywordList:
+    """Keywords that a program gave, as a list: what the file would be told of them is told."""
+    faults = ((number, fault) for number, keyword in enumerate(keywords, 1) for fault in doubts(keyword, tokenizer))
+    problems = tuple(Problem(None, None, f"keyword {number}: {fault}") for number, fault in faults)
+    return KeywordList(tuple(keywords), problems)
+
+
 def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> KeywordList:
     keywords: list[Keyword] = []
     problems: list[Problem] = []
@@ -61,7 +72,7 @@ def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Ke
         faults = list(entry.faults)
         if entry.keyword is not None:
             refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
-            faults.extend([refusal] if refusal else _unwritable(entry.keyword, tokenizer))
+            faults.extend([refusal] if refusal else doubts(entry.keyword, tokenizer))
             keywords.extend([] if refusal else [entry.keyword])
         problems.extend(_problem(path, entry, fault) for fault in faults)
     return KeywordList(tuple(keywords), tuple(problems))
@@ -70,6 +81,8 @@ def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Ke
 def _read(path: Path) -> bytes:
     try:
         content = read_small(path)
+    except FileNotFoundError as error:
+        raise KeywordFileError(no_such_list(path)) from error
     except OSError as error:
         raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
     if content.startswith(_BOMS_OF_UTF16):
@@ -98,15 +111,6 @@ def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], to
         return str(error)
     earlier = taken.setdefault(tokens, place) if keyword.enabled else place
     return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'
-
-
-def _unwritable(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
-    """What is wrong with single spellings of a keyword that has others."""
-    for spelling in keyword.spellings:
-        try:
-            first_sequence(Keyword(spelling, written_forms=keyword.written_forms), tokenizer)
-        except ValueError as error:
-            yield f"spelling {error}"
 
 
 def _problem(path: Path, entry: Line, fault: str) -> Problem:

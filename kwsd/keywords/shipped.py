@@ -1,5 +1,7 @@
 """The lists that come with kwsd: found by their name, wherever one stands."""
 
+import shlex
+from difflib import get_close_matches
 from pathlib import Path
 
 SHIPPED = (Path(__file__).parents[1] / "data" / "keywords", Path(__file__).parents[2] / "keywords")
@@ -18,3 +20,16 @@ def find_list(typed: Path, base: Path = Path()) -> Path:
     if typed.parts[:-1] in {(), ("keywords",)} and not path.exists():
         return shipped_lists().get(typed.name, path)
     return path
+
+
+def no_such_list(path: Path) -> str:
+    """What to tell who wrote a phrase where a file is wanted, or mistyped the name of a list that comes with kwsd."""
+    shipped = list(shipped_lists())
+    nearest = get_close_matches(path.name, shipped, n=1, cutoff=0.8)
+    if nearest:
+        return f"{path}: there is no such file; did you mean {nearest[0]}, which comes with kwsd?"
+    if not path.suffix and path.name == str(path):
+        what = "keywords are read from a text file with one phrase per line"
+        return f"{path}: there is no such file; {what}: echo {shlex.quote(str(path))} > commands.txt"
+    lists = ", ".join(shipped)
+    return f"{path}: there is no such file; write one phrase per line, or take a list that comes with kwsd: {lists}"

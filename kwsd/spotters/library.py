@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from kwsd.audio.samples import checked_samples
 from kwsd.errors import KeywordFileError
 from kwsd.events import Detection
 from kwsd.homes import expanded
-from kwsd.keywords.files import read_keyword_file
+from kwsd.keywords.compile import CompiledKeywords
+from kwsd.keywords.files import check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.shipped import find_list
+from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk
 from kwsd.timebase import SAMPLE_RATE
@@ -45,6 +48,25 @@ def load_keywords(path: str | Path, model: Model, *, strict: bool = False) -> li
 
 class SampleSpotter(PhraseSpotter):
     """`kwsd.Spotter`: what hears phrases, for arrays of samples that follow each other without a gap."""
+
+    def __init__(
+        self,
+        model: Model,
+        keywords: Sequence[Keyword | str] | CompiledKeywords,
+        settings: SearchSettings | None = None,
+    ) -> None:
+        """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
+
+        What `settings` does not give, the model's model.toml does. Spellings that cannot be used are warned of.
+
+        Raises:
+            ConfigError: a keyword cannot be written in the model's pieces.
+        """
+        if not isinstance(keywords, CompiledKeywords):
+            keywords = Keyword.of(keywords)
+            for problem in check_keywords(keywords, model.tokenizer).problems:
+                warnings.warn(str(problem), UserWarning, stacklevel=2)
+        super().__init__(model, keywords, settings)
 
     def accept(self, samples: NDArray[np.floating]) -> list[Detection]:
         """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.

@@ -12,7 +12,7 @@ from typing import Self
 from kwsd.errors import ModelError
 from kwsd.small_files import read_small, unpack
 from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
-from kwsd.text.letters import latin, remedy
+from kwsd.text.letters import is_sign, latin, remedy
 
 LEXICON = "lexicon.txt.gz"
 LETTER_SOUNDS = "letter_sounds.gz"
@@ -65,7 +65,7 @@ class Lexicon:
             ValueError: something in the word is no letter; the message names it and the remedy.
         """
         parts = [part for part in _plain(word).split("-") if part.strip("'")]
-        strange = sorted(set("".join(parts)) - _LETTERS)
+        strange = [sign for sign in dict.fromkeys(word) if is_sign(sign) or set(_plain(sign)) - _LETTERS - {"-"}]
         if strange or not parts:
             raise ValueError(_unpronounceable(word, strange))
         combinations = product(*map(self._of_plain_word, parts))

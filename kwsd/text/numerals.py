@@ -26,6 +26,7 @@ _ORDINAL_DIGITS = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)")
 _GROUPED_DIGITS = re.compile(r"(?<=[0-9]),(?=[0-9]{3})")
 _SIGNED_DIGITS = re.compile(r"([-−$€£¥]+)([0-9].*)")
 _CURRENCIES = {"$": "DOLLARS", "€": "EUROS", "£": "POUNDS", "¥": "YEN"}
+_SIGNS_BEHIND = {"%": "PERCENT", "°": "DEGREES", **_CURRENCIES}
 _FRACTION = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
 _PARTS = {2: ("HALF", "HALVES"), 4: ("QUARTER", "QUARTERS")}
 _LETTERS_BEHIND_DIGITS = re.compile(r"(?<=[0-9])[A-Z]{2,4}(?![A-Z])")
@@ -84,19 +85,19 @@ def _by_digit(digits: str) -> tuple[str, ...]:
 
 
 def _read_mixed(word: str) -> list[str]:
-    """`MP3` → MP THREE, `3.5` → THREE POINT FIVE, `5:30` → FIVE THIRTY, `50%` → FIFTY PERCENT."""
+    """`MP3` → MP THREE, `3.5`, `3,5` → THREE POINT FIVE, `5:30` → FIVE THIRTY, `5€` → FIVE EUROS."""
     words: list[str] = []
     after_point = False
-    for part in re.findall(r"[0-9]+|%|(?<=[0-9])\.(?=[0-9])|[^0-9%.:]+", word):
-        if part == ".":
+    for part in re.findall(r"[0-9]+|[%°$€£¥]|(?<=[0-9])[.,](?=[0-9])|[^0-9%°$€£¥.:]+", word):
+        if part in {".", ","}:
             words.append("POINT")
-        elif part == "%":
-            words.append("PERCENT")
+        elif part in _SIGNS_BEHIND:
+            words.append(_SIGNS_BEHIND[part])
         elif part.isdecimal() and part.isascii():
             words.append(" ".join(_SMALL[int(d)] for d in part) if after_point else _readings_of_digits(part)[0])
         else:
             words.append(part)
-        after_point = part == "."
+        after_point = part in {".", ","}
     return words
 
 

@@ -254,7 +254,8 @@ def test_stdin_that_ends_in_the_middle_of_a_sample(kwsd: Callable[..., Completed
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        ("--nonsense", 2, "unrecognized arguments: --nonsense"),
+        ("--nonsense", 2, "there is no --nonsense; --help names what there is"),
+        ("--keyword-file k.txt", 2, "there is no --keyword-file; did you mean --keywords?"),
         ("--threshold much", 2, "argument --threshold: invalid float value: 'much'"),
         ("--threshold 1.4", 2, "kwsd: --threshold: 1.4 is not above 0 and at most 1"),
         ("--boost nan", 2, "kwsd: --boost: nan is not at least 0 and at most 20"),
@@ -266,7 +267,7 @@ def test_stdin_that_ends_in_the_middle_of_a_sample(kwsd: Callable[..., Completed
         ("--input empty.wav", 1, "kwsd: empty.wav is empty"),
         ("--input .", 1, "kwsd: . is a directory"),
         ("--input keywords.txt", 1, "kwsd: keywords.txt is not audio that can be read"),
-        ("--keywords none.txt", 78, "none.txt: cannot be read"),
+        ("--keywords none.txt", 78, "none.txt: there is no such file"),
         ("--keywords .", 78, ".: cannot be read"),
         ("--keywords empty.wav", 78, "empty.wav: has no usable keyword"),
         ("--model nosuch", 78, "kwsctl models list"),
@@ -288,7 +289,7 @@ def test_bad_arguments(
 def test_nothing_to_listen_for(home: Path) -> None:
     done = run(KWSD, home=home)
     assert done.returncode == 2
-    assert "give --keywords FILE" in done.stderr
+    assert "--keywords commands.txt" in done.stderr
 
 
 def test_good_lines_run_and_bad_ones_are_reported(kwsd: Callable[..., Completed], home: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_bad_file_keeps_the_old_list_and_says_why(
     (directory / "keywords.txt").unlink()
     reply = client.ask(command="reload")
     assert not reply["ok"]
-    assert "No such file" in reply["error"]
+    assert "there is no such file" in reply["error"]
     assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
 
 
@@ -138,6 +138,26 @@ def test_keywords_and_thresholds_at_run_time(daemon: DaemonProcess, client: Clie
     assert kwsctl(daemon, "keywords").stdout == b"up\nTURN OFF\n"
     assert kwsctl(daemon, "keywords", "--set", "LIGHT DOWN").stdout == b"LIGHT DOWN\n"
     assert kwsctl(daemon, "keywords", "--threshold", "0.5").stdout == b"LIGHT DOWN\n"
+
+
+def test_what_of_set_keywords_will_not_be_heard_is_told(daemon: DaemonProcess, client: Client) -> None:
+    """1. The second of three has a spelling that the model lacks, the third its boost within the phrase.
+
+    Result: the list is in force; reply, event and `kwsctl`, which ends with 3, name both by their number.
+    """
+    lines = ["turn off", {"phrase": "light on", "spellings": [UNWRITABLE]}, "hey light :1.5"]
+    reply = client.ask(command="set_keywords", keywords=lines)
+    assert reply["ok"]
+    assert [problem.split(":")[0] for problem in reply["data"]["problems"]] == ["keyword 2", "keyword 3"]
+    assert UNWRITABLE in reply["data"]["problems"][0]
+    assert "boost" in reply["data"]["problems"][1]
+    event = client.read_until("reloaded")
+    assert (event["keywords"], event["problems"]) == (
+        ["turn off", "light on", "hey light :1.5"],
+        reply["data"]["problems"],
+    )
+    done = kwsctl(daemon, "keywords", "--set", "turn off", "light on 0.5")
+    assert (done.returncode, b"keyword 2" in done.stderr, b"#0.5" in done.stderr) == (3, True, True)
 
 
 def test_mute_closes_the_microphone(daemon: DaemonProcess, client: Client, plug: Plug) -> None:

@@ -57,3 +57,11 @@ def test_a_spotter_begins_anew_and_one_setting_leaves_the_models_own(tiny_model_
     spotter.reset()
     assert [*spotter.accept(speak("LIGHTS ON")), *spotter.accept(silence(1.0))] == first != []
     assert spotter.position_samples == len(speak("LIGHTS ON")) + 16_000
+
+
+def test_a_spelling_that_cannot_be_used_is_warned_of(tiny_model_dir: Path) -> None:
+    """A text may stand for a keyword; what of it will not be heard is told as a file's lines are."""
+    with pytest.warns(UserWarning, match="keyword 2: spelling.*你好"):
+        Spotter(Model.load(tiny_model_dir), ["TURN OFF", Keyword("LIGHT ON", spellings=("你好",))])
+    with pytest.warns(UserWarning, match="keyword 1: .*#0.5"):
+        Spotter(Model.load(tiny_model_dir), "LIGHT ON 0.5")

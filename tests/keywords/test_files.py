@@ -102,6 +102,25 @@ def test_a_line_that_is_not_utf8_costs_only_itself(tmp_path: Path) -> None:
     assert found.problems[0].text == "byte 4 is not UTF-8; save the file as UTF-8"
 
 
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [("LIGHTS 0.5", "#0.5"), ("LIGHTS 1.5", ":1.5"), ("LIGHTS 0,35", "#0.35"), ("LIGHTS .5", "#.5")],
+)
+def test_a_number_behind_a_phrase_is_doubted_and_what_was_meant_is_written(
+    tmp_path: Path, line: str, written: str
+) -> None:
+    """`LIGHTS 0.5` is how other engines write a sensitivity; the line runs, since somebody may say the number."""
+    (found, problem) = (read(tmp_path, f"{line}\n").keywords, read(tmp_path, f"{line}\n").problems[0])
+    assert [keyword.phrase for keyword in found] == [line]
+    assert (problem.line, written in problem.text) == (1, True)
+    assert not read(tmp_path, f"LIGHTS {written}\n").problems
+
+
+@pytest.mark.parametrize("line", ["LIGHT 5", "TUNE TO 104.5", "ROOM 101", "AT 5:30", "3.5"])
+def test_a_number_that_is_said_is_no_doubt(tmp_path: Path, line: str) -> None:
+    assert not read(tmp_path, f"{line}\n").problems
+
+
 @pytest.mark.parametrize("nothing", ["", " \t ", "# a comment", "#comment", "#-----", "  # indented", "#", "##"])
 def test_blank_lines_and_comments_say_nothing(tmp_path: Path, nothing: str) -> None:
     assert read(tmp_path, f"{nothing}\nLIGHTS ON\n{nothing}\n") == KeywordList((Keyword("LIGHTS ON"),))
@@ -136,7 +155,7 @@ def test_utf16_is_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KeywordFileError, match=r"nowhere\.txt: cannot be read: No such file"):
+    with pytest.raises(KeywordFileError, match=r"nowhere\.txt: there is no such file; write one phrase per line"):
         read_keyword_file(tmp_path / "nowhere.txt", TOKENIZER)
     with pytest.raises(KeywordFileError, match="cannot be read: is no regular file"):
         read_keyword_file(tmp_path, TOKENIZER)

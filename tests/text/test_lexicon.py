@@ -68,10 +68,18 @@ def test_whatever_has_a_letter_can_be_said(word: str) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("ДOM", '"ДOM" has "Д", which has no English sound; write it with the letters A to Z, or give its phones'),
+        (
+            "你好",
+            '"你好" has "你", "好", which has no English sound; write it with the letters A to Z, or give its phones',
+        ),
+        ("ДOM", '"ДOM" has "Д", which has no English sound; did you mean "DOM"\\?'),
+        ("привет", '"привет" has "п", "р", "и", "в", "е", "т", which has no English sound; did you mean "PRIVET"\\?'),
+        ("X²", '"X²" has "²", which has no English sound; write it in words, such as "squared"'),
+        ("lights™", '"lights™" has "™", which has no English sound; did you mean "LIGHTS"\\?'),
         ("JАRVIS", '"JАRVIS" has "А", which has no English sound; did you mean "JARVIS"\\?'),
         ("5§", '"5§" has "§", which has no English sound; write it in words, such as "section"'),
-        ("HI☃", '"HI☃" has "☃", which has no English sound; leave it out, or write in words what is said for it'),
+        ("HI☃", '"HI☃" has "☃", which has no English sound; did you mean "HI"\\?'),
+        ("☃", '"☃" has "☃", which has no English sound; leave it out, or write in words what is said for it'),
         ("MP3", '"MP3" has "3", which has no English sound'),
         ("'-'", "\"'-'\" has no letters to pronounce"),
     ],

@@ -1,0 +1,33 @@
+"""Arguments as typed: one that belongs to nothing is told with what it was probably meant for."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".raw", ".pcm", ".s16"}
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, those of the process by default. Ends the process with 2 where they cannot be."""
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
+    return arguments
+
+
+def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:
+    """The flag that an argument without one was meant for, or the one that a mistyped flag is nearest to."""
+    if word.startswith("-"):
+        nearest = get_close_matches(word.partition("=")[0], re.findall("--[a-z-]+", usage), n=1)
+        return f"there is no {word}; " + (f"did you mean {nearest[0]}?" if nearest else "--help names what there is")
+    if "input" in arguments and Path(word).suffix.lower() in SOUND:
+        return f"{word} stands alone; write --input {shlex.quote(word)}"
+    if "keywords" not in arguments:
+        return f"{word} stands alone; --help names what there is"
+    if "input" in arguments and not Path(word).suffix:
+        written = f"echo {shlex.quote(word)} > commands.txt"
+        return f"{word} stands alone; phrases stand in a text file: {written}, then --keywords commands.txt"
+    return f"{word} stands alone; write --keywords {shlex.quote(word)}"

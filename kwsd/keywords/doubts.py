@@ -1,0 +1,32 @@
+"""What of a usable keyword will not be heard as it was probably meant, wherever the keyword comes from."""
+
+import re
+from collections.abc import Iterator
+
+from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.sequences import first_sequence
+from kwsd.limits import BOOST
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
+
+_NUMBER_BEHIND = re.compile(r"\S[\s:]\s*([0-9]*[.,][0-9]+)$")
+_ATTRIBUTE_BEHIND = re.compile(r"\S\s+([:#@])\s*(\S+)$")
+_FIELDS = {":": "boost", "#": "threshold", "@": "name"}
+
+
+def doubts(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
+    """What is wrong with single spellings of a keyword that has others, and with what stands behind its phrase."""
+    for spelling in keyword.spellings:
+        try:
+            first_sequence(Keyword(spelling, written_forms=keyword.written_forms), tokenizer)
+        except ValueError as error:
+            yield f"spelling {error}"
+    attribute, number = _ATTRIBUTE_BEHIND.search(keyword.phrase), _NUMBER_BEHIND.search(keyword.phrase)
+    value = number[1].replace(",", ".") if number else ""
+    if attribute:
+        mark, field = attribute[1], f"{_FIELDS[attribute[1]]} is a field of its own beside the phrase"
+        yield f'"{keyword.phrase}" has "{mark}{attribute[2]}" as words; {field}'
+    elif number and float(value) in BOOST:
+        yield (
+            f'"{keyword.phrase}" has its number as words; a threshold is written #{value}, a boost :{value}; '
+            "if the number is said, write it in words"
+        )
