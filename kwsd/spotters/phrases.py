@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
-from kwsd.audio.level import power_dbfs
-from kwsd.events import Detection, Event, NearMiss
+from kwsd.events import Event
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.hits import Finding, Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
+from kwsd.spotters.found import event_of
 from kwsd.stream import Chunk, Frames
-from kwsd.timebase import encoder_frame_start, seconds
-from kwsd.why import Evidence, HeardToken
 
 
 class PhraseSpotter:
@@ -86,7 +83,10 @@ class PhraseSpotter:
         """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""
         last = self._stream.finish()
         told = [event for frames in last for event in self.search(frames)]
-        return [*told, *(self._near_miss(miss, last[-1]) for miss in self._search.finish() if last)]
+        return [
+            *told,
+            *(event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self._search.finish() if last),
+        ]
 
     def search(self, frames: Frames) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere."""
@@ -94,68 +94,4 @@ class PhraseSpotter:
         if frames.kind != "failed":
             self.heard_samples = frames.arrived_sample
         for found in self._search.push(frames):
-            yield self._detection(found, frames) if isinstance(found, Hit) else self._near_miss(found, frames)
-
-    def _detection(self, hit: Hit, frames: Frames) -> Detection:
-        keyword = self.keywords[hit.keyword]
-        timestamps = tuple(_seconds(frames, frame) for frame in hit.emitted)
-        end, heard = _seconds(frames, hit.aligned[-1] + 1), seconds(frames.arrived_sample)
-        return Detection(
-            keyword=keyword.label,
-            phrase=keyword.phrase,
-            start=timestamps[0],
-            end=end,
-            score=round(hit.score, 4),
-            min_score=round(hit.min_score, 4),
-            threshold=self.compiled.searched.limits[hit.keyword].threshold,
-            tokens=self.tokenizer.pieces(hit.tokens),
-            timestamps=timestamps,
-            stream_time=heard,
-            latency_ms=round((heard - end) * 1000, 1),
-            why=self._why("alone" if hit.grounds.alone else "score", hit, frames),
-        )
-
-    def _near_miss(self, miss: Miss, frames: Frames) -> NearMiss:
-        keyword = self.keywords[miss.keyword]
-        return NearMiss(
-            keyword=keyword.label,
-            phrase=keyword.phrase,
-            start=_seconds(frames, miss.emitted[0]),
-            end=_seconds(frames, miss.aligned[-1] + 1),
-            score=round(miss.score, 4),
-            min_score=round(miss.min_score, 4),
-            reason=miss.reason,
-            why=self._why(miss.cause.name.lower(), miss, frames, miss.next_token),
-        )
-
-    def _why(self, rule: str, found: Finding, frames: Frames, next_token: int | None = None) -> Evidence:
-        """The search's record in seconds, pieces and dB."""
-        grounds = found.grounds
-        pieces = self.tokenizer.pieces(found.tokens)
-        heard = zip(pieces, found.posteriors, found.aligned, found.emitted, strict=True)
-        return Evidence(
-            rule=rule,
-            spelling=found.spelling,
-            tokens=tuple(
-                HeardToken(
-                    token=piece,
-                    posterior=round(posterior, 4),
-                    time=_seconds(frames, aligned),
-                    emitted=_seconds(frames, emitted),
-                )
-                for piece, posterior, aligned, emitted in heard
-            ),
-            threshold=grounds.threshold,
-            running_threshold=grounds.running_threshold,
-            margin_nats=round(found.margin_nats, 3),
-            least_margin_nats=grounds.least_margin_nats,
-            level_db=power_dbfs(grounds.level_nats),
-            noise_db=power_dbfs(grounds.noise_nats),
-            lead_s=seconds(encoder_frame_start(grounds.lead_frames)),
-            next_token=None if next_token is None else self.tokenizer.pieces([next_token])[0],
-        )
-
-
-def _seconds(frames: Frames, frame: int) -> float:
-    """Where a frame of the same origin begins, in seconds of the stream."""
-    return seconds(frames.origin_sample + encoder_frame_start(frame))
+            yield event_of(found, frames, self.compiled, self.tokenizer)
