@@ -161,6 +161,7 @@ SAVE_DAYS = Range(0, 36500, example=30.0, above=True)
 
 # Bridges.
 HIGHEST_PORT = 65_535
+PORT = Range(0, HIGHEST_PORT, example=8373)
 CLIENTS = Range(1, 1000, example=64)
 BUFFERED_S = Range(1, 60, example=10.0)
 LINE_BYTES = Range(1024, 1 << 20, example=65_536)

@@ -55,6 +55,11 @@ class DaemonLink:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    async def subscribe(self, types: list[str]) -> None:
+        """Want other events, on this connection and those to come. Raises KwsdError."""
+        self._types = types
+        await self.ask("subscribe", types=types)
+
     async def ask(self, command: str, **fields: Any) -> Record:
         """The data of a command's reply; `records` must be read meanwhile. Raises KwsdError."""
         if self._writer is None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from kwsd import limits
 from kwsd.config.mqtt import Mqtt
+from kwsd.config.web import Web
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
@@ -96,6 +97,7 @@ class Settings:
     daemon: Service = field(default_factory=Service)
     wyoming: Wyoming = field(default_factory=Wyoming)
     mqtt: Mqtt = field(default_factory=Mqtt)
+    web: Web = field(default_factory=Web)
 
     @property
     def is_service(self) -> bool:

@@ -35,7 +35,8 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 @needs_systemd
 @pytest.mark.parametrize(
-    "unit", ["system/kwsd", "system/kwsd-wyoming", "system/kwsd-mqtt", "system/kwsd-metrics", "user/kwsd"]
+    "unit",
+    ["system/kwsd", "system/kwsd-wyoming", "system/kwsd-mqtt", "system/kwsd-metrics", "system/kwsd-web", "user/kwsd"],
 )
 def test_exposure_is_low(unit: str) -> None:
     judged = subprocess.run(

@@ -31,6 +31,8 @@ IMPORTERS = {
     "zeroconf": "kwsd/bridges/wyoming/announce.py",
     "prometheus_client": "kwsd/bridges/metrics.py",
     "aiomqtt": "kwsd/bridges/mqtt/",
+    "starlette": "kwsd/bridges/web/",
+    "uvicorn": "kwsd/bridges/web/server.py",
     "tomllib": "kwsd/",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,119 @@
+"""What the page may ask for. Who may ask is the gate's business; nothing here opens a file that a browser names."""
+
+import json
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from kwsd.bridges.web.hub import Hub, Told, TooManyPagesError
+from kwsd.errors import KwsdError
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+class MuteRequest(BaseModel):
+    """Close the microphone or open it again."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    muted: bool
+
+
+class Pages:
+    """The answers."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._static = {
+            found.name: (found.read_bytes(), TYPES[found.name.rpartition(".")[2]])
+            for found in (files("kwsd.bridges.web") / "static").iterdir()
+        }
+
+    def app(self) -> Starlette:
+        """The application, without a gate."""
+        return Starlette(
+            routes=[
+                Route("/", self.static),
+                Route("/{name}", self.static),
+                Route("/api/events", self.events),
+                Route("/api/clips/{number:int}", self.clip),
+                Route("/api/mute", self.mute, methods=["POST"]),
+                Route("/api/reload", self.reload, methods=["POST"]),
+            ],
+            exception_handlers={
+                KwsdError: told_of_kwsd,
+                ValidationError: told_of_request,
+                HTTPException: told_of_http,
+            },
+        )
+
+    async def static(self, request: Request) -> Response:
+        """A part of the page, out of memory."""
+        found = self._static.get(request.path_params.get("name", "index.html"))
+        if found is None:
+            raise HTTPException(404, "there is no such page")
+        return Response(found[0], media_type=found[1])
+
+    async def events(self, _: Request) -> Response:
+        """How things stand, then what happens: JSON lines without end."""
+        pages = self._hub.page()
+        first = await anext(pages)
+
+        async def lines() -> AsyncIterator[bytes]:
+            yield _line(first)
+            try:
+                async for told in pages:
+                    yield _line(told)
+            finally:
+                await pages.aclose()
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def clip(self, request: Request) -> Response:
+        """The sound of something heard."""
+        wav = self._hub.clip(request.path_params["number"])
+        if wav is None:
+            raise HTTPException(404, "that sound is not kept any more")
+        return Response(wav, media_type="audio/wav")
+
+    async def mute(self, request: Request) -> Response:
+        """The microphone is closed when the answer comes."""
+        asked = MuteRequest.model_validate_json(await request.body())
+        return JSONResponse(await self._hub.ask("mute" if asked.muted else "unmute"))
+
+    async def reload(self, _: Request) -> Response:
+        """Read the keyword file again."""
+        return JSONResponse(await self._hub.ask("reload"))
+
+
+def _line(told: Told) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+
+
+async def told_of_kwsd(_: Request, error: Exception) -> Response:
+    """The daemon's complaint, or that there is none."""
+    status = 503 if isinstance(error, TooManyPagesError) else 409
+    return JSONResponse({"error": str(error)}, status)
+
+
+async def told_of_request(_: Request, error: Exception) -> Response:
+    """Which field is not what it has to be."""
+    assert isinstance(error, ValidationError)  # noqa: S101 - as the table of handlers says
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 422)
+
+
+async def told_of_http(_: Request, error: Exception) -> Response:
+    """There is no such thing, or it cannot be asked for so."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    return JSONResponse({"error": error.detail}, error.status_code)

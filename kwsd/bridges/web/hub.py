@@ -1,0 +1,195 @@
+"""Between the daemon and any number of open pages: one connection for all of them, and what happened lately.
+
+What is told many times a second is asked for while a page is open, so that the daemon pays nothing for closed ones and
+no more for ten than for one.
+"""
+
+import asyncio
+import base64
+import logging
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, Coroutine
+from pathlib import Path
+from typing import Any
+
+from kwsd.bridges.daemon_link import GONE, DaemonLink
+from kwsd.bridges.web.faults import fault_of
+from kwsd.errors import KwsdError
+from kwsd.events import (
+    Degraded,
+    Detection,
+    Level,
+    Loaded,
+    MicLost,
+    MicRecovered,
+    MicSilent,
+    Muted,
+    NearMiss,
+    Overrun,
+    Record,
+    Reloaded,
+    ReloadFailed,
+    Unmuted,
+)
+
+logger = logging.getLogger(__name__)
+
+Told = dict[str, Any]
+
+CHANGES = (MicLost, MicRecovered, MicSilent, Degraded, Loaded, Reloaded, ReloadFailed, Overrun, Muted, Unmuted)
+ALWAYS = [event.type for event in (Detection, NearMiss, *CHANGES)]
+WATCHED: tuple[type[Record], ...] = (Level,)
+"""Only while a page is open."""
+KEPT_EVENTS = 200
+KEPT_CLIP_BYTES = 8 << 20
+CLIP_MARGIN_S = 0.5
+MOST_CLIPS_WAITING = 16
+MOST_PAGES = 32
+PAGE_QUEUE = 256
+STATUS_EVERY_S = 2.0
+ALIVE_EVERY_S = 15.0
+"""A page that has gone is noticed when something is sent to it."""
+
+
+class TooManyPagesError(KwsdError):
+    """No more pages can be kept up to date."""
+
+
+class Hub:
+    """One run. All of it on the event loop."""
+
+    def __init__(self, socket: Path) -> None:
+        self.heard: deque[Told] = deque(maxlen=KEPT_EVENTS)
+        """Detections and near misses, each with a `number` of ours and whether there is `sound` of it."""
+        self.fault: Told | None = None
+        """What went wrong last, and when."""
+        self.status: Told | None = None
+        """How the daemon is, as it last said; None where there is none."""
+        self._link = DaemonLink(socket, ALWAYS)
+        self._sound_link = DaemonLink(socket, [])  # its own: `clip` waits for sound, and nothing else should
+        self._pages: set[asyncio.Queue[Told]] = set()
+        self._clips: OrderedDict[int, bytes] = OrderedDict()
+        self._to_cut: asyncio.Queue[Told] = asyncio.Queue(MOST_CLIPS_WAITING)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = 0
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.follow())
+            group.create_task(self.follow_sound())
+            group.create_task(self.cut_clips())
+            group.create_task(self.look_again())
+
+    def clip(self, number: int) -> bytes | None:
+        """The sound of a detection or near miss as a WAV file, while it is kept."""
+        return self._clips.get(number)
+
+    async def ask(self, command: str, **fields: Any) -> Told:
+        """Have the daemon carry out a command; the data of its reply. Raises KwsdError."""
+        return await self._link.ask(command, **fields)
+
+    async def page(self) -> AsyncGenerator[Told, None]:
+        """What an open page is told: how things stand, then what happens. Raises TooManyPagesError."""
+        if len(self._pages) >= MOST_PAGES:
+            raise TooManyPagesError(f"{MOST_PAGES} pages are open already; close one")
+        queue: asyncio.Queue[Told] = asyncio.Queue(PAGE_QUEUE)
+        self._pages.add(queue)
+        try:
+            self._in_background(self._watch(watched=True) if len(self._pages) == 1 else self.look())
+            yield {"type": "snapshot", "status": self.status, "heard": list(self.heard), "fault": self.fault}
+            while True:
+                try:
+                    yield await asyncio.wait_for(queue.get(), ALIVE_EVERY_S)
+                except TimeoutError:
+                    yield {"type": "alive"}
+        finally:
+            self._pages.discard(queue)
+            if not self._pages:
+                self._in_background(self._watch(watched=False))
+
+    async def look(self) -> None:
+        """Ask the daemon how it is, and tell all pages."""
+        try:
+            self.status = await self._link.ask("status")
+        except KwsdError as error:
+            logger.debug("%s", error)
+            self.status = None
+        self._tell({"type": "status", "status": self.status, "fault": self.fault})
+
+    async def follow(self) -> None:
+        """Take note of what the daemon says."""
+        async for record in self._link.records():
+            fault = fault_of(record, running=self.status is not None)
+            self.fault = fault or self.fault
+            if record is GONE:
+                self.status = None
+                self._tell({"type": "status", "status": None, "fault": self.fault})
+            elif record["type"] in {Detection.type, NearMiss.type}:
+                self.remember(record)
+            elif record["type"] in {event.type for event in WATCHED}:
+                self._tell(record)
+            else:
+                self._in_background(self._watch(watched=True) if self._pages else self.look())
+
+    def remember(self, record: Told) -> None:
+        """Tell it at once, and have its sound cut."""
+        self._numbers += 1
+        told = {**record, "number": self._numbers, "sound": False}
+        self.heard.append(told)
+        self._tell(told)
+        if not self._to_cut.full():
+            self._to_cut.put_nowait(told)
+
+    async def _watch(self, *, watched: bool) -> None:
+        try:
+            await self._link.subscribe([*ALWAYS, *(event.type for event in WATCHED if watched)])
+        except KwsdError as error:
+            logger.debug("%s", error)
+        await self.look()
+
+    async def follow_sound(self) -> None:
+        """Keep the second connection: replies are all that comes on it."""
+        async for _ in self._sound_link.records():
+            pass
+
+    async def cut_clips(self) -> None:
+        """One after the other, each as soon as its sound is there; without `--clips` there is none."""
+        while True:
+            told = await self._to_cut.get()
+            span = {"start": max(0.0, told["start"] - CLIP_MARGIN_S), "end": told["end"] + CLIP_MARGIN_S}
+            try:
+                cut = await self._sound_link.ask("clip", **span)
+            except KwsdError as error:
+                logger.debug("no sound of %s: %s", told["keyword"], error)
+                continue
+            self._clips[told["number"]] = base64.b64decode(cut["wav"])
+            while sum(map(len, self._clips.values())) > KEPT_CLIP_BYTES:
+                gone, _ = self._clips.popitem(last=False)
+                self._mark(gone, sound=False)
+            self._mark(told["number"], sound=True)
+
+    def _mark(self, number: int, *, sound: bool) -> None:
+        for told in self.heard:
+            if told["number"] == number:
+                told["sound"] = sound
+        self._tell({"type": "sound", "number": number, "sound": sound})
+
+    async def look_again(self) -> None:
+        """While pages are open."""
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if self._pages:
+                await self.look()
+
+    def _tell(self, told: Told) -> None:
+        """Every open page; one that does not read loses the oldest."""
+        for queue in self._pages:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(told)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,62 @@
+// Detections and near misses as they come, the newest first, each with its sound where it is kept.
+
+import { blob } from "./api.js";
+import { $, clock, make, notice } from "./dom.js";
+
+const SHOWN = 200;
+const rows = new Map();
+let playing = null;
+
+/** Show the whole list anew. */
+export function showHeard(list) {
+  rows.clear();
+  $("heard").replaceChildren();
+  list.forEach(addHeard);
+}
+
+/** One more. */
+export function addHeard(event) {
+  const missed = event.type === "near_miss";
+  const button = make("button", { type: "button", className: "play", hidden: !event.sound, "aria-label": `Play ${event.keyword}, ${clock(event.time)}` }, "▶");
+  button.addEventListener("click", () => play(event.number, button));
+  const score = make("span", { className: "number", title: "score" }, event.score.toFixed(2));
+  const name = make("span", { className: "name" }, event.keyword);
+  const why = make("span", { className: "why" }, missed ? `nearly: ${event.reason}` : `${event.engine}, ${Math.round(event.latency_ms)} ms after its end`);
+  const row = make("li", { className: missed ? "near" : "hit", "data-number": event.number },
+    make("time", { dateTime: event.time }, clock(event.time)), make("div", { className: "what" }, name, why), score, button);
+  rows.set(event.number, button);
+  $("heard").prepend(row);
+  $("heard-none").hidden = true;
+  while ($("heard").childElementCount > SHOWN) {
+    rows.delete(Number($("heard").lastElementChild.dataset.number));
+    $("heard").lastElementChild.remove();
+  }
+}
+
+/** Whether there is sound of one of them. */
+export function markSound(number, sound) {
+  const button = rows.get(number);
+  if (button) button.hidden = !sound;
+}
+
+async function play(number, button) {
+  playing?.stop();
+  try {
+    const url = URL.createObjectURL(await blob(`/api/clips/${number}`));
+    const audio = new Audio(url);
+    const stop = () => {
+      audio.pause();
+      URL.revokeObjectURL(url);
+      button.classList.remove("playing");
+      playing = null;
+    };
+    playing = { stop };
+    audio.addEventListener("ended", stop);
+    button.classList.add("playing");
+    await audio.play();
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+$("near").addEventListener("change", () => $("heard").classList.toggle("without-near", !$("near").checked));

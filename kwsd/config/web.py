@@ -1,0 +1,25 @@
+"""[web]: the local page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from kwsd import limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """[web]: where `kwsd-web` shows its page, and by which names browsers may ask for it."""
+
+    host: Annotated[str, limits.Text(longest=255)] = "127.0.0.1"
+    """Address to listen at; anything but this machine's own is seen by others."""
+    port: Annotated[int, limits.PORT] = 8373
+    """Port; 0 takes any that is free."""
+    names: tuple[Annotated[str, limits.Text(longest=255)], ...] = ()
+    """Host names, beside addresses, that a browser may ask for the page by; a name of others' is refused."""
+    tls_cert: Path | None = None
+    """Certificate, PEM. With it the page is https, and a browser on another machine lends its microphone."""
+    tls_key: Path | None = None
+    """The certificate's key, PEM."""
+    token_file: Path | None = None
+    """File of the token that opens the page; None is one of this user's own, made when it is missing."""
