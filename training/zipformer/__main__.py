@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.zipformer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_prepare(commands.add_parser("prepare", help="speak texts, learn units, pack audio"))
+    _add_speak(commands.add_parser("speak", help="let neural voices say names and orders, for prepare --spoken-by"))
     _add_lexicon(commands.add_parser("lexicon", help="learn how words sound, from CMUdict"))
     _add_train(commands.add_parser("train", help="train, or go on training from the last checkpoint"))
     _add_grow(commands.add_parser("grow", help="make a finished network deeper, to train it further"))
@@ -45,8 +46,20 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spoken", type=int, default=4000, help="texts to synthesise (default: %(default)s)")
     parser.add_argument("--pieces", type=int, default=0, help="so many BPE pieces as units (default: phones)")
     parser.add_argument("--pseudo-labels", type=Path, help="table of file name and text for untranscribed speech")
+    parser.add_argument(
+        "--spoken-by", type=Path, action="append", default=[], help="folder that speak wrote, any number"
+    )
     parser.add_argument("--workers", type=int, default=2, help="threads (default: %(default)s)")
     parser.set_defaults(run=_prepare)
+
+
+def _add_speak(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="where to write; what is there already is kept")
+    parser.add_argument("voices", type=Path, help="folder of Kokoro's voices, NAME.bin")
+    parser.add_argument("--count", type=int, default=15000, help="texts (default: %(default)s)")
+    parser.add_argument("--lexicon", type=Path, default=Path("models/kwsd-en"), help="model directory, for rare words")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.set_defaults(run=_speak)
 
 
 def _add_lexicon(parser: argparse.ArgumentParser) -> None:
@@ -174,7 +187,24 @@ def _add_teach(parser: argparse.ArgumentParser) -> None:
 def _prepare(args: argparse.Namespace) -> None:
     from training.zipformer.prepare import prepare  # noqa: PLC0415  (each command imports what it needs)
 
-    prepare(args.shared, args.folder, args.spoken, args.pieces, args.pseudo_labels, workers=args.workers)
+    prepare(
+        args.shared,
+        args.folder,
+        args.spoken,
+        args.pieces,
+        args.pseudo_labels,
+        workers=args.workers,
+        spoken_by=args.spoken_by,
+    )
+
+
+def _speak(args: argparse.Namespace) -> None:
+    from training.lexicon.stress import stressed_words  # noqa: PLC0415  (as above)
+    from training.zipformer.data.neural_voices import speak_all  # noqa: PLC0415  (as above)
+    from training.zipformer.data.phrases import known_words, names_and_orders  # noqa: PLC0415  (as above)
+
+    texts = names_and_orders(args.count, known_words([]), args.seed)
+    speak_all(args.folder, texts, args.voices, stressed_words(args.lexicon), args.seed)
 
 
 def _lexicon(args: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """Get everything ready that training needs: spoken texts, units, packed audio."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from measure import manifests
@@ -15,7 +16,16 @@ LEAST_LOGPROB = -0.15
 """Mean over a transcript above which one teacher alone is believed: 4.9 % word errors where 11.9 are usual."""
 
 
-def prepare(shared: Path, folder: Path, spoken: int, pieces: int, pseudo_labels: Path | None, *, workers: int) -> None:
+def prepare(
+    shared: Path,
+    folder: Path,
+    spoken: int,
+    pieces: int,
+    pseudo_labels: Path | None,
+    *,
+    workers: int,
+    spoken_by: Sequence[Path] = (),
+) -> None:
     """Write `synthetic/`, the units with `tokens.txt`, `audio.i16` and `index.tsv` into `folder`.
 
     What is there already is kept: files spoken before, and units, so that a second pack fits models of the first.
@@ -27,12 +37,13 @@ def prepare(shared: Path, folder: Path, spoken: int, pieces: int, pseudo_labels:
         pieces: number of BPE pieces to learn as units; 0 takes phones.
         pseudo_labels: table (path, text) that a teacher wrote for untranscribed speech; None trains without a teacher.
         workers: threads that decode and synthesise.
+        spoken_by: folders of `speak`.
     """
-    real = everything(shared, None)
+    real = everything(shared)
     if spoken:
         words = known_words([r.text for r in real if r.split == "train"])
         synthesise(folder / "synthetic", phrases(spoken, words, TEXT_SEED), VOICE_SEED, workers)
-    recordings = labelled(everything(shared, folder / "synthetic"), pseudo_labels)
+    recordings = labelled(everything(shared, folder / "synthetic", *spoken_by), pseudo_labels)
     if not (folder / "tokens.txt").exists():
         _make_units(folder, [r.text for r in recordings if r.split == "train"], pieces)
     write_pack(folder, recordings, workers)

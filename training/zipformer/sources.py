@@ -33,7 +33,7 @@ class Source:
 def sources(data: Path, shared: Path) -> list[Source]:
     """Count what a packed folder holds for training, the most hours first; licences are those of the manifests."""
     licences: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for recording in everything(shared, None):
+    for recording in everything(shared):
         licences[_name(recording), recording.split].add(_plain(recording.licence))
     clips: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in read_pack(data).clips:

