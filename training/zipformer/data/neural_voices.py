@@ -33,50 +33,11 @@ SILENCE_DB = 40.0
 """Below its peak, where a clip is cut off, but for 60 ms around the rest."""
 MARGIN = RATE * 60 // 1000
 SLOWEST, FASTEST = 0.85, 1.2
-PHONES = dict(
-    pair.split(":")
-    for pair in [
-        "AA:ɑ",
-        "AE:æ",
-        "AH:ʌ",
-        "AO:ɔ",
-        "AW:W",
-        "AY:I",
-        "EH:ɛ",
-        "ER:ɜɹ",
-        "EY:A",
-        "IH:ɪ",
-        "IY:i",
-        "OW:O",
-        "OY:Y",
-        "UH:ʊ",
-        "UW:u",
-        "B:b",
-        "CH:ʧ",
-        "D:d",
-        "DH:ð",
-        "F:f",
-        "G:ɡ",
-        "HH:h",
-        "JH:ʤ",
-        "K:k",
-        "L:l",
-        "M:m",
-        "N:n",
-        "NG:ŋ",
-        "P:p",
-        "R:ɹ",
-        "S:s",
-        "SH:ʃ",
-        "T:t",
-        "TH:θ",
-        "V:v",
-        "W:w",
-        "Y:j",
-        "Z:z",
-        "ZH:ʒ",
-    ]
+_WRITTEN = (
+    "AA:ɑ AE:æ AH:ʌ AO:ɔ AW:W AY:I EH:ɛ ER:ɜɹ EY:A IH:ɪ IY:i OW:O OY:Y UH:ʊ UW:u "
+    "B:b CH:ʧ D:d DH:ð F:f G:ɡ HH:h JH:ʤ K:k L:l M:m N:n NG:ŋ P:p R:ɹ S:s SH:ʃ T:t TH:θ V:v W:w Y:j Z:z ZH:ʒ"
 )
+PHONES = dict(pair.split(":") for pair in _WRITTEN.split())
 """CMUdict's phones without stress, in the network's letters."""
 WEAK = {"AH0": "ə", "ER0": "əɹ"}
 STRESS = {"1": "ˈ", "2": "ˌ"}
