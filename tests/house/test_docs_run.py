@@ -1,0 +1,136 @@
+"""What the pages say they print: every `console` block is run, and its output compared.
+
+Words must be the same; numbers may be a little off, for they are measured. A block that begins with kwsctl is run
+against a daemon with the tiny model and a microphone that says its first keyword.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from testkit.commands import clean_environment
+from testkit.daemons import Plug, eventually, phrase, running
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "keywords" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+NEEDS = {"jq": "jq", "socat": "socat"}
+"""Word of a command → the program that it needs."""
+ENDLESS = ("kwsctl listen", "kwsctl trace", "socat - ")
+"""They print until they are ended."""
+ENDED = 124  # as `timeout` says
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d +")
+SAID = "LIGHT ON\nTURN OFF\nHEY LIGHT"
+"""What the daemon of the pages listens for."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command and what the page shows of its output."""
+
+    command: str
+    shown: list[str]
+
+
+def steps_of(block: str) -> list[Step]:
+    """The commands of a block, each with the lines below it."""
+    steps: list[Step] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append(Step(line.removeprefix("$ "), []))
+        else:
+            steps[-1].shown.append(line)
+    return steps
+
+
+def blocks() -> Iterator[object]:
+    """Every block, named by its page and first command."""
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            steps = steps_of(block)
+            yield pytest.param(steps, id=f"{page.relative_to(ROOT)}:{steps[0].command}")
+
+
+def assert_alike(printed: list[str], shown: list[str]) -> None:
+    """The same words, and numbers that are near."""
+    assert [NUMBER.sub("N", line).split() for line in printed] == [NUMBER.sub("N", line).split() for line in shown]
+    for own, other in zip(printed, shown, strict=True):
+        numbers = zip(map(float, NUMBER.findall(own)), map(float, NUMBER.findall(other)), strict=True)
+        assert all(abs(mine - theirs) <= 0.1 + abs(theirs) / 10 for mine, theirs in numbers), f"{own} is not {other}"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder like a fresh clone, whose environment is that of the tests."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if not path.name.startswith("."):
+            (folder / path.name).symlink_to(path)
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return folder
+
+
+@pytest.mark.parametrize("steps", list(blocks()))
+def test_a_block_prints_what_it_shows(steps: list[Step], clone: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
+    told = " ".join(step.command for step in steps)
+    missing = [program for word, program in NEEDS.items() if word in told.split() and not shutil.which(program)]
+    if missing:
+        pytest.skip(f"needs {missing[0]}")
+    if "socat" in told or steps[0].command.startswith("kwsctl"):
+        plug = Plug(tmp_path)
+        plug.plug_in()
+        (tmp_path / "kwsd").mkdir()
+        (tmp_path / "kwsd" / "kwsd.sock").symlink_to(tmp_path / "s")
+        with running(tmp_path, tiny_model_dir, keywords=SAID) as daemon:
+            plug.say_all(phrase("LIGHT ON"))
+            assert eventually(lambda: daemon.ask(command="status")["data"]["detections"] == 1)
+            for step in steps:
+                compare_shape(step, clone, {"XDG_RUNTIME_DIR": str(tmp_path)})
+        plug.pull_out()
+    elif re.match(r"(\.venv/bin/)?kwsd(?!.*--input)", steps[0].command):
+        pytest.skip("needs a microphone")
+    else:
+        for step in steps:
+            done = carried_out(step.command, clone, {})
+            assert done.returncode == 0, done.stderr
+            assert_alike(done.stdout.splitlines(), step.shown)
+
+
+def compare_shape(step: Step, clone: Path, environment: dict[str, str]) -> None:
+    """A daemon tells something else each time, but lines begin with the same word, and records have the same keys."""
+    done = carried_out(step.command, clone, environment)
+    assert done.returncode in (0, ENDED), done.stderr
+    printed = done.stdout.splitlines()
+    assert step.command.startswith(ENDLESS) or len(printed) == len(step.shown), done.stdout
+    for own, other in zip(printed, step.shown, strict=False):
+        assert beginning(own) == beginning(other)
+
+
+def beginning(line: str) -> object:
+    """What two lines of one kind have in common."""
+    return set(json.loads(line)) if line.startswith("{") else CLOCK.sub("", line).split()[0]
+
+
+def carried_out(command: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The command as a person types it into a shell, in the clone; what does not end is ended."""
+    environ = clean_environment(clone, environment)
+    environ["PATH"] = f"{clone / '.venv' / 'bin'}:{environ['PATH']}"
+    endless = command.startswith(ENDLESS)
+    return subprocess.run(
+        ["timeout", "1.5" if endless else "60", "sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        cwd=clone,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
