@@ -48,6 +48,10 @@ class AudioError(KwsdError):
     """A source of sound cannot be opened or read."""
 
 
+class TranscriptError(KwsdError):
+    """What was said could not be written down: no text, or a transcriber that hangs, dies or writes rubbish."""
+
+
 def explain(key: str, value: object, what: str) -> str:
     """How a value that cannot be is told, whatever it was given to: `threshold: 1.4 is not above 0 and at most 1`."""
     try:

@@ -1,0 +1,1 @@
+"""Speech becomes text: by the model's own transducer, by another program, or by a pipeline in a process of its own."""

@@ -1,0 +1,128 @@
+"""Another program as transcriber: a WAV file on its standard input, text or JSON on its standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from kwsd.errors import ConfigError, TranscriptError
+from kwsd.stream import Chunk, Frames
+from kwsd.transcripts.interface import SpokenWord, Transcription
+from kwsd.transcripts.utterance import Utterance
+
+LONGEST_OUTPUT = 1 << 20
+"""Characters; what is longer is no transcript of a minute."""
+
+
+class CommandTranscriber:
+    """Runs the program once, at the end of the utterance. It is never run through a shell."""
+
+    def __init__(self, command: str, timeout_s: float) -> None:
+        """`timeout_s` is what the program may take. Raises ConfigError: there is no such program."""
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise ConfigError(f"{command}: {error}") from None
+        if not self._arguments or shutil.which(self._arguments[0]) is None:
+            raise ConfigError(f"{command}: no such program; give its full path")
+        self._timeout_s = timeout_s
+        self._utterance = Utterance()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cancelled = False
+
+    def push(self, chunk: Chunk, frames: Sequence[Frames]) -> None:  # noqa: ARG002 - it hears the sound itself
+        """Keep the sound. Raises TranscriptError: it is longer than any order."""
+        self._utterance.push(chunk)
+
+    def finish(self) -> Transcription:
+        """Run the program. Raises TranscriptError: it cannot be started, takes too long, fails, or writes no text."""
+        name = self._arguments[0]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # so that its children end with it
+            )
+        except OSError as error:
+            raise TranscriptError(f"{name}: cannot be run: {error.strerror}") from error
+        if self._cancelled:
+            self.cancel()
+        with self._process:  # closes its pipes
+            try:
+                output, _ = self._process.communicate(self._utterance.wav(), self._timeout_s)
+            except subprocess.TimeoutExpired:
+                raise TranscriptError(f"{name}: wrote nothing within {self._timeout_s:g} s, and was ended") from None
+            finally:
+                _end(self._process)
+        if self._cancelled:
+            raise TranscriptError("the transcript was called off")
+        if self._process.returncode:
+            raise TranscriptError(f"{name}: exited with {self._process.returncode}")
+        return parse_output(output, name, self._utterance.start_s)
+
+    def cancel(self) -> None:
+        """End the program, where it runs."""
+        self._cancelled = True
+        if self._process is not None:
+            _end(self._process)
+
+
+def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
+    """Plain text, or an object with `text` and perhaps `words`, each with `text` (or `word`), `start` and `end`.
+
+    Raises:
+        TranscriptError: it is neither.
+    """
+    try:
+        text = output.decode().strip()
+    except UnicodeDecodeError:
+        raise TranscriptError(f"{name}: wrote what is not UTF-8; it is to write text or a JSON object") from None
+    if len(text) > LONGEST_OUTPUT:
+        raise TranscriptError(f"{name}: wrote {len(text)} characters, which is no transcript")
+    if not text.startswith("{"):
+        unseen = next((letter for letter in text if not (letter.isprintable() or letter.isspace())), None)
+        if unseen is not None:
+            raise TranscriptError(f"{name}: wrote U+{ord(unseen):04X}, which is no text")
+        return Transcription(" ".join(text.split()))
+    try:
+        tree = json.loads(text)
+        words = tuple(_word(word, start_s) for word in tree.get("words") or ())
+        return Transcription(" ".join(str(tree["text"]).split()), words, _confidence(tree))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise TranscriptError(
+            f'{name}: wrote JSON that is no transcript ({type(error).__name__}: {error}); wanted is {{"text": …, '
+            '"words": [{"text": …, "start": …, "end": …}]}'
+        ) from None
+
+
+def _word(tree: dict[str, Any], start_s: float) -> SpokenWord:
+    text, start, end = str(tree["text" if "text" in tree else "word"]).strip(), float(tree["start"]), float(tree["end"])
+    if not (text and math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
+        raise ValueError(f"{text}: start and end are not seconds in order")
+    return SpokenWord(text, round(start_s + start, 6), round(start_s + end, 6), _confidence(tree))
+
+
+def _confidence(tree: dict[str, Any]) -> float | None:
+    value = tree.get("confidence")
+    if value is None:
+        return None
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"confidence {value} is not between 0 and 1")
+    return float(value)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With all that it started, where anything still runs."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,51 @@
+"""`kwsctl transcribe` as a person runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from testkit.tiny_model import silence, speak
+
+
+def transcribe(*words: object) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name("kwsctl")), "transcribe", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "note.wav"
+    soundfile.write(path, np.concatenate([silence(0.5), speak("LIGHTS ON"), silence(0.5)]), 16_000)
+    return path
+
+
+def test_files_are_written_down_with_times(recording: Path, tiny_model_dir: Path) -> None:
+    """1. As text. 2. As JSON, of two files. Result: words with times, and the files told apart."""
+    done = transcribe(recording, "--model", tiny_model_dir)
+    text, *words = done.stdout.splitlines()
+    assert (done.returncode, text) == (0, "LIGHTS ON"), done.stderr
+    assert [line.split()[-1] for line in words] == ["LIGHTS", "ON"]
+    done = transcribe(recording, recording, "--json", "--model", tiny_model_dir)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["source"], one["text"]) for one in told] == [(str(recording), "LIGHTS ON")] * 2
+    assert [sorted(word) for word in told[0]["words"]] == [["confidence", "end", "start", "text"]] * 2
+
+
+def test_a_model_of_phones_is_refused_before_any_sound(tmp_path: Path) -> None:
+    done = transcribe(tmp_path / "missing.wav", "--model", "kwsd-en")
+    assert done.returncode == 1
+    assert "hears phones and cannot write words" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_program_may_do_it(recording: Path) -> None:
+    done = transcribe(recording, "--command", "echo hello there")
+    assert (done.returncode, done.stdout) == (0, "hello there\n")
+    done = transcribe(recording, "--command", "false")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "false: exited with 1" in done.stderr

@@ -1,0 +1,85 @@
+"""Another program as transcriber: it gets the sound, and whatever it does wrong is told and over in time."""
+
+import shlex
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from kwsd.errors import ConfigError, TranscriptError
+from kwsd.stream import Chunk
+from kwsd.transcripts.command import CommandTranscriber
+from kwsd.transcripts.interface import SpokenWord, Transcription
+
+SECOND = np.full(16_000, 0.5, np.float32)
+
+
+def program(code: str, timeout_s: float = 20.0) -> CommandTranscriber:
+    """A transcriber that runs these lines of Python."""
+    return CommandTranscriber(shlex.join([sys.executable, "-c", code]), timeout_s)
+
+
+def test_it_is_given_a_wav_and_gaps_are_silence() -> None:
+    code = (
+        "import sys, wave; w = wave.open(sys.stdin.buffer); print(w.getframerate(), w.getnframes(), w.getnchannels())"
+    )
+    transcriber = program(code)
+    transcriber.push(Chunk(16_000, SECOND, ""), ())
+    transcriber.push(Chunk(48_000, SECOND, ""), ())
+    assert transcriber.finish() == Transcription("16000 48000 1")
+
+
+def test_words_in_json_are_placed_in_the_stream() -> None:
+    code = (
+        """print('{"text": "lights on", "confidence": 0.5, "words": [{"word": " lights", "start": 0.5, "end": 1}]}')"""
+    )
+    transcriber = program(code)
+    transcriber.push(Chunk(32_000, SECOND, ""), ())
+    assert transcriber.finish() == Transcription("lights on", (SpokenWord("lights", 2.5, 3.0, None),), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import sys; sys.exit(3)", "exited with 3"),
+        ("import os; os.kill(os.getpid(), 9)", "exited with -9"),
+        ("import os; os.write(1, b'\\xff\\xfe')", "not UTF-8"),
+        ("print('a\\x00b')", r"U\+0000"),
+        ("""print('{"words": []}')""", "JSON that is no transcript"),
+        ("""print('{"text": "a", "words": [{"text": "a", "start": 2, "end": 1}]}')""", "not seconds in order"),
+        ("print('x' * 2000000)", "no transcript"),
+    ],
+)
+def test_rubbish_and_death_are_named(code: str, why: str) -> None:
+    transcriber = program(code)
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    with pytest.raises(TranscriptError, match=why):
+        transcriber.finish()
+
+
+def test_one_that_hangs_is_ended_with_its_children() -> None:
+    transcriber = program("import subprocess; subprocess.run(['sleep', '60'])", timeout_s=0.5)
+    began_s = time.monotonic()
+    with pytest.raises(TranscriptError, match=r"within 0\.5 s"):
+        transcriber.finish()
+    assert time.monotonic() - began_s < 20
+
+
+def test_cancel_ends_it_from_another_thread() -> None:
+    transcriber = program("import time; time.sleep(60)")
+    timer = threading.Timer(0.5, transcriber.cancel)
+    timer.start()
+    with pytest.raises(TranscriptError, match="called off"):
+        transcriber.finish()
+
+
+def test_what_cannot_be_run_or_is_too_long_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no such program"):
+        CommandTranscriber("no-such-recogniser --fast", 1.0)
+    with pytest.raises(ConfigError, match="quotation"):
+        CommandTranscriber("cat 'open", 1.0)
+    transcriber = program("print('x')")
+    with pytest.raises(TranscriptError, match="longer than 120 s"):
+        transcriber.push(Chunk(0, np.zeros(121 * 16_000, np.float32), ""), ())
