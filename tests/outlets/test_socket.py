@@ -45,6 +45,21 @@ def test_events_reach_everybody_in_order(harness: Harness) -> None:
         assert [other.read()["id"] for _ in range(20)] == list(range(1, 21))
 
 
+def test_who_connects_while_an_event_is_being_printed_is_told_of_it(harness: Harness) -> None:
+    """And who has been told of it and connects again is not told a second time."""
+    with harness.client() as told:
+        for number in range(1, 31):
+            harness.bus.publish(detection(number))
+            with Client(harness.path) as newcomer:
+                assert newcomer.read_until("detection")["id"] == number
+            assert told.read()["id"] == number
+            with harness.client() as again:
+                assert again.ask(command="mute")["ok"]
+                again.socket.settimeout(0.02)
+                with pytest.raises(TimeoutError):
+                    again.read()
+
+
 def test_request_id_is_echoed(harness: Harness) -> None:
     with harness.client() as client:
         for request_id in (7, "seven", None):
