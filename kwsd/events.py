@@ -39,6 +39,8 @@ class Record:
     """The name it goes by."""
     optional: ClassVar[bool] = False
     """Whether a subscriber gets it only by naming it."""
+    private: ClassVar[bool] = False
+    """Whether it is only for those who may change something."""
 
     time: str = field(default_factory=now, compare=False)
     """Wall clock when the record was made, ISO 8601 in UTC."""
@@ -235,6 +237,32 @@ class Level(Record):
     peak_db: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Record):
+    """What the search holds of the keywords at the moment, about three times a second while it holds anything."""
+
+    type: ClassVar[str] = "held"
+    optional: ClassVar[bool] = True
+    scores: dict[str, float]
+    """By the keyword's name: posteriors of what was heard of it so far, over all of its tokens, 0 to 1; those of which
+    nothing is held are left out. Nothing is decided by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum(Record):
+    """A picture of the sound of 320 ms, for those who may have the sound itself; only to who subscribes to it."""
+
+    type: ClassVar[str] = "spectrum"
+    optional: ClassVar[bool] = True
+    private: ClassVar[bool] = True
+    bands: int
+    """Bands of one column, 20 to 7600 Hz on the mel scale."""
+    column_s: float
+    """Seconds of sound in one column."""
+    picture: str
+    """Base64 of a byte per band, the lowest first, column after column: 0 is the faintest."""
+
+
 Event = (
     Detection
     | MicLost
@@ -250,6 +278,8 @@ Event = (
     | Heartbeat
     | Level
     | NearMiss
+    | Held
+    | Spectrum
 )
 """What the bus carries to every subscriber who wants it."""
 
@@ -257,3 +287,5 @@ EVENTS: tuple[type[Event], ...] = get_args(Event)
 EVENT_TYPES = tuple(event.type for event in EVENTS)
 DEFAULT_TYPES = frozenset(event.type for event in EVENTS if not event.optional)
 """What a subscriber gets without asking; the others only by naming them."""
+PRIVATE_TYPES = frozenset(event.type for event in EVENTS if event.private)
+"""What not everybody who may connect may have."""

@@ -123,6 +123,7 @@ class CommandHandler:
             "degraded_because": state.degraded_because,
             "microphone": {"name": microphone.name, "open": microphone.open},
             "keywords": state.keywords,
+            "thresholds": self._spotter.thresholds,
             "keywords_from": state.keywords_from,
             "stream_time": self._progress.position_s,
             "progress_age_s": round(now_s - self._progress.at_s, 3),

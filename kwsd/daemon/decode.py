@@ -8,6 +8,7 @@ from dataclasses import replace
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.recent_decisions import RecentDecisions
+from kwsd.daemon.search_watch import SearchWatch
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Detection, Event, NearMiss, Overrun
 from kwsd.outlets.bus import Bus
@@ -38,6 +39,7 @@ class Decoder:
         self._bus = bus
         self._progress = progress
         self._levels = levels
+        self._search_watch = SearchWatch(bus, spotter)
         self._recent_audio = recent_audio
         self._numbers = {kind.type: itertools.count(1) for kind in (Detection, NearMiss)}
         self.decisions = RecentDecisions()
@@ -58,6 +60,7 @@ class Decoder:
                 self._recent_audio.write(item)
             self._publish(self._spotter.push(item))
             self._publish(self._levels.push(item))
+            self._publish(self._search_watch.look())
             self._progress.decoded(item, self._spotter)
         self._publish(self._spotter.finish())
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from kwsd.audio.level import measure_level
-from kwsd.events import Event, Level, MicSilent
+from kwsd.daemon.spectrum import Spectrograph
+from kwsd.events import Event, Level, MicSilent, Spectrum
 from kwsd.outlets.bus import Bus
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import samples
 
-LEVEL_SAMPLES = 5120  # 320 ms: what one `level` event tells of
+LEVEL_SAMPLES = 5120  # 320 ms: what one `level` or `spectrum` event tells of
 FLAT_S = 10.0  # the same value for so long: no open microphone does that, its own noise is several steps of 16 bits
 
 
@@ -22,6 +23,7 @@ class LevelWatch:
         self._bus = bus
         self._is_microphone = is_microphone
         self._unmeasured: list[Float32] = []
+        self._spectrograph = Spectrograph()
         self._flat_samples = 0
         self._flat_value = np.float32(0.0)
 
@@ -32,12 +34,16 @@ class LevelWatch:
             return
         if self._is_microphone:
             yield from self._watch_flatness(sound, chunk.source)
-        if not self._bus.wants(Level.type):
+        if not self._bus.wants(Level.type) and not self._bus.wants(Spectrum.type):
+            self._unmeasured.clear()
             return
         self._unmeasured.append(sound)
         if sum(map(len, self._unmeasured)) >= LEVEL_SAMPLES:
-            level = measure_level(np.concatenate(self._unmeasured))
+            block = np.concatenate(self._unmeasured)
             self._unmeasured.clear()
+            level = measure_level(block)
+            if self._bus.wants(Spectrum.type):
+                yield self._spectrograph.push(block)
             yield Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1))
 
     def _watch_flatness(self, sound: Float32, source: str) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from kwsd.errors import KwsdError
-from kwsd.events import DEFAULT_TYPES, NearMiss
+from kwsd.events import DEFAULT_TYPES, PRIVATE_TYPES, NearMiss
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
 from kwsd.protocol.commands import (
@@ -26,6 +26,7 @@ from kwsd.protocol.messages import Hello, Reply
 logger = logging.getLogger(__name__)
 
 STUCK_S = 5.0  # a socket that takes nothing for so long has nobody reading it
+NOT_PERMITTED = "not permitted: only root, the daemon's own user and members of command_group may"
 PATIENCE = 10  # lines in a row that are no commands, before the connection is closed
 _HALF_CLOSED_POLL_S = 1.0
 
@@ -130,11 +131,13 @@ class Connection:
 
     async def _do(self, command: Command) -> dict[str, Any]:
         if isinstance(command, CHANGING) and not self._may_change:
-            raise CommandError("not permitted: only root, the daemon's own user and members of command_group may")
+            raise CommandError(NOT_PERMITTED)
         old = self.outbox.subscription
         match command:
             case Subscribe():
                 types = DEFAULT_TYPES if command.types is None else frozenset(command.types)
+                if types & PRIVATE_TYPES and not self._may_change:
+                    raise CommandError(NOT_PERMITTED)
                 keywords = None if command.keywords is None else frozenset(command.keywords)
             case Trace():
                 near_misses = {NearMiss.type}

@@ -45,7 +45,7 @@ class Subscribe(Base):
 
     command: Literal["subscribe"]
     types: tuple[EventType, ...] | None = None
-    """Event types wanted; null means all but the optional ones (`heartbeat`, `level`, `near_miss`)."""
+    """Event types wanted; null means all but the optional: `heartbeat`, `level`, `near_miss`, `held`, `spectrum`."""
     keywords: tuple[Name, ...] | None = None
     """Names of the keywords whose detections are wanted; null means all."""
 

@@ -84,6 +84,11 @@ class BeamSearch:
         self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in self._hypotheses]  # keeps numbers small
         return matches
 
+    @property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """Those alive, the one at the root first."""
+        return tuple(self._hypotheses)
+
     def may_grow(self, frame: int, tokens: tuple[int, ...]) -> bool:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
         return any(_may_grow(h, frame, tokens) for h in self._hypotheses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kwsd.search.beam import BeamSearch
+from kwsd.search.held import held
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.keyword_set import KeywordSet
@@ -40,6 +41,10 @@ class KeywordSearch:
     def finish(self) -> list[Miss]:
         """No more frames will come: what waited for more of them."""
         return self._rules.finish()
+
+    def held(self) -> dict[int, float]:
+        """What it holds of each keyword that is being said, 0 to 1."""
+        return held(self._beam, self._history, self._transducer)
 
     def replace(self, keyword_set: KeywordSet) -> None:
         """Search for other keywords from the next frames on.

@@ -68,6 +68,10 @@ class FixedSpotter:
         """The next sound → the words it completes, in the order spoken."""
         return [self._detection(word) for word in self._stream.push(chunk)]
 
+    def held(self) -> dict[str, float]:
+        """Nothing: a word is looked for as a whole."""
+        return {}
+
     def finish(self) -> list[Detection]:
         """The sound has ended: what its last words complete."""
         return [self._detection(word) for word in self._stream.finish()]
@@ -97,7 +101,13 @@ class FixedSpotter:
         self._named = {normal(keyword.phrase): keyword for keyword in compiled}
         given = dict.fromkeys(self._model.words, self._settings.threshold)
         given |= {word: each.threshold for word, each in self._named.items() if each.threshold is not None}
-        self._stream.listen_for(self.words, {word: each for word, each in given.items() if each is not None})
+        own = {word: each for word, each in given.items() if each is not None}
+        self.thresholds = {
+            self._named.get(word, Keyword(word)).label: float({**self._model.thresholds, **own}[word])
+            for word in self.words
+        }
+        """By the keyword's name: what a score has to reach."""
+        self._stream.listen_for(self.words, own)
 
     def _detection(self, word: Word) -> Detection:
         keyword = self._named.get(word.text, Keyword(word.text))

@@ -42,6 +42,15 @@ class Spotter(Protocol):
         """Encoder calls that came to nothing usable."""
         ...
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By the keyword's name: what a score has to reach."""
+        ...
+
+    def held(self) -> dict[str, float]:
+        """By the keyword's name: what has been heard of it so far, 0 to 1; those of which there is nothing left out."""
+        ...
+
     def push(self, chunk: Chunk) -> Sequence[Event]:
         """The next sound → what is to be told, in the order decided."""
         ...

@@ -80,6 +80,15 @@ class PairedSpotter:
         """Calls of either model that came to nothing usable."""
         return self._fixed.bad_chunks + (self._phrases.bad_chunks if self._phrases else 0)
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By the keyword's name: what a score has to reach."""
+        return self._phrases.thresholds if self._phrases else self._fixed.thresholds
+
+    def held(self) -> dict[str, float]:
+        """By the keyword's name: what has been heard of it so far, 0 to 1."""
+        return self._phrases.held() if self._phrases and not self._pace.paused else self._fixed.held()
+
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what is to be told, in the order decided."""
         told: list[Event] = []

@@ -62,6 +62,17 @@ class PhraseSpotter:
         """Samples of the stream so far, lost ones included."""
         return self._stream.next_sample or 0
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By the keyword's name: what a score has to reach."""
+        searched = self.compiled.searched
+        return {label: limits.threshold for label, limits in zip(searched.labels, searched.limits, strict=True)}
+
+    def held(self) -> dict[str, float]:
+        """By the keyword's name: what the search holds of it, 0 to 1."""
+        labels = self.compiled.searched.labels
+        return {labels[keyword]: round(score, 3) for keyword, score in self._search.held().items()}
+
     def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """Make a list ready for `replace`, or for any number of spotters of this model; slow.
 

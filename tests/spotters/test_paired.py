@@ -52,6 +52,7 @@ class Script:
         self.position_samples = 0
         self.gaps: list[int] = []
         self.keywords = tuple(keywords)
+        self.thresholds: dict[str, float] = {}
 
     def push(self, chunk: Chunk) -> list[Event]:
         if chunk.start_sample > self.position_samples:
@@ -62,6 +63,9 @@ class Script:
         due = [hit for hit in self.hits if hit.stream_time <= now_s]
         self.hits = [hit for hit in self.hits if hit.stream_time > now_s]
         return [*due]
+
+    def held(self) -> dict[str, float]:
+        return {}
 
     def finish(self) -> list[Event]:
         return []

@@ -18,6 +18,7 @@ from kwsd.errors import KwsdError
 from kwsd.events import (
     Degraded,
     Detection,
+    Held,
     Level,
     Loaded,
     MicLost,
@@ -29,6 +30,7 @@ from kwsd.events import (
     Record,
     Reloaded,
     ReloadFailed,
+    Spectrum,
     Unmuted,
 )
 
@@ -38,7 +40,7 @@ Told = dict[str, Any]
 
 CHANGES = (MicLost, MicRecovered, MicSilent, Degraded, Loaded, Reloaded, ReloadFailed, Overrun, Muted, Unmuted)
 ALWAYS = [event.type for event in (Detection, NearMiss, *CHANGES)]
-WATCHED: tuple[type[Record], ...] = (Level,)
+WATCHED: tuple[type[Record], ...] = (Level, Held, Spectrum)
 """Only while a page is open."""
 KEPT_EVENTS = 200
 KEPT_CLIP_BYTES = 8 << 20
@@ -142,10 +144,12 @@ class Hub:
             self._to_cut.put_nowait(told)
 
     async def _watch(self, *, watched: bool) -> None:
-        try:
-            await self._link.subscribe([*ALWAYS, *(event.type for event in WATCHED if watched)])
-        except KwsdError as error:
-            logger.debug("%s", error)
+        for wanted in (WATCHED, WATCHED[:-1]) if watched else ((),):  # not everybody may have the picture of the sound
+            try:
+                await self._link.subscribe([*ALWAYS, *(event.type for event in wanted)])
+                break
+            except KwsdError as error:
+                logger.debug("%s", error)
         await self.look()
 
     async def follow_sound(self) -> None:

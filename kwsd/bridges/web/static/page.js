@@ -4,7 +4,9 @@ import { Refused, follow, forgetToken, keepToken, post, takeToken } from "./api.
 import { $, notice } from "./dom.js";
 import { addHeard, markSound, showHeard } from "./heard.js";
 import { showHealth } from "./health.js";
+import { showHeld, showThresholds } from "./held.js";
 import { showLevel } from "./level.js";
+import { draw } from "./spectrum.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
@@ -30,6 +32,7 @@ function showState(state) {
 function showStatus(status, fault) {
   showState(status ? status.state : "gone");
   showHealth(status, fault);
+  showThresholds(status ? status.keywords : [], status?.thresholds ?? {});
 }
 
 const takers = {
@@ -42,6 +45,8 @@ const takers = {
   near_miss: addHeard,
   sound: (told) => markSound(told.number, told.sound),
   level: (told) => showLevel(told),
+  held: (told) => showHeld(told.scores),
+  spectrum: draw,
 };
 
 async function followForEver() {
