@@ -1,50 +1,23 @@
-"""The tiny model with phones for units: its tones are called phones, and a lexicon tells how a few words sound."""
+"""The tiny model with phones for units: its tones are called phones, and kwsd-en's lexicon tells how words sound."""
 
-import gzip
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON, Lexicon
+from kwsd.text.vocabulary import read_tokens
+from kwsd.units import WORD_START
 from testkit.tiny_model import TOKENS, Floats, build_tiny_model, speak
 from testkit.tiny_voice import SPECIALS
-from training.lexicon.lexicon import Dictionary, learn, lines_of, not_by_rule
-from training.zipformer.data.units import PHONES
 
-WORDS = {
-    "A": "AX, EY",
-    "ALEXA": "AX L EH K S AX",
-    "AND": "AX N D, AE N D",
-    "BATS": "B AE T S",
-    "BOX": "B AA K S",
-    "BUS": "B AH S",
-    "CAT": "K AE T",
-    "CATS": "K AE T S",
-    "DOG": "D AO G",
-    "HEY": "HH EY",
-    "LIGHT": "L AY T",
-    "LIGHTS": "L AY T S",
-    "NIGHT": "N AY T",
-    "OFF": "AO F",
-    "ON": "AA N, AO N",
-    "PLAY": "P L EY",
-    "READ": "R IY D, R EH D",
-    "RED": "R EH D",
-    "TABS": "T AE B Z",
-    "TIGHT": "T AY T",
-    "TURN": "T ER N",
-}
-"""Pronunciations, the usual one first, separated by commas."""
+SHIPPED = Path(__file__).parents[1] / "models" / "kwsd-en"
+PHONES = tuple(token for token in read_tokens(SHIPPED / "tokens.txt")[1:] if token[0] not in (WORD_START, "<"))
+"""As they are inside words."""
 
 
-def dictionary() -> Dictionary:
-    """WORDS as the recipe reads a dictionary."""
-    return {word: tuple(tuple(way.split()) for way in ways.split(", ")) for word, ways in WORDS.items()}
-
-
-def small_lexicon() -> Lexicon:
-    """What the recipe learns from WORDS, without going through files."""
-    table = learn(dictionary())
-    return Lexicon(lines_of(not_by_rule(dictionary(), table)), table)
+def shipped_lexicon() -> Lexicon:
+    """How the words of English sound, by the files of kwsd-en."""
+    return Lexicon.load(SHIPPED)
 
 
 def build_phone_model(directory: Path) -> Path:
@@ -54,9 +27,8 @@ def build_phone_model(directory: Path) -> Path:
     spare = [f"<spare{number}>" for number in range(len(TOKENS) - len(SPECIALS) - len(PHONES))]
     names = (*SPECIALS, *PHONES, *spare)
     (directory / "tokens.txt").write_text("".join(f"{name} {token}\n" for token, name in enumerate(names)))
-    table = learn(dictionary())
-    table.write(directory / LETTER_SOUNDS)
-    (directory / LEXICON).write_bytes(gzip.compress(lines_of(not_by_rule(dictionary(), table))))
+    for name in (LEXICON, LETTER_SOUNDS):
+        shutil.copy(SHIPPED / name, directory)
     return directory
 
 

@@ -23,6 +23,7 @@ import psutil
 import soundfile
 from numpy.typing import NDArray
 
+from kwsd.timebase import SAMPLE_RATE
 from measure.paths import MODEL, RESULTS, ROOT
 from testkit.daemons import KWSD, DaemonProcess, Manager, Plug, eventually, running
 from testkit.serving import Client
@@ -109,7 +110,7 @@ def reload(daemon: DaemonProcess, directory: Path, plug: Plug) -> list[Row]:
     sound, _ = soundfile.read(MODEL / "test_wavs" / "0.wav", dtype="float32")
     before = daemon.ask(command="status")["data"]
     plug.say(sound)
-    plug.say(np.zeros(16_000, np.float32))
+    plug.say(np.zeros(SAMPLE_RATE, np.float32))
     (directory / "keywords.txt").write_text("\n".join(many) + "\n")
     began_s = time.monotonic()
     reply = daemon.ask(command="reload")  # each on a connection of its own: who does not read meanwhile is shown out

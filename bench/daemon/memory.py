@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.daemon.soak_sampling import anonymous_mb
 from bench.daemon.soak_stage import Script, script_for
+from kwsd.timebase import SAMPLE_RATE
 from measure.paths import RESULTS
 from testkit.daemons import DaemonProcess, Plug, eventually, running
 from testkit.serving import Client
@@ -145,10 +146,10 @@ def say(daemon: DaemonProcess, script: Script) -> None:
     said_s, number = 0.0, 0
     while said_s < SAID_S:
         number += 1
-        quiet = dice.normal(0, 0.0003, int(16_000 * dice.uniform(0.5, 6))).astype(np.float32)
+        quiet = dice.normal(0, 0.0003, int(SAMPLE_RATE * dice.uniform(0.5, 6))).astype(np.float32)
         sound = np.concatenate([quiet, script.lines[number % len(script.lines)].sound])
         daemon.process.stdin.write((sound.clip(-1, 1) * 32767).astype("<i2").tobytes())
-        said_s += len(sound) / 16_000
+        said_s += len(sound) / SAMPLE_RATE
 
 
 def main(arguments: list[str]) -> None:

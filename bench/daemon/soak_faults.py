@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.daemon.soak_stage import Speaker
+from kwsd.events import Detection, Heartbeat, Level, NearMiss
 from testkit.daemons import DaemonProcess, eventually
 from testkit.serving import Client
 
@@ -92,7 +93,7 @@ class Faults:
     def stuck_subscriber(self) -> None:
         """It asks for everything there is and reads none of it."""
         client, _ = self._daemon.client()
-        client.send(command="subscribe", types=["level", "detection", "heartbeat", "near_miss"])
+        client.send(command="subscribe", types=[Level.type, Detection.type, Heartbeat.type, NearMiss.type])
         self._clients.append(client)
         if len(self._clients) > MOST_CLIENTS:
             self._clients.pop(0).close()

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from kwsd.timebase import SAMPLE_RATE
 from measure.paths import MODEL
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase
 from testkit.tiny_model import build_tiny_model
@@ -95,7 +96,7 @@ class Speaker:
         before = len(self.ear.heard)
         self.plug.say(line.sound)
         if during is not None:
-            time.sleep(self.dice.uniform(0.2, len(line.sound) / 16_000))
+            time.sleep(self.dice.uniform(0.2, len(line.sound) / SAMPLE_RATE))
             during()
         self.plug.say_all(np.zeros(0, np.float32))
         eventually(lambda: len(self.ear.heard) - before >= len(line.words), DECIDED_S)

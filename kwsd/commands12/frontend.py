@@ -8,12 +8,12 @@ fitted. Pixels stay float here: the rounding of the sheets is not repeated.
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
 
 FloatArray = NDArray[np.float32]
 
 BANDS = 40
-SHIFT_SAMPLES = 160  # 10 ms
+SHIFT_SAMPLES = FBANK_SHIFT_SAMPLES
 WINDOW_SAMPLES = 480  # 30 ms
 CLIP_FRAMES = 98  # frames that fit into one second
 FFT_SIZE = 512

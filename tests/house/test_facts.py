@@ -11,26 +11,7 @@ from kwsd.events import EVENT_TYPES
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for room in ("kwsd", "measure", "bench", "training") for path in (ROOT / room).rglob("*.py"))
 HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/protocol/")
-QUOTED_YET = {
-    "bench/daemon/soak_faults.py",
-    "kwsd/daemon/near_misses.py",
-    "kwsd/daemon/reporter.py",
-    "kwsd/outlets/connection.py",
-}
-"""Files that quote the name of an event yet: this set may only shrink."""
 TIMES = {16_000: "SAMPLE_RATE", 160: "FBANK_SHIFT_SAMPLES"}
-SAY_IT_AGAIN = {
-    "bench/daemon/figures.py",
-    "bench/daemon/memory.py",
-    "bench/daemon/soak_stage.py",
-    "kwsd/commands12/frontend.py",
-    "training/commands12/audio.py",
-    "training/zipformer/data/fbank.py",
-    "training/zipformer/data/pack.py",
-    "training/zipformer/data/synthesis.py",
-    "training/zipformer/teacher.py",
-}
-"""Files that say the sample rate or the shift once more yet: this set may only shrink."""
 OTHER_THINGS = {
     ("training/commands12/models/ds_cnn.py", 160),  # channels
     ("training/zipformer/data/augment.py", 160),  # a length that suits the transform
@@ -53,7 +34,7 @@ def test_the_sample_rate_and_the_shift_stand_in_timebase(path: Path) -> None:
     where = str(path.relative_to(ROOT))
     again = {value for value in constants(path) if type(value) is int and value in TIMES}
     again -= {number for file, number in OTHER_THINGS if file == where}
-    if where != "kwsd/timebase.py" and where not in SAY_IT_AGAIN:
+    if where != "kwsd/timebase.py":
         assert not again, f"import {', '.join(TIMES[number] for number in again)} from kwsd.timebase"
 
 
@@ -61,7 +42,7 @@ def test_the_sample_rate_and_the_shift_stand_in_timebase(path: Path) -> None:
 def test_names_of_events_stand_in_events(path: Path) -> None:
     """A name that is an ordinary word as well (level, muted, loaded) may stand as one elsewhere."""
     where = str(path.relative_to(ROOT))
-    if where.startswith(HOMES_OF_EVENTS) or where in QUOTED_YET:
+    if where.startswith(HOMES_OF_EVENTS):
         return
     plain = {"level", "muted", "loaded", "detection", "heartbeat", "degraded"}
     quoted = {value for value in constants(path) if value in set(EVENT_TYPES) - plain}

@@ -10,6 +10,7 @@ import kwsd
 from kwsd import Keyword, Model, SearchSettings, Spotter
 from testkit.tiny_model import silence, speak
 
+CACHE = Path(__file__).parents[2] / ".mypy_cache" / "users_program"
 PROGRAM = """
 import kwsd
 import numpy as np
@@ -35,7 +36,7 @@ def test_dir_lists_what_there_is_and_every_error_has_a_base_in_it() -> None:
 
 def test_a_users_program_is_checked_with_our_types(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(CACHE), "program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Success" in done.stdout, done.stdout
 

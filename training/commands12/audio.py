@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_picture, mel_power, pixels
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
 from measure import manifests
 from measure.commands import commands_in
 from measure.sound import read_exactly, unpadded
@@ -104,7 +104,7 @@ def reverb_envelopes(folder: Path) -> FloatArray:
     for row in manifests.read(folder / "manifest.tsv"):
         response = read_exactly(folder / row["path"])
         tail = response[int(np.argmax(np.abs(response))) :] ** 2
-        tail = np.pad(tail, (0, REVERB_FRAMES * 160))[: REVERB_FRAMES * 160]
-        energy = tail.reshape(REVERB_FRAMES, 160).sum(axis=1)
+        tail = np.pad(tail, (0, REVERB_FRAMES * FBANK_SHIFT_SAMPLES))[: REVERB_FRAMES * FBANK_SHIFT_SAMPLES]
+        energy = tail.reshape(REVERB_FRAMES, FBANK_SHIFT_SAMPLES).sum(axis=1)
         envelopes.append(energy / energy.sum())
     return np.asarray(envelopes, np.float32)

@@ -9,8 +9,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-RATE = 16000
-SHIFT = 160
+from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE
+
+RATE, SHIFT = SAMPLE_RATE, FBANK_SHIFT_SAMPLES
 """Samples from one frame to the next, 10 ms."""
 WINDOW = 400
 """Samples in a frame, 25 ms."""

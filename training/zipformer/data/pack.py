@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from kwsd.timebase import SAMPLE_RATE
 from training.zipformer.data.records import Recording
 from training.zipformer.progress import progress
 
-RATE = 16000
+RATE = SAMPLE_RATE
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from kwsd.timebase import SAMPLE_RATE
 from training.zipformer.progress import progress
 
-RATE = 16000
+RATE = SAMPLE_RATE
 OPUS_COMPRESSION = 0.95
 """About 16 kbit/s in libsndfile's scale from 0 (256 kbit/s) to 1 (6 kbit/s)."""
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
