@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+Kind = Literal["heard", "quiet", "failed"]
 
 NO_SAMPLES: Float32 = np.zeros(0, np.float32)
 
@@ -38,7 +39,7 @@ class Frames:
     """Number of the first frame; frame f begins at `origin_sample` + 640 f."""
     count: int
     """Frames of 40 ms: 8."""
-    kind: Literal["heard", "quiet", "failed"]
+    kind: Kind
     """quiet: the gate spared the encoder; failed: the encoder's output was not finite, and it began afresh."""
     encoder_out: Float32 | None
     """(count, C); None unless heard."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from kwsd.acoustic.encoder import Encoder
 from kwsd.errors import KwsdError
-from kwsd.stream import Frames
+from kwsd.stream import Frames, Kind
 
 FORMAT = "kwsd frames 1"
-KINDS: tuple[Literal["heard", "quiet", "failed"], ...] = ("heard", "quiet", "failed")
+KINDS: tuple[Kind, ...] = ("heard", "quiet", "failed")
 RECORDS_AT_ONCE = 256  # 80 s of sound
 HEADER_BYTES = 1024  # at most, the end of the line included
 

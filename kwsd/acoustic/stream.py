@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from kwsd.acoustic.fbank import NUM_BINS
+from kwsd.acoustic.gate import QuietGate, Segment
 from kwsd.acoustic.kaldi_fbank import KaldiFbank
 from kwsd.acoustic.model import Model
-from kwsd.stream import Chunk, Float32, Frames
+from kwsd.stream import Chunk, Float32, Frames, Kind
 from kwsd.timebase import SAMPLE_RATE, fbank_samples_needed
 
 FEATURES = KaldiFbank
@@ -22,26 +22,16 @@ MEAN_OF_BINS = np.full(NUM_BINS, 1 / NUM_BINS, np.float32)
 LONGEST_SILENCE_SAMPLES = SAMPLE_RATE  # after a longer gap nothing that was heard before is of use
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The fbank of one call of the encoder."""
-
-    origin_sample: int
-    number: int
-    """Of the calls since the origin."""
-    fbank: Float32
-    """(T, 80); each begins with what was look-ahead of the one before."""
-
-
 class AcousticStream:
     """How sound is cut into chunks makes no difference. A gap of up to 1 s is silence.
 
     After a longer one everything heard is forgotten and a new origin begins, as it does with the first chunk.
     """
 
-    def __init__(self, model: Model) -> None:
-        """A stream that has heard nothing; cheap, for it shares the model."""
+    def __init__(self, model: Model, gate: QuietGate | None = None) -> None:
+        """A stream that has heard nothing; cheap, for it shares the model. `gate` spares the encoder a quiet room."""
         self.encoder = model.encoder
+        self.gate = gate
         self.state = self.encoder.initial_state()
         """The encoder's memory. Silence never resets it."""
         self.waiting: deque[Segment] = deque()
@@ -65,6 +55,7 @@ class AcousticStream:
         if self.next_sample is None:
             return []
         self._accept(np.zeros(FINISH_SAMPLES, np.float32))
+        self._release()
         return encode([self])[0]
 
     def take(self, chunk: Chunk) -> None:
@@ -77,6 +68,7 @@ class AcousticStream:
         if gap:
             self._accept(np.zeros(min(gap, LONGEST_SILENCE_SAMPLES), np.float32))
         if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
+            self._release()
             self._fbank = FEATURES(self.encoder.segment_frames, self.encoder.shift_frames)
             self._origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
@@ -84,8 +76,15 @@ class AcousticStream:
 
     def _accept(self, samples: Float32) -> None:
         for fbank in self._fbank.accept(samples):
-            self.waiting.append(Segment(self._origin_sample, self._segments, fbank))
+            needed = fbank_samples_needed(self._segments * self.encoder.shift_frames + self.encoder.segment_frames)
+            segment = Segment(self._origin_sample, self._segments, fbank, self._origin_sample + needed)
+            self.waiting.extend(self.gate.push(segment) if self.gate else [segment])
             self._segments += 1
+
+    def _release(self) -> None:
+        """What the gate holds back is not waited for any longer."""
+        if self.gate:
+            self.waiting.extend(self.gate.reset())
 
 
 def encode(streams: Sequence[AcousticStream]) -> list[list[Frames]]:
@@ -95,26 +94,30 @@ def encode(streams: Sequence[AcousticStream]) -> list[list[Frames]]:
     """
     results: list[list[Frames]] = [[] for _ in streams]
     while ready := [number for number, stream in enumerate(streams) if stream.waiting]:
-        turn = [(streams[number], streams[number].waiting.popleft()) for number in ready]
-        encoder = turn[0][0].encoder
-        states = [stream.state if segment.number else encoder.initial_state() for stream, segment in turn]
-        heard = encoder.run([segment.fbank for _, segment in turn], states)
-        for number, (stream, segment), (encoder_out, state) in zip(ready, turn, heard, strict=True):
+        turn = []
+        for number in ready:
+            stream, segment = streams[number], streams[number].waiting.popleft()
+            if segment.quiet:
+                results[number].append(_frames(stream, segment, "quiet", None))
+            else:
+                turn.append((number, stream, segment))
+        encoder = streams[0].encoder
+        states = [stream.state if segment.number else encoder.initial_state() for _, stream, segment in turn]
+        heard = encoder.run([segment.fbank for _, _, segment in turn], states) if turn else []
+        for (number, stream, segment), (encoder_out, state) in zip(turn, heard, strict=True):
             finite = bool(np.isfinite(encoder_out).all())
-            stream.state = state if finite else encoder.initial_state()  # else two bad feature frames poison it
-            results[number].append(_frames(stream, segment, encoder_out if finite else None))
+            stream.state = state if finite else encoder.initial_state()  # else two bad frames poison it
+            results[number].append(_frames(stream, segment, "heard" if finite else "failed", encoder_out))
     return results
 
 
-def _frames(stream: AcousticStream, segment: Segment, encoder_out: Float32 | None) -> Frames:
-    encoder = stream.encoder
-    needed = fbank_samples_needed(segment.number * encoder.shift_frames + encoder.segment_frames)
+def _frames(stream: AcousticStream, segment: Segment, kind: Kind, encoder_out: Float32 | None) -> Frames:
     return Frames(
         origin_sample=segment.origin_sample,
-        first=segment.number * encoder.output_frames,
-        count=encoder.output_frames,
-        kind="failed" if encoder_out is None else "heard",
-        encoder_out=encoder_out,
+        first=segment.number * stream.encoder.output_frames,
+        count=stream.encoder.output_frames,
+        kind=kind,
+        encoder_out=encoder_out if kind == "heard" else None,
         power=np.log(np.exp(segment.fbank) @ MEAN_OF_BINS),  # twice as fast as .mean(axis=1)
-        arrived_sample=segment.origin_sample + needed,
+        arrived_sample=segment.arrived_sample,
     )

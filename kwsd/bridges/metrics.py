@@ -24,6 +24,14 @@ GAUGES: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_microphone_open": ("Whether sound is being read.", lambda s: s["microphone"]["open"]),
     "kwsd_muted": ("Whether the microphone was closed on request.", lambda s: s["state"] == "muted"),
     "kwsd_degraded": ("Whether less is heard than was asked for.", lambda s: s["degraded"]),
+    "kwsd_quiet_gate_closed": (
+        "Whether the room is quiet and the encoder rests.",
+        lambda s: s["quiet_gate"]["closed"] if "quiet_gate" in s else None,
+    ),
+    "kwsd_quiet_ratio": (
+        "Share of the sound that the encoder was spared.",
+        lambda s: s["quiet_gate"]["share"] if "quiet_gate" in s else None,
+    ),
     "kwsd_uptime_seconds": ("Since the daemon started.", lambda s: s["uptime_s"]),
     "kwsd_last_chunk_age_seconds": (
         "Since sound was last decoded, or an attempt to open the microphone ended.",

@@ -112,6 +112,8 @@ def status_lines(status: Record) -> Iterator[str]:
     yield f"model       {status['model']}"
     yield f"up          {status['uptime_s']:.0f} s, {status['stream_time']:.0f} s of sound, process {status['pid']}"
     yield f"heard       {status['detections']} detections, last progress {status['progress_age_s']:.1f} s ago"
+    if (gate := status.get("quiet_gate")) and gate["on"]:
+        yield f"quiet gate  {'closed' if gate['closed'] else 'open'}, {gate['share']:.0%} of the sound was quiet"
     yield f"lost        {status['lost_ms']:.0f} ms in {status['overruns']} overruns, {status['reconnects']} reconnects"
     yield f"reloads     {status['reloads']}, {status['failed_reloads']} failed"
     if status.get("reload_failed_because"):

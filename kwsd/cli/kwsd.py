@@ -81,6 +81,9 @@ def _add_service(service: Any) -> None:
 
 
 def _add_general(general: Any) -> None:
+    general.add_argument(
+        "--no-quiet-gate", action="store_true", help="hear a quiet room as closely as a loud one, at full cost"
+    )
     general.add_argument("--json", action="store_true", help="print JSON lines")
     general.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
     general.add_argument("--print-config", action="store_true", help="print the settings in force as TOML and exit")
@@ -125,6 +128,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "input": tuple(arguments.input) if arguments.input else None,
         "device": arguments.device,
         "channel": arguments.channel,
+        "quiet_gate": False if arguments.no_quiet_gate else None,
         "json": arguments.json or None,
         "verbose": arguments.verbose or None,
         "fallback.mode": arguments.fallback,

@@ -88,6 +88,8 @@ class Settings:
     """Microphone, by words of its name; None is the system's default."""
     channel: Annotated[int, limits.CHANNEL] | None = None
     """Only this channel, counted from 1; None is the first of a microphone and the mix of a file."""
+    quiet_gate: bool = True
+    """Spare the network a quiet room: sound in which nobody can be speaking is not looked at closely."""
     json: bool = False
     """Print detections as JSON lines."""
     verbose: bool = False

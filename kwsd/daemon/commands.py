@@ -110,7 +110,7 @@ class CommandHandler:
     def status(self) -> dict[str, Any]:
         """Everything that `kwsctl status` shows."""
         state, microphone = self._state, self._microphone()
-        now_s = time.monotonic()
+        now_s, quiet = time.monotonic(), self._spotter.quiet
         subscribers, dropped = self._subscribers()
         return {
             "version": __version__,
@@ -140,6 +140,11 @@ class CommandHandler:
             "failed_reloads": state.failed_reloads,
             "reload_failed_because": state.reload_failed_because,
             "bad_chunks": self._spotter.bad_chunks,
+            "quiet_gate": {
+                "on": quiet is not None,
+                "closed": quiet is not None and quiet.now,
+                "share": round(quiet.spared / max(1, quiet.segments), 4) if quiet else 0.0,
+            },
             "subscribers": subscribers,
             "dropped_events": dropped,
         }

@@ -28,14 +28,16 @@ class KeywordSearch:
     def push(self, frames: Frames) -> list[Hit | Miss]:
         """The next frames → what they decide: misses, then hits in the order spoken.
 
-        A new origin forgets everything. Frames that were not heard end whatever phrase is under way.
+        A new origin forgets everything. Frames that were not heard end what is under way; quiet ones decide it first.
         """
         if frames.origin_sample != self._origin_sample:
             self._begin(frames.origin_sample)
-        self._history.push(frames)
         if frames.encoder_out is None:
             self._beam.reset()
-            return []
+            decided = self._rules.judge((), self._beam) if frames.kind == "quiet" else []
+            self._history.push(frames)
+            return decided
+        self._history.push(frames)
         return self._rules.judge(self._beam.push(frames.encoder_out, frames.first), self._beam)
 
     def finish(self) -> list[Miss]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kwsd.acoustic.gate import Quiet
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.stream import Word, WordStream
 from kwsd.commands12.vocabulary import CommandTokenizer, normal
@@ -33,6 +34,8 @@ class FixedSpotter:
         """
         self.name = model.name
         """What to call the model."""
+        self.quiet: Quiet | None = None
+        """It has no gate: its networks cost less than a gate could spare."""
         self.tokenizer = CommandTokenizer(model.words)
         """The one that keywords are to be read with."""
         self._model = model

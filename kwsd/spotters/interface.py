@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Chunk
@@ -49,6 +50,11 @@ class Spotter(Protocol):
 
     def held(self) -> dict[str, float]:
         """By the keyword's name: what has been heard of it so far, 0 to 1; those of which there is nothing left out."""
+        ...
+
+    @property
+    def quiet(self) -> Quiet | None:
+        """How things stand with the quiet gate; None where nothing passes one."""
         ...
 
     def push(self, chunk: Chunk) -> Sequence[Event]:

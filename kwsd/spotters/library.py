@@ -54,10 +54,13 @@ class SampleSpotter(PhraseSpotter):
         model: Model,
         keywords: Sequence[Keyword | str] | CompiledKeywords,
         settings: SearchSettings | None = None,
+        *,
+        quiet_gate: bool = False,
     ) -> None:
         """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
         What `settings` does not give, the model's model.toml does. Spellings that cannot be used are warned of.
+        `quiet_gate` spares the encoder a quiet room, as the program `kwsd` does.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -66,7 +69,7 @@ class SampleSpotter(PhraseSpotter):
             keywords = Keyword.of(keywords)
             for problem in check_keywords(keywords, model.tokenizer).problems:
                 warnings.warn(str(problem), UserWarning, stacklevel=2)
-        super().__init__(model, keywords, settings)
+        super().__init__(model, keywords, settings, quiet_gate=quiet_gate)
 
     def accept(self, samples: NDArray[np.floating]) -> list[Detection]:
         """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.

@@ -73,7 +73,7 @@ class OpenVocabulary:
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
         compiled = PhraseSpotter(model, keywords, search).compiled
-        self.make = partial(PhraseSpotter, model, compiled, search)
+        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=self._settings.quiet_gate)
         return self.make
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kwsd.acoustic.gate import Quiet
 from kwsd.commands12.vocabulary import normal
 from kwsd.errors import ConfigError
 from kwsd.events import Degraded, Detection, Event, Loaded
@@ -88,6 +89,11 @@ class PairedSpotter:
     def held(self) -> dict[str, float]:
         """By the keyword's name: what has been heard of it so far, 0 to 1."""
         return self._phrases.held() if self._phrases and not self._pace.paused else self._fixed.held()
+
+    @property
+    def quiet(self) -> Quiet | None:
+        """How things stand with the gate of the open vocabulary."""
+        return self._phrases.quiet if self._phrases else None
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what is to be told, in the order decided."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kwsd.acoustic.gate import Quiet, QuietGate
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Event
@@ -26,10 +27,12 @@ class PhraseSpotter:
         model: Model,
         keywords: Sequence[Keyword | str] | CompiledKeywords,
         settings: SearchSettings | None = None,
+        *,
+        quiet_gate: bool = False,
     ) -> None:
         """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
-        What `settings` does not give, the model's model.toml does.
+        What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -41,13 +44,14 @@ class PhraseSpotter:
         self.bad_chunks = 0
         """Encoder calls whose output was not finite; the encoder started over each time."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
+        self._quiet_gate = quiet_gate
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
-        self._stream = AcousticStream(self._model)
+        self._stream = AcousticStream(self._model, QuietGate(self._longest_pause()) if self._quiet_gate else None)
         self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""
@@ -56,6 +60,11 @@ class PhraseSpotter:
     def keywords(self) -> tuple[Keyword, ...]:
         """Those being listened for."""
         return self.compiled.keywords
+
+    @property
+    def quiet(self) -> Quiet | None:
+        """How things stand with the quiet gate; None where there is none."""
+        return self._stream.gate.quiet if self._stream.gate else None
 
     @property
     def position_samples(self) -> int:
@@ -85,6 +94,12 @@ class PhraseSpotter:
         """Listen for other keywords from now on; fast. What is being said meanwhile is not lost."""
         self.compiled = compiled
         self._search.replace(compiled.searched)
+        if self._stream.gate:
+            self._stream.gate.hang_over = self._longest_pause()
+
+    def _longest_pause(self) -> int:
+        """Segments that a phrase may pause for in the middle."""
+        return -(-self.compiled.searched.max_gap_frames // self._model.encoder.output_frames)
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
