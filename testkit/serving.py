@@ -13,7 +13,7 @@ from kwsd.daemon.listen_socket import SocketFile
 from kwsd.events import Detection
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.socket_server import SocketServer
-from kwsd.protocol.commands import Command, CommandError
+from kwsd.protocol.commands import Command, CommandError, Status
 from kwsd.protocol.messages import Hello, Microphone
 
 
@@ -81,6 +81,8 @@ class Harness:
         self.bus = Bus(loop)
         self.carried_out: list[Command] = []
         self.refusal = ""
+        self.status: dict[str, Any] = {}
+        """What `status` is answered with."""
         self.server = SocketServer(_hello, self._carry_out, command_group=None)
         self.bus.add(self.server)
 
@@ -94,7 +96,7 @@ class Harness:
         if self.refusal:
             raise CommandError(self.refusal)
         self.carried_out.append(command)
-        return {}
+        return self.status if isinstance(command, Status) else {}
 
 
 def _hello() -> Hello:

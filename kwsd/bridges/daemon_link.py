@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import count
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.errors import KwsdError
+from kwsd.outlets.peer import Peer
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,11 @@ class DaemonLink:
         """Want other events, on this connection and those to come. Raises KwsdError."""
         self._types = types
         await self.ask("subscribe", types=types)
+
+    @property
+    def is_our_own(self) -> bool:
+        """Whether the daemon runs as the same user as this process, as the kernel vouches for it."""
+        return self._writer is not None and Peer.of(self._writer.get_extra_info("socket")).uid == os.geteuid()
 
     async def ask(self, command: str, **fields: Any) -> Record:
         """The data of a command's reply; `records` must be read meanwhile. Raises KwsdError."""

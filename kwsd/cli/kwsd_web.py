@@ -44,6 +44,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM: the page is https then")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, PEM")
     parser.add_argument("--token-file", metavar="FILE", help="where the token is, instead of this user's own file")
+    parser.add_argument("--keywords", metavar="FILE", help="keyword file to edit, if not that of the running daemon")
+    parser.add_argument("--model", metavar="NAME|DIR", help="whose pronunciations are shown, if not the settings'")
     parser.add_argument("--socket", metavar="PATH", help="socket of the daemon, if it is not the usual one")
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
@@ -64,10 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {f"web.{name}": getattr(arguments, name) for name in own}
     names = tuple(arguments.names) if arguments.names else None
     settings = load_settings(
-        {**flags, "web.names": names, "daemon.socket": arguments.socket}, file=arguments.config
+        {
+            **flags,
+            "web.names": names,
+            "daemon.socket": arguments.socket,
+            "keywords": arguments.keywords,
+            "model": arguments.model,
+        },
+        file=arguments.config,
     ).settings
     socket = settings.daemon.socket
-    asyncio.run(serve(settings.web, socket.expanduser() if socket else find_socket(), tell=tell_link))
+    asyncio.run(serve(settings, socket.expanduser() if socket else find_socket(), tell=tell_link))
     return 0
 
 

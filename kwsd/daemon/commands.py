@@ -123,6 +123,7 @@ class CommandHandler:
             "degraded_because": state.degraded_because,
             "microphone": {"name": microphone.name, "open": microphone.open},
             "keywords": state.keywords,
+            "keywords_file": str(self._keywords.file) if self._keywords.file else None,
             "thresholds": self._spotter.thresholds,
             "keywords_from": state.keywords_from,
             "stream_time": self._progress.position_s,

@@ -81,6 +81,8 @@ class KeywordUpdate:
     ) -> None:
         self._source = source
         self._spotter = spotter
+        self.file = source.file.absolute() if source.file else None
+        """The keyword file, if there is one."""
         self._own = spotter.keywords
         self.read_digest = source.digest()
         """Of the keyword file's content when it was last read, whatever came of it."""

@@ -1,7 +1,7 @@
 """Keyword files to keywords, and to the problems of whatever in them is none. The format: `keywords/README.md`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kwsd.errors import KeywordFileError
@@ -67,15 +67,22 @@ def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> K
 def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> KeywordList:
     keywords: list[Keyword] = []
     problems: list[Problem] = []
+    for each in judge(entries, tokenizer):
+        keywords.extend([] if each.keyword is None else [each.keyword])
+        problems.extend(_problem(path, each, fault) for fault in each.faults)
+    return KeywordList(tuple(keywords), tuple(problems))
+
+
+def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]:
+    """Each entry, with its keyword if that can be used, and all that is wrong with it."""
     taken: dict[tuple[int, ...], str] = {}
     for entry in entries:
-        faults = list(entry.faults)
-        if entry.keyword is not None:
-            refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
-            faults.extend([refusal] if refusal else doubts(entry.keyword, tokenizer))
-            keywords.extend([] if refusal else [entry.keyword])
-        problems.extend(_problem(path, entry, fault) for fault in faults)
-    return KeywordList(tuple(keywords), tuple(problems))
+        if entry.keyword is None:
+            yield entry
+            continue
+        refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
+        faults = (refusal,) if refusal else doubts(entry.keyword, tokenizer)
+        yield replace(entry, keyword=None if refusal else entry.keyword, faults=(*entry.faults, *faults))
 
 
 def _read(path: Path) -> bytes:

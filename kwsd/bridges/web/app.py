@@ -6,12 +6,14 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from kwsd.bridges.web.hub import Hub, Told, TooManyPagesError
+from kwsd.bridges.web.keyword_editor import KeywordEditor, KeywordText
 from kwsd.errors import KwsdError
 
 TYPES = {
@@ -32,8 +34,9 @@ class MuteRequest(BaseModel):
 class Pages:
     """The answers."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, keywords: KeywordEditor) -> None:
         self._hub = hub
+        self._keywords = keywords
         self._static = {
             found.name: (found.read_bytes(), TYPES[found.name.rpartition(".")[2]])
             for found in (files("kwsd.bridges.web") / "static").iterdir()
@@ -48,6 +51,9 @@ class Pages:
                 Route("/api/events", self.events),
                 Route("/api/clips/{number:int}", self.clip),
                 Route("/api/mute", self.mute, methods=["POST"]),
+                Route("/api/keywords", self.keywords),
+                Route("/api/keywords/check", self.check_keywords, methods=["POST"]),
+                Route("/api/keywords/save", self.save_keywords, methods=["POST"]),
                 Route("/api/reload", self.reload, methods=["POST"]),
             ],
             exception_handlers={
@@ -94,6 +100,22 @@ class Pages:
     async def reload(self, _: Request) -> Response:
         """Read the keyword file again."""
         return JSONResponse(await self._hub.ask("reload"))
+
+    async def keywords(self, _: Request) -> Response:
+        """The keyword file."""
+        return JSONResponse(await run_in_threadpool(self._keywords.read))
+
+    async def check_keywords(self, request: Request) -> Response:
+        """What would be heard of a text, line by line, and what is wrong with it."""
+        asked = KeywordText.model_validate_json(await request.body())
+        return JSONResponse({"lines": await run_in_threadpool(self._keywords.check, asked)})
+
+    async def save_keywords(self, request: Request) -> Response:
+        """Write the keyword file; then it is read again."""
+        asked = KeywordText.model_validate_json(await request.body())
+        digest = await run_in_threadpool(self._keywords.save, asked)
+        told = await self._hub.ask("reload")
+        return JSONResponse({"digest": digest, **told})
 
 
 def _line(told: Told) -> bytes:

@@ -91,6 +91,11 @@ class Hub:
         """Have the daemon carry out a command; the data of its reply. Raises KwsdError."""
         return await self._link.ask(command, **fields)
 
+    def daemons_file(self) -> Path | None:
+        """The keyword file of a daemon of our own user: what another user's says is not written to."""
+        named = (self.status or {}).get("keywords_file")
+        return Path(named) if named and self._link.is_our_own else None
+
     async def page(self) -> AsyncGenerator[Told, None]:
         """What an open page is told: how things stand, then what happens. Raises TooManyPagesError."""
         if len(self._pages) >= MOST_PAGES:
@@ -163,11 +168,11 @@ class Hub:
             told = await self._to_cut.get()
             span = {"start": max(0.0, told["start"] - CLIP_MARGIN_S), "end": told["end"] + CLIP_MARGIN_S}
             try:
-                cut = await self._sound_link.ask("clip", **span)
-            except KwsdError as error:
+                wav = base64.b64decode((await self._sound_link.ask("clip", **span))["wav"])
+            except (KwsdError, KeyError, ValueError) as error:  # KeyError: another version's reply
                 logger.debug("no sound of %s: %s", told["keyword"], error)
                 continue
-            self._clips[told["number"]] = base64.b64decode(cut["wav"])
+            self._clips[told["number"]] = wav
             while sum(map(len, self._clips.values())) > KEPT_CLIP_BYTES:
                 gone, _ = self._clips.popitem(last=False)
                 self._mark(gone, sound=False)

@@ -16,7 +16,9 @@ import uvicorn
 from kwsd.bridges.web.app import Pages
 from kwsd.bridges.web.gate import Gate, bracketed
 from kwsd.bridges.web.hub import Hub
+from kwsd.bridges.web.keyword_editor import KeywordEditor
 from kwsd.bridges.web.token import read_token
+from kwsd.config import Settings
 from kwsd.config.web import Web
 from kwsd.errors import ConfigError, KwsdError
 from kwsd.homes import user_directory
@@ -93,18 +95,9 @@ def links(settings: Web, listener: socket.socket) -> list[str]:
     return [f"{scheme}://{name}:{port}/" for name in (own, *settings.names)]
 
 
-async def serve(settings: Web, daemon: Path, *, tell: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT; `tell` is given each link that opens the page. Raises KwsdError."""
-    check_tls(settings)
-    file = token_path(settings)
-    token = read_token(file)
-    listener = listen(settings)
-    if not is_loopback(listener):
-        how = "over TLS" if settings.tls_cert else "unencrypted, the token too: --tls-cert and --tls-key hide it"
-        logger.warning("whoever reaches %s and has the token sees the page, %s", settings.host, how)
-    hub = Hub(daemon)
-    app = Gate(Pages(hub).app(), token=token, names=settings.names, clock=monotonic)
-    server = _Server(
+def make_server(app: Gate, settings: Web) -> uvicorn.Server:
+    """One that says little of itself, and lets nobody keep it busy for long."""
+    return _Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -123,9 +116,24 @@ async def serve(settings: Web, daemon: Path, *, tell: Callable[[str], None]) -> 
             ssl_keyfile=settings.tls_key,
         )
     )
+
+
+async def serve(settings: Settings, daemon: Path, *, tell: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT; `tell` is given each link that opens the page. Raises KwsdError."""
+    web = settings.web
+    check_tls(web)
+    file = token_path(web)
+    token = read_token(file)
+    listener = listen(web)
+    if not is_loopback(listener):
+        how = "over TLS" if web.tls_cert else "unencrypted, the token too: --tls-cert and --tls-key hide it"
+        logger.warning("whoever reaches %s and has the token sees the page, %s", web.host, how)
+    hub = Hub(daemon)
+    app = Gate(Pages(hub, KeywordEditor(settings, hub)).app(), token=token, names=web.names, clock=monotonic)
+    server = make_server(app, web)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    for link in links(settings, listener):
+    for link in links(web, listener):
         tell(f"{link}#token={token}")
     logger.info("the token is in %s", file)
     following = asyncio.create_task(hub.run())

@@ -5,6 +5,7 @@ import { $, notice } from "./dom.js";
 import { addHeard, markSound, showHeard } from "./heard.js";
 import { showHealth } from "./health.js";
 import { showHeld, showThresholds } from "./held.js";
+import { loadKeywords } from "./keywords.js";
 import { showLevel } from "./level.js";
 import { draw } from "./spectrum.js";
 
@@ -94,6 +95,7 @@ function showView() {
     if (link.hash === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (name === "#keywords") loadKeywords();
 }
 
 $("entrance").addEventListener("submit", (event) => {

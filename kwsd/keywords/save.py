@@ -1,0 +1,36 @@
+"""Other content for a keyword file: all of it at once or none of it, with what was there before beside it."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+BACKUP = ".bak"
+
+
+def save_keyword_file(path: Path, content: bytes) -> Path | None:
+    """Replace a file, or write a new one; links are followed, permissions stay.
+
+    Returns:
+        The copy of what was there before; None where nothing was.
+
+    Raises:
+        OSError: it cannot be written; it is as it was.
+    """
+    path = path.resolve()
+    backup = path.with_name(path.name + BACKUP) if path.exists() else None
+    if backup is not None:
+        shutil.copy2(path, backup)
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if backup is not None:
+            shutil.copymode(path, part)
+        Path(part).replace(path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return backup

@@ -1,0 +1,244 @@
+"""The page in a real browser beside a real daemon: what a person sees, and how soon."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from kwsd.events import MicLost, NearMiss
+from testkit.browser import DESKTOP, PHONE, chromium, person
+from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
+from testkit.serving import detection, serving
+from testkit.web import WebProcess, serving_page
+
+SOON_MS, MUTED_MS = 100, 200
+VIEWS = ("live", "keywords", "health")
+EVIL = '<img src=x onerror="document.title=1"><b>x</b>'
+
+STATUS_OF_HTML = {
+    "state": "listening",
+    "microphone": {"name": EVIL, "open": True},
+    "keywords": [EVIL],
+    "keywords_from": EVIL,
+    "thresholds": {EVIL: 0.5},
+    "model": EVIL,
+    "version": EVIL,
+    "pid": 1,
+    "uptime_s": 5.0,
+    "decode_s": 1.0,
+    "detections": 1,
+    "lost_ms": 0,
+    "overruns": 0,
+    "reconnects": 0,
+    "waiting_because": EVIL,
+    "degraded_because": EVIL,
+    "reload_failed_because": EVIL,
+}
+# when a row of what was heard, or a state, came to be seen
+WATCH = """() => {
+  window.seen = [];
+  window.states = [];
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const row of change.addedNodes)
+      window.seen.push(Date.now() - Date.parse(row.querySelector('time').dateTime));
+  }).observe(document.getElementById('heard'), { childList: true });
+  new MutationObserver(() => window.states.push([document.getElementById('state').dataset.state, Date.now()]))
+    .observe(document.getElementById('state'), { attributes: true, attributeFilter: ['data-state'] });
+}"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A daemon that can be spoken to, and its page."""
+
+    directory: Path
+    plug: Plug
+    daemon: DaemonProcess
+    web: WebProcess
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as running_browser:
+        yield running_browser
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> Iterator[Stage]:
+    directory = tmp_path_factory.mktemp("stage")
+    plug = Plug(directory)
+    plug.plug_in()
+    (directory / "keywords.txt").write_text(f"# what is said here\nLIGHT ON\nTURN OFF\nHEY LIGHT @{EVIL}\n")
+    with (
+        running(directory, tiny_model_dir, "--clips") as daemon,
+        serving_page(directory, "--model", tiny_model_dir, socket=daemon.socket_path) as web,
+    ):
+        yield Stage(directory, plug, daemon, web)
+
+
+def test_what_is_heard_is_seen_at_once_and_plays(browser: Any, stage: Stage) -> None:
+    """1. Three phrases: each is seen, half of them within 100 ms of the event. 2. Its sound plays, from a blob."""
+    with person(browser, stage.web) as one:
+        one.open()
+        one.page.evaluate(WATCH)
+        for number in range(1, 4):
+            stage.plug.say_all(phrase("LIGHT ON"))
+            one.page.wait_for_function(f"window.seen.length >= {number}")
+        assert median(one.page.evaluate("window.seen")) <= SOON_MS
+        button = one.page.locator("#heard .hit .play").first
+        button.wait_for(state="visible")
+        assert button.get_attribute("aria-label").startswith("Play LIGHT ON")
+        button.click()
+        one.page.wait_for_selector(".play.playing")
+        one.page.wait_for_selector(".play.playing", state="detached")
+        assert (one.troubles, one.elsewhere) == ([], [])
+
+
+def test_mute_is_seen_wherever_it_was_pressed(browser: Any, stage: Stage) -> None:
+    """1. Pressed on one of two pages: both show it. 2. Asked for over the socket: likewise. The best of three tries."""
+    waits: dict[str, list[float]] = {"page": [], "other": [], "socket": []}
+    with person(browser, stage.web) as one, person(browser, stage.web, PHONE) as other:
+        for each in (one, other):
+            each.open()
+            each.page.evaluate(WATCH)
+        for _ in range(3):
+            pressed = one.page.evaluate("() => { document.getElementById('mute').click(); return Date.now() }")
+            waits["page"].append(_shown(one.page, "muted", pressed))
+            waits["other"].append(_shown(other.page, "muted", pressed))
+            assert eventually(lambda: not stage.plug.is_open)
+            other.page.click("#mute[aria-pressed=true]")
+            one.page.wait_for_selector("#state[data-state=listening]")
+            pressed = one.page.evaluate("Date.now()")
+            stage.daemon.ask(command="mute")
+            waits["socket"].append(_shown(one.page, "muted", pressed))
+            stage.daemon.ask(command="unmute")
+            for each in (one, other):
+                each.page.wait_for_selector("#state[data-state=listening]")
+    assert max(map(min, waits.values())) <= MUTED_MS, waits
+
+
+def _shown(page: Any, state: str, since_ms: float) -> float:
+    """Milliseconds until a page showed a state."""
+    found = f"window.states.find(([state, at]) => state === '{state}' && at >= {since_ms})"
+    page.wait_for_function(f"() => {found}")
+    shown_ms: float = page.evaluate(f"{found}[1]")
+    return shown_ms - since_ms
+
+
+def test_a_phrase_is_typed_saved_and_heard(browser: Any, stage: Stage) -> None:
+    """Scenario, with the keyboard alone.
+
+    1. The section is chosen, a phrase typed: its pieces are shown. 2. A line that cannot be used: its reason is
+    below it. 3. Saved: the bad line arms nothing, the others are in force, the comment stayed. 4. The phrase is said.
+    """
+    with person(browser, stage.web, PHONE) as one:
+        one.open()
+        keys = one.page.keyboard
+        one.page.focus("nav a[href='#keywords']")
+        keys.press("Enter")
+        one.page.wait_for_selector("#lines input")
+        one.page.focus("#line-add")
+        keys.press("Enter")
+        keys.type("LIGHT OFF")
+        one.page.wait_for_selector("#lines li:last-child .way")
+        assert one.page.inner_text("#lines li:last-child .way").split() == ["LIGHT", "·", "OFF"]
+        keys.press("Enter")
+        keys.type("TURN ON #9")
+        fault = one.page.locator("#lines li:last-child .fault")
+        fault.wait_for()
+        assert "Not listened for" in fault.inner_text()
+        assert "#9" in fault.inner_text()
+        assert one.page.get_attribute("#lines li:last-child input", "aria-invalid") == "true"
+        one.page.focus("#keywords-save")
+        keys.press("Enter")
+        one.page.wait_for_selector("#keywords-told:not(:empty)")
+        assert one.page.inner_text("#keywords-told").startswith("Saved. Listening for 4. — line 6")
+        status = stage.daemon.ask(command="status")["data"]
+        assert status["keywords"] == ["LIGHT ON", "TURN OFF", EVIL, "LIGHT OFF"]
+        written = (stage.directory / "keywords.txt").read_text()
+        assert written.startswith("# what is said here\nLIGHT ON\n")
+        one.go("live")
+        stage.plug.say_all(phrase("LIGHT OFF"))
+        one.page.wait_for_selector("#heard .hit .name:text-is('LIGHT OFF')")
+        assert one.troubles == []
+
+
+def test_what_comes_from_outside_is_shown_and_never_rendered(browser: Any, tmp_path: Path) -> None:
+    """1. Names and reasons that are HTML: shown as they are, on the page and in its labels; nothing runs.
+
+    2. A day's worth of them: the page keeps 200.
+    """
+    with (
+        serving(tmp_path / "s") as daemon,
+        serving_page(tmp_path, socket=tmp_path / "s") as web,
+        person(browser, web) as one,
+    ):
+        daemon.status = STATUS_OF_HTML
+        one.page.goto(web.link, wait_until="load")
+        one.page.wait_for_selector("#live:not([hidden])")
+        assert eventually(lambda: NearMiss.type in daemon.server.wants)
+        daemon.bus.publish(detection(1, EVIL))
+        miss = NearMiss(keyword=EVIL, phrase=EVIL, start=0, end=1, score=0.1, min_score=0.1, reason=EVIL)
+        daemon.bus.publish(miss)
+        daemon.bus.publish(MicLost(microphone=EVIL, reason=EVIL))
+        one.page.wait_for_selector("#heard .near")
+        assert one.page.locator("#heard .name").all_inner_texts() == [EVIL, EVIL]
+        assert one.page.inner_text("#heard .near .why") == f"nearly: {EVIL}"
+        for number in range(2, 500):
+            daemon.bus.publish(detection(number))
+            if number % 25 == 0:
+                one.page.wait_for_selector(f"#heard li[data-number='{number + 1}']")
+        assert one.page.locator("#heard li").count() <= 200
+        assert one.page.locator("b, img[src=x]").count() == 0
+        assert one.page.title() == "kwsd"
+        assert (one.troubles, one.elsewhere) == ([], [])
+
+
+def test_the_token_opens_it_and_stays_out_of_sight(browser: Any, stage: Stage) -> None:
+    """1. Without one: asked for. 2. A wrong one: refused. 3. The right one: open. 4. Loaded again: still open."""
+    with person(browser, stage.web) as one:
+        one.page.goto(stage.web.link.partition("#")[0], wait_until="load")
+        one.page.wait_for_selector("#entrance:not([hidden])")
+        assert one.page.locator("#live").is_hidden()
+        one.page.keyboard.type("wrong")
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#entrance-why:has-text('wrong or missing')")
+        one.page.fill("#token", stage.web.link)
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#state[data-state=listening]")
+        assert stage.web.token not in one.page.url + one.page.content()
+        one.page.reload()
+        one.page.wait_for_selector("#state[data-state=listening]")
+    with person(browser, stage.web) as one:
+        one.open()
+        assert stage.web.token not in one.page.url
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_fit_for_everybody(browser: Any, stage: Stage, size: tuple[int, int], scheme: str) -> None:
+    """No section has a fault that axe-core calls serious, or is wider than the screen."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --group browser")
+    stage.plug.say_all(phrase("LIGHT ON"))
+    with person(browser, stage.web, size, scheme) as one:
+        one.open()
+        for view in VIEWS:
+            one.go(view)
+            if view == "keywords":
+                one.page.wait_for_selector("#lines .way")
+            found = axe.Axe().run(one.page).response["violations"]
+            grave = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
+            assert [(fault["id"], fault["nodes"][0]["html"]) for fault in grave] == [], view
+            assert one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            _photograph(one.page, f"{view}-{'phone' if size == PHONE else 'desktop'}-{scheme}")
+
+
+def _photograph(page: Any, name: str) -> None:
+    """For the pages of docs/, where they are to be renewed."""
+    if folder := os.environ.get("KWSD_SCREENSHOTS"):
+        page.wait_for_timeout(600)
+        page.screenshot(path=f"{folder}/{name}.png")
