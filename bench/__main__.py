@@ -64,6 +64,12 @@ PROGRAMS = {
         ("measure", "testkit", "psutil", "wyoming", "aiomqtt"),
         (SHARED / "wakewords" / "manifest.tsv",),
     ),
+    "enrol": Program(
+        "bench.enrolment.report",
+        "words enrolled from three takes: recall and false alarms before and after",
+        ("measure",),
+        (SHARED / "speech" / "manifest.tsv",),
+    ),
     "commands12": Program(
         "bench.commands12.report",
         "the fixed ten words in a stream",

@@ -22,10 +22,10 @@ def add_socket_argument(parser: argparse.ArgumentParser) -> None:
 
 def connect(arguments: argparse.Namespace) -> closing[Client]:
     """The daemon that the arguments mean, for a `with`. Raises NoDaemonError."""
-    return closing(Client(_path(arguments), arguments.timeout))
+    return closing(Client(socket_of(arguments), arguments.timeout))
 
 
-def _path(arguments: argparse.Namespace) -> Path:
+def socket_of(arguments: argparse.Namespace) -> Path:
     """The flag, the settings, this user's daemon, the system's."""
     if arguments.socket is not None:
         path: Path = arguments.socket

@@ -61,6 +61,16 @@ def _bar(name: str, duration_s: float) -> Iterator[Progress]:
 
 
 @contextmanager
+def sound_progress(what: str, duration_s: float) -> Iterator[Callable[[int], None]]:
+    """A function to call with samples that are done, of sound of that length."""
+    if not _stderr_is_terminal():
+        yield lambda _samples: None
+        return
+    with _bar(what, duration_s) as progress:
+        yield progress.advance
+
+
+@contextmanager
 def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A function to call with (bytes there, bytes in all when known)."""
     if not _stderr_is_terminal():

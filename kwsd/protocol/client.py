@@ -63,10 +63,11 @@ class Client:
         data: Record = record["data"]
         return data
 
-    def records(self) -> Iterator[Record]:
-        """What comes, for as long as the daemon runs; then NoDaemonError."""
+    def records(self, timeout_s: float | None = None) -> Iterator[Record]:
+        """What comes, for as long as the daemon runs; then, or where nothing comes in that time, NoDaemonError."""
         while True:
-            yield self._events.popleft() if self._events else self._receive(None)
+            deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+            yield self._events.popleft() if self._events else self._receive(deadline_s)
 
     def close(self) -> None:
         """Hang up."""

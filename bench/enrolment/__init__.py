@@ -1,0 +1,1 @@
+"""Enrolment measured on recordings of one word each."""

@@ -1,0 +1,92 @@
+"""Takes drawn at random, and what enrolling with them gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from bench.enrolment.material import background_frames, take_frames
+from bench.enrolment.near import near_matches
+from kwsd.acoustic.model import Model
+from kwsd.keywords.keyword import Keyword
+from kwsd.tuning import enrol
+from kwsd.tuning.hear import Heard, listen
+from measure.progress import track
+
+DRAWS, TAKES = 20, 3
+PER_HOUR = 0.3
+TRIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Three takes of a word, and what enrolling with them gave."""
+
+    word: str
+    takes: tuple[str, ...]
+    keyword: Keyword
+
+
+def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
+    """Enrol every draw: candidates first, then all of them against the background, then the choices."""
+    readings = cache(lambda path: enrol.read_frames(model, take_frames(model, path)))
+    drawn = [(word, draw) for word, of in paths.items() for draw in draw_takes(model, word, of)]
+    found: dict[tuple[str, tuple[str, ...]], list[enrol.Pronunciation]] = {}
+    for word, takes in track(drawn, "candidates"):
+        keyword = Keyword(word)
+        found[word, takes] = enrol.find_candidates(model, keyword, [readings(path) for path in takes])[:TRIED]
+    hours, false = false_hits(model, found)
+    search = model.settings()
+    score = cache(
+        lambda word, text, path: enrol.score_takes(
+            model,
+            Keyword(word) if text == enrol.NOW else Keyword(text, written_forms=False),
+            [take_frames(model, path)],
+            search,
+        )[0]
+    )
+    draws = []
+    for (word, takes), candidates in track(list(found.items()), "choosing"):
+        names = [enrol.NOW, *(each.spelling for each in candidates)]
+        known = enrol.Material(
+            tuple(candidates),
+            {name: [score(word, name, path) for path in takes] for name in names},
+            {name: false[f"{word}|{name}"] for name in names},
+            hours,
+            PER_HOUR,
+            search.threshold,
+        )
+        chosen = enrol.choose(known, range(TAKES))
+        keyword = Keyword(word)
+        if chosen.spellings:
+            keyword = Keyword(word, spellings=chosen.spellings, threshold=chosen.threshold)
+        draws.append(Draw(word, takes, keyword))
+    return draws
+
+
+def false_hits(
+    model: Model, found: Mapping[tuple[str, tuple[str, ...]], Sequence[enrol.Pronunciation]]
+) -> tuple[float, dict[str, list[Heard]]]:
+    """Hours of background, and the hits in it of every way to say a word that was found, as `word|spelling`."""
+    tried = {
+        f"{word}|{each.spelling}": Keyword(each.spelling, name=f"{word}|{each.spelling}", written_forms=False)
+        for (word, _), some in found.items()
+        for each in some
+    }
+    tried |= {f"{word}|{enrol.NOW}": Keyword(word, name=f"{word}|{enrol.NOW}") for word, _ in found}
+    hours, background = background_frames(model, "dev")
+    false = {
+        name: listen(model, [keyword], near)[name]
+        for keyword, near in track(list(near_matches(model, list(tried.values()), background)), "background")
+        for name in [keyword.name]
+    }
+    return hours, false
+
+
+def draw_takes(model: Model, word: str, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """So many draws of three that no take of is refused: it would have been recorded again."""
+    fit = [path for path in paths if take_frames(model, path)]
+    chance = random.Random(word)
+    return [tuple(chance.sample(fit, TAKES)) for _ in range(DRAWS)]

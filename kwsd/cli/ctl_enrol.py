@@ -1,0 +1,144 @@
+"""`kwsctl enrol`: learns from a few takes how somebody says a keyword, and writes spellings and a threshold."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kwsd.cli.connect import add_socket_argument, socket_of
+from kwsd.cli.exit_codes import require_extra
+from kwsd.cli.rates import per_hour
+from kwsd.cli.terminal import say
+from kwsd.errors import DONE, FlagError, KwsdError
+
+if TYPE_CHECKING:
+    from kwsd.tuning.enrol import Enrolment
+    from kwsd.tuning.takes import Take
+
+logger = logging.getLogger(__name__)
+
+EPILOG = """\
+examples:
+  kwsctl enrol hadouken                        say it three times into the running daemon (kwsd --clips)
+  kwsctl enrol hadouken --from take*.wav       from recordings, one saying in each
+  kwsctl enrol hadouken --background talk/     and hold it against an hour of what the room hears
+The keyword file is TOML; its comments and order stay, and what was there before lies beside it as *.bak."""
+FEWEST, MOST_RETRIES = 3, 5
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Declare `enrol`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "enrol",
+        help="learn from a few takes how you say a keyword",
+        description="Find out from three to five takes how you say a keyword, and write it into the keyword file.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="phrase or name of the keyword; any that can be said")
+    parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="recordings instead of you")
+    parser.add_argument("--takes", type=int, default=FEWEST, metavar="N", help="to record, 3 to 5 (default: 3)")
+    parser.add_argument("--keywords", type=Path, metavar="FILE.toml", help="keyword file, if not that of the settings")
+    parser.add_argument("--model", metavar="NAME|DIR", help="model, if not that of the settings")
+    parser.add_argument(
+        "--background", nargs="+", type=Path, metavar="PATH", help="recordings in which nobody says it, or folders"
+    )
+    parser.add_argument(
+        "--false-alarms", type=per_hour, default=0.3, metavar="R", help="put up with, such as 0.3/h (default)"
+    )
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where encoder frames are kept")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing")
+    add_socket_argument(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Learn and write; the exit code. Raises KwsdError: nothing was written."""
+    require_extra("tune", ("tomlkit",))
+    from kwsd.cli.tuning_setup import open_setup, prepared_background  # noqa: PLC0415 - --help needs no model
+    from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
+    from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
+    from kwsd.tuning.keyword_file import find_keyword, write_keyword  # noqa: PLC0415 - likewise
+
+    if not FEWEST <= arguments.takes <= MOST_RETRIES:
+        raise FlagError(f"--takes {arguments.takes}: choose from 3 to 5")
+    setup = open_setup(arguments)
+    keyword = find_keyword(setup.keywords, arguments.name)
+    takes = takes_of_files(arguments.files) if arguments.files else takes_of_daemon(arguments)
+    background = prepared_background(setup, arguments.background)
+    frames = [frames_of_take(setup.model, take) for take in takes]
+    found = enrol(
+        setup.model, keyword, frames, background, per_hour=arguments.false_alarms, settings=setup.settings.search
+    )
+    say("\n".join(report(found, arguments.false_alarms)))
+    if found.after == found.before:
+        say(f"{setup.keywords} stays as it is")
+        return DONE
+    if not arguments.dry_run:
+        changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
+        backup = write_keyword(setup.keywords, keyword, changes)
+        say(f"written to {setup.keywords}" + (f"; before: {backup}" if backup else ""))
+    return DONE
+
+
+def report(found: "Enrolment", wanted: float) -> list[str]:
+    """What was found, for a person."""
+    takes = len(found.heard_before)
+    rate = f"{wanted:g} false alarms an hour" if found.hours else "a cautious threshold"
+    lines = [
+        f"takes heard as it is:          {sum(found.heard_before)} of {takes} (threshold {found.before_threshold:g})",
+        f"takes heard with what is new:  {sum(found.heard_after)} of {takes}, each left out in turn; both at {rate}",
+    ]
+    if not found.hours:
+        lines.append("no background was given: --background PATH, or `kwsctl tune --listen 8h`, tells what is false")
+    new = [each for each in found.after.spellings if each not in found.before.spellings]
+    lines += [f"new spelling: {each}" for each in new]
+    if new:
+        lines.append(f"threshold: {found.after.threshold:g}")
+    else:
+        lines.append("no spelling is worth adding: what is there hears these takes as well")
+    return lines
+
+
+def takes_of_files(paths: Sequence[Path]) -> "Sequence[Take]":
+    """Recordings that are fit; raises KwsdError where fewer than three are."""
+    from kwsd.tuning.kept import recordings  # noqa: PLC0415 - as above
+    from kwsd.tuning.takes import sift_takes  # noqa: PLC0415 - likewise
+
+    sifted = sift_takes(recordings(paths))
+    for reason in sifted.refused:
+        logger.warning("%s", reason)
+    if len(sifted.good) < FEWEST:
+        raise KwsdError(f"{len(sifted.good)} takes are fit to learn from, and {FEWEST} are needed")
+    return sifted.good
+
+
+def takes_of_daemon(arguments: argparse.Namespace) -> "Sequence[Take]":
+    """Takes out of the running daemon, each of which may be tried again."""
+    from kwsd.tuning.record import record_take  # noqa: PLC0415 - as above
+    from kwsd.tuning.takes import TakeError, trim_take  # noqa: PLC0415 - likewise
+
+    socket, good, refused = socket_of(arguments), list["Take"](), 0
+    while len(good) < arguments.takes:
+        say(f'take {len(good) + 1} of {arguments.takes}: say "{arguments.name}" now')
+        sound = record_take(socket, show_level, arguments.timeout)
+        try:
+            good.append(trim_take(f"take {len(good) + 1}", sound))
+        except TakeError as error:
+            refused += 1
+            logger.warning("%s", error)
+            if refused >= MOST_RETRIES:
+                raise KwsdError(f"{refused} takes were not fit to learn from; nothing was changed") from None
+        else:
+            say(f"  good: {good[-1].level_db:.0f} dB over noise of {good[-1].noise_db:.0f} dB")
+    return good
+
+
+def show_level(level_db: float) -> None:
+    """One line that is written over, where somebody sees it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        bar = "#" * max(0, round((level_db + 70) / 2))
+        sys.stderr.write(f"\r  {level_db:5.0f} dB {bar:<35}\r")
+        sys.stderr.flush()

@@ -1,0 +1,80 @@
+"""What `enrol`, `tune` and `review` share: settings, keyword file, model, and background as kept frames."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kwsd.acoustic.model import Model
+from kwsd.audio.file import FileSource
+from kwsd.cli.progress import sound_progress
+from kwsd.config import Settings, load_settings
+from kwsd.errors import FlagError
+from kwsd.homes import user_directory
+from kwsd.timebase import SAMPLE_RATE
+from kwsd.tuning.enrol import Background
+from kwsd.tuning.kept import SUFFIX, KeptFrames, recordings, samples_of
+
+logger = logging.getLogger(__name__)
+
+LISTENED = "listened"
+"""What the pieces begin with that `tune --listen` kept."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What there is to work with."""
+
+    settings: Settings
+    keywords: Path
+    """The TOML keyword file, there or not."""
+    work: Path
+    """Where frames are kept."""
+
+    @cached_property
+    def model(self) -> Model:
+        """Loaded when it is wanted first. Raises ModelError."""
+        return Model.load(self.settings.model)
+
+    @cached_property
+    def kept(self) -> KeptFrames:
+        """The folder of frames of that model. Raises KwsdError."""
+        return KeptFrames(self.work, self.model)
+
+
+def open_setup(arguments: argparse.Namespace) -> Setup:
+    """Flags, environment and settings. Raises FlagError: there is no keyword file, or no home for frames."""
+    flags = {"keywords": arguments.keywords, "model": arguments.model}
+    settings = load_settings(flags, file=arguments.config).settings
+    if settings.keywords is None:
+        raise FlagError("which keyword file is meant? give --keywords FILE.toml")
+    state = user_directory("state")
+    work = arguments.work or (state / "tuning" if state else None)
+    if work is None:
+        raise FlagError("there is no home to keep frames in; give --work DIR")
+    return Setup(settings, settings.keywords.expanduser(), work.expanduser())
+
+
+def prepared_background(setup: Setup, given: Sequence[Path] | None) -> Background | None:
+    """Recordings, encoded where that was not done before; without any, what `tune --listen` kept; None without that."""
+    pieces = encode(setup, given) if given else sorted(setup.kept.folder.glob(f"{LISTENED}*{SUFFIX}"))
+    if not pieces:
+        return None
+    hours = sum(map(samples_of, pieces)) / SAMPLE_RATE / 3600
+    return Background(setup.kept.read(pieces), hours)
+
+
+def encode(setup: Setup, given: Sequence[Path]) -> list[Path]:
+    """Frames of recordings and of all in folders. Raises AudioError: one cannot be read."""
+    files = recordings(given)
+    sources = [FileSource(path) for path in files]
+    total_s = sum(source.duration_s or 0.0 for source in sources)
+    for source in sources:
+        source.close()
+    pieces: list[Path] = []
+    with sound_progress("encoding", total_s) as advance:
+        for path in files:
+            pieces += setup.kept.keep(path, advance)
+    return pieces

@@ -1,0 +1,1 @@
+"""One's own recordings → spellings and thresholds: enrolment, curves over kept frames, clips that people judged."""

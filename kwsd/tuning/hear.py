@@ -1,0 +1,90 @@
+"""Sound → kept frames → what would be heard of keywords in them at any threshold: one lenient search, then counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
+from kwsd.events import Detection, NearMiss
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.stream import Chunk, Frames
+from kwsd.timebase import SAMPLE_RATE
+from kwsd.tuning.takes import Take
+
+LENIENT = 0.2  # threshold of the search whose hits are counted at all thresholds above
+AROUND_S = 0.8  # of the take's own noise, before and behind: a pause, as before and behind what is said alone
+TAIL_HITS = 8  # of the highest false scores, whose fall-off tells how rare still higher ones are
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A hit of the lenient search."""
+
+    score: float
+    start_s: float
+    end_s: float
+
+
+def frames_of_take(model: Model, take: Take) -> tuple[Frames, ...]:
+    """What the encoder makes of a take between two pauses."""
+    noise = np.random.default_rng(0).normal(0, 10 ** (take.noise_db / 20), 2 * round(AROUND_S * SAMPLE_RATE))
+    before, behind = np.split(noise.astype(np.float32), 2)
+    stream = AcousticStream(model)
+    sound = np.concatenate([before, take.speech, behind])
+    return (*stream.push(Chunk(0, sound, take.name)), *stream.finish())
+
+
+def listen(
+    model: Model, keywords: Sequence[Keyword], frames: Iterable[Frames], settings: SearchSettings | None = None
+) -> dict[str, list[Heard]]:
+    """Every hit of each keyword (by label) in kept frames, at any threshold from LENIENT on.
+
+    Keywords that explain the same sound do not take it from each other here: each is counted as if it were alone.
+    """
+    spotter = PhraseSpotter(model, [replace(each, threshold=LENIENT, enabled=True) for each in keywords], settings)
+    heard: dict[str, list[Heard]] = {keyword.label: [] for keyword in keywords}
+    for each in frames:
+        for event in spotter.search(each):
+            overlaps = isinstance(event, NearMiss) and event.why is not None and event.why.rule == "overlaps_hit"
+            if isinstance(event, Detection) or (isinstance(event, NearMiss) and overlaps):
+                heard[event.keyword].append(Heard(event.score, event.start, event.end))
+    return heard
+
+
+def threshold_for(false_scores: Iterable[float], hours: float, per_hour: float, least: float) -> float:
+    """The lowest threshold, `least` or above, at which no more than `per_hour` false hits are to be expected.
+
+    Where that is less than what so few hours can show, the fall-off of the highest scores is carried on (the mean
+    excess over the lowest of them, as for an exponential tail; Hill, 1975, has the same for its logarithm).
+    """
+    scores = sorted(false_scores, reverse=True)
+    allowed = per_hour * hours
+    if len(scores) <= int(allowed):
+        return least
+    lowest = max(least, scores[int(allowed)] + 0.005)
+    tail = scores[: TAIL_HITS + 1]
+    if allowed < 1 and len(tail) > 1:
+        excess = sum(tail[:-1]) / (len(tail) - 1) - tail[-1]
+        lowest = max(lowest, tail[-1] + max(excess, 0.005) * math.log((len(tail) - 1) / allowed))
+    return round(min(lowest, 0.99), 3)
+
+
+def most_per_hour(count: float, hours: float, sure: float = 0.95) -> float:
+    """The upper bound of the rate behind `count` events in so many hours, if they come by chance (Poisson)."""
+    low, high = 0.0, 10 + 3 * count + 5 * math.sqrt(count + 1)
+    while high - low > 1e-6 * (1 + high):
+        mean = (low + high) / 2
+        term = total = math.exp(-mean)
+        for number in range(1, int(count) + 1):
+            term *= mean / number
+            total += term
+        low, high = (mean, high) if total > 1 - sure else (low, mean)
+    return high / hours

@@ -1,0 +1,143 @@
+"""Encoder frames of recordings, kept in a folder: the encoder runs once, and what was done stays done after Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from itertools import chain, count
+from pathlib import Path
+
+from kwsd.acoustic.frame_file import FrameFile, FrameFileError
+from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
+from kwsd.audio.file import FileSource
+from kwsd.errors import AudioError, KwsdError
+from kwsd.stream import Chunk, Frames
+from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE, samples
+
+PIECE_S = 300.0  # of sound in a file: as much as an interruption may cost
+SUFFIX = ".frames"
+SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+
+Advance = Callable[[int], None]
+"""Told of samples that are done."""
+
+
+class KeptFrames:
+    """A folder of frames that one model gave. Private: what was said can in part be made out from frames."""
+
+    def __init__(self, folder: Path, model: Model) -> None:
+        """Raises KwsdError: the folder cannot be made."""
+        self.folder = folder / model.encoder.fingerprint[:12]
+        self._model = model
+        try:
+            for missing in reversed([path for path in (self.folder, *self.folder.parents) if not path.exists()]):
+                missing.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise KwsdError(f"{folder}: cannot be made: {error.strerror}; give another with --work") from error
+
+    def keep(self, path: Path, advance: Advance) -> list[Path]:
+        """The frames of a recording, of which only pieces are encoded that are not there yet.
+
+        Raises:
+            AudioError: it cannot be read as sound.
+            OSError: the frames cannot be written; whole pieces stay.
+        """
+        found = path.stat() if path.exists() else None
+        mark = f"{path.resolve()} {found.st_size} {found.st_mtime_ns}" if found else str(path)
+        name = sha256(os.fsencode(mark)).hexdigest()[:16]
+        done = self.folder / f"{name}.done"
+        if done.exists():
+            pieces = [self.folder / line for line in done.read_text().split()]
+            if all(piece.exists() for piece in pieces):
+                advance(sum(map(samples_of, pieces)))
+                return pieces
+        source = FileSource(path)
+        try:
+            pieces = list(self.keep_stream(source, name, advance))
+        finally:
+            source.close()
+        done.write_text("".join(f"{piece.name}\n" for piece in pieces))
+        return pieces
+
+    def keep_stream(self, source: Iterable[Chunk], name: str, advance: Advance) -> Iterator[Path]:
+        """The frames of a stream, a file for each piece as soon as it is whole; one that is there is passed over."""
+        chunks = iter(source)
+        for number in count():
+            first = next(chunks, None)
+            if first is None:
+                return
+            path = self.folder / f"{name}-{number:04}{SUFFIX}"
+            piece = chain([first], until(chunks, first.start_sample + samples(PIECE_S)))
+            if path.exists():
+                for chunk in piece:
+                    advance(len(chunk.samples))
+            else:
+                self._write(path, piece, advance)
+            yield path
+
+    def _write(self, path: Path, piece: Iterable[Chunk], advance: Advance) -> None:
+        """Encode a piece as a stream of its own. An interruption ends it where it is: what came is kept."""
+        stream, interrupted = AcousticStream(self._model), False
+        with FrameFile.create(path, self._model.encoder, "float16") as file:
+            path.with_name(path.name + ".part").chmod(0o600)
+            try:
+                for chunk in piece:
+                    for frames in stream.push(chunk):
+                        file.write(frames)
+                    advance(len(chunk.samples))
+            except KeyboardInterrupt:
+                interrupted = True
+            for frames in stream.finish():
+                file.write(frames)
+        if interrupted:
+            raise KeyboardInterrupt
+
+    def read(self, pieces: Iterable[Path]) -> Iterator[Frames]:
+        """The frames of pieces one after the other, each of which begins anew. Raises FrameFileError."""
+        begins = 0
+        for path in pieces:
+            file = FrameFile(path)
+            if file.fingerprint != self._model.encoder.fingerprint:
+                raise FrameFileError(f"{path}: was made by another model; record or encode it again")
+            ends = begins
+            for frames in file.read():
+                ends = begins + frames.arrived_sample
+                yield replace(frames, origin_sample=begins + frames.origin_sample, arrived_sample=ends)
+            begins = ends + SAMPLE_RATE
+
+
+def until(chunks: Iterator[Chunk], end_sample: int) -> Iterator[Chunk]:
+    """The next chunks of a stream, up to the one that reaches a sample."""
+    for chunk in chunks:
+        yield chunk
+        if chunk.end_sample >= end_sample:
+            return
+
+
+def samples_of(piece: Path) -> int:
+    """Sound in a file of frames."""
+    return sum(frames.count for frames in FrameFile(piece).read()) * ENCODER_SHIFT_SAMPLES
+
+
+def recordings(given: Sequence[Path]) -> list[Path]:
+    """Files as they are given, and the recordings in folders.
+
+    Raises:
+        AudioError: one is not there or cannot be read, or a folder has no recordings.
+    """
+    found: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        try:
+            inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in SOUNDS)
+        except OSError as error:
+            raise AudioError(f"{path}: cannot be read: {error.strerror}") from error
+        if not inside or not os.access(path, os.R_OK | os.X_OK):
+            raise AudioError(f"{path}: has no recordings that can be read ({', '.join(sorted(SOUNDS))})")
+        found += inside
+    return found

@@ -1,0 +1,49 @@
+"""A take out of the running daemon's microphone, so that nobody has to stop it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kwsd.errors import KwsdError
+from kwsd.events import Level
+from kwsd.protocol.client import TIMEOUT_S, Client
+from kwsd.stream import Float32
+
+TAKE_S = 3.0
+FULL_SCALE = 32768.0
+ARRIVES_S = 15.0  # what was said last is yet to be decoded
+
+
+def record_take(socket: Path, on_level: Callable[[float], None], timeout_s: float = TIMEOUT_S) -> Float32:
+    """Three seconds of what the daemon hears from now on (n,), 16 kHz; `on_level` is told dB of full scale meanwhile.
+
+    Raises:
+        KwsdError: there is no daemon, it does not listen or keeps no sound, or it has gone away in the middle.
+    """
+    client = Client(socket, timeout_s)
+    try:
+        status = client.ask("status")
+        if status["state"] != "listening":
+            raise KwsdError(f"the daemon hears nothing now ({status['state']}); `kwsctl status` says why")
+        start = status["stream_time"]
+        client.ask("clip", start=max(0.0, start - 0.1), end=start)  # refused at once where it keeps no sound
+        client.ask("subscribe", types=[Level.type])
+        ends_s = time.monotonic() + TAKE_S
+        for record in client.records(timeout_s=TAKE_S + ARRIVES_S):
+            if record["type"] == Level.type:
+                on_level(record["rms_db"])
+            if time.monotonic() >= ends_s:
+                break
+        reply = client.ask("clip", start=start, end=start + TAKE_S, timeout_s=ARRIVES_S)
+    finally:
+        client.close()
+    with wave.open(io.BytesIO(base64.b64decode(reply["wav"]))) as file:
+        pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return np.asarray(pcm / FULL_SCALE, np.float32)

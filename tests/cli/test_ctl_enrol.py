@@ -1,0 +1,81 @@
+"""`kwsctl enrol`: from files, and through the running daemon."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kwsd.cli.kwsctl import main
+from kwsd.tuning import record
+from testkit.commands import KWSCTL, run
+from testkit.daemons import Plug, eventually, running
+from testkit.spoken import spoken, with_gaps
+from testkit.tiny_model import speak
+
+
+@pytest.fixture
+def takes(tmp_path: Path) -> list[Path]:
+    hiss = np.random.default_rng(1).normal(0, 3e-4, 12_000).astype(np.float32)
+    paths = []
+    for voice, speed in (("en-us", 150), ("en-gb", 140), ("en-us", 170)):
+        paths.append(tmp_path / f"{voice}{speed}.wav")
+        soundfile.write(paths[-1], np.concatenate([hiss, spoken("hadooken", voice, speed), hiss]), 16_000)
+    return paths
+
+
+def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes: list[Path]) -> None:
+    """1. Three takes and a talk. 2. The same without writing. 3. A bad take is named, and two are too few."""
+    soundfile.write(tmp_path / "talk.wav", with_gaps("what time is it", gap_s=0.5), 16_000)
+    given = ("--keywords", "k.toml", "--work", "w")
+    tried = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, "--dry-run", home=tmp_path)
+    assert tried.returncode == 0, tried.stderr
+    assert "no background was given" in tried.stdout
+    assert not (tmp_path / "k.toml").exists()
+    done = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, "--background", "talk.wav", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "takes heard as it is:          0 of 3" in done.stdout
+    assert 'spellings = ["/' in (tmp_path / "k.toml").read_text()
+    soundfile.write(takes[0], np.zeros(16_000), 16_000)
+    few = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, home=tmp_path)
+    assert few.returncode == 1
+    assert f"{takes[0].name}: too quiet" in few.stderr
+    assert "2 takes are fit to learn from, and 3 are needed" in few.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("--from", "none.wav", "--keywords", "k.toml"), 1, "none.wav does not exist"),
+        (("--from", "empty", "--keywords", "k.toml"), 1, "empty: has no recordings"),
+        (("--from", "a.wav", "--keywords", "k.txt"), 78, "written to TOML only"),
+        (("--takes", "9", "--keywords", "k.toml"), 2, "choose from 3 to 5"),
+        (("--false-alarms", "often", "--keywords", "k.toml"), 2, "is no rate"),
+        (("--socket", "none.sock", "--keywords", "k.toml"), 1, "no daemon at none.sock"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, arguments: tuple[str, ...], code: int, complaint: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(KWSCTL, "enrol", "hadouken", *arguments, home=tmp_path)
+    assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
+
+
+def test_takes_come_out_of_the_running_daemon(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1. Three takes are recorded; nothing is worth adding. 2. The daemon has gone: said so, nothing written."""
+    monkeypatch.setattr(record, "TAKE_S", 1.5)
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    given = ["--keywords", str(tmp_path / "k.toml"), "--work", str(tmp_path / "w"), "--model", str(tiny_model_dir)]
+    with running(tmp_path, tiny_model_dir, "--clips") as daemon:
+        assert eventually(lambda: plug.is_open)
+        for _ in range(3):
+            plug.say(speak("LIGHT ON", lead_s=0.5, tail_s=0.65))
+        assert main(["enrol", "LIGHT ON", *given, "--socket", str(daemon.socket_path)]) == 0
+        told = capsys.readouterr().out
+        assert "take 3 of 3" in told
+        assert "dB over noise of" in told
+        assert not (tmp_path / "k.toml").exists()
+    assert main(["enrol", "LIGHT ON", *given, "--socket", str(daemon.socket_path)]) == 1
+    plug.pull_out()

@@ -1,0 +1,88 @@
+"""Enrolment: how somebody says a keyword, out of takes alone; what it is worth, and what it costs."""
+
+import numpy as np
+import pytest
+
+from kwsd import Keyword, Model, Spotter
+from kwsd.events import Detection
+from kwsd.stream import Chunk
+from kwsd.tuning.enrol import NOW, Background, Material, Pronunciation, choose, enrol, spelling_of
+from kwsd.tuning.hear import Heard, frames_of_take, most_per_hour, threshold_for
+from kwsd.tuning.pronounce import likeliest, log_likelihood
+from kwsd.tuning.takes import trim_take
+from testkit.spoken import spoken, with_gaps
+from testkit.tiny_model import Floats
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load("kwsd-en")
+
+
+def take(text: str, voice: str = "en-us", speed: int = 150) -> Floats:
+    hiss = np.random.default_rng(speed).normal(0, 3e-4, 12_000).astype(np.float32)
+    return np.concatenate([hiss, spoken(text, voice, speed), hiss])
+
+
+def test_a_name_that_is_said_otherwise_than_written_is_learnt(model: Model) -> None:
+    """1. Three takes of a word said otherwise than written. 2. A fourth saying. Result: heard after, not before."""
+    takes = [("en-us", 150), ("en-gb", 140), ("en-us", 170)]
+    frames = [frames_of_take(model, trim_take("a", take("hadooken", voice, speed))) for voice, speed in takes]
+    talk = with_gaps("what time is it", "the weather was fine today and nobody said a word", gap_s=0.5)
+    background = Background(frames_of_take(model, trim_take("b", talk)), hours=0.01)
+    found = enrol(model, Keyword("hadouken"), frames, background, per_hour=100)
+    assert found.after.spellings
+    assert sum(found.heard_after) > sum(found.heard_before)
+    fourth = take("hadooken", "en-gb", 155)
+
+    def hears(keyword: Keyword) -> bool:
+        spotter = Spotter(model, [keyword])
+        told = [*spotter.push(Chunk(0, fourth, "")), *spotter.finish()]
+        return any(isinstance(event, Detection) for event in told)
+
+    assert (hears(found.before), hears(found.after)) == (False, True)
+
+
+def test_the_likeliest_reading_is_as_likely_as_its_forward_sum_says(model: Model) -> None:
+    """The beam's sum over paths can only lack some of them."""
+    frames = frames_of_take(model, trim_take("a", take("good morning")))
+    sound = np.concatenate([each.encoder_out for each in frames if each.encoder_out is not None])
+    for tokens, log_prob in likeliest(sound, model.transducer, 3):
+        assert log_prob <= log_likelihood(sound, tokens, model.transducer) + 1e-3
+        text = spelling_of(tokens, model.tokenizer)
+        if text is not None:
+            assert next(model.tokenizer.encodings(text)) == tokens
+
+
+def material(false: list[float]) -> Material:
+    """A spelling that hears what the keyword does not, and what else it hears."""
+    other = Pronunciation((1, 2, 3), "/A/", frozenset({0}))
+    hits = [Heard(score, 10.0 * number, 10.0 * number + 1) for number, score in enumerate(false)]
+    return Material(
+        (other,), {NOW: (0.0, 0.5, 0.0), "/A/": (0.9, 0.8, 0.7)}, {NOW: [], "/A/": hits}, 2.0, 0.3, least=0.4
+    )
+
+
+def test_a_spelling_is_added_where_it_brings_more_than_it_costs() -> None:
+    """1. Nothing false. 2. A few faint ones: the threshold rises. 3. Loud ones: it is not worth it."""
+    free = choose(material([]), range(3))
+    assert (free.spellings, free.threshold) == (("/A/",), 0.4)
+    dear = choose(material([0.5, 0.45, 0.42]), range(3))
+    assert dear.spellings == ("/A/",)
+    assert 0.5 < dear.threshold < 0.8
+    assert choose(material([0.95, 0.9, 0.9]), range(3)).spellings == ()
+
+
+def test_a_take_does_not_speak_for_the_spelling_that_comes_from_it_alone() -> None:
+    known = material([])
+    assert choose(known, [0]).recall < 0.1
+
+
+def test_rates_and_thresholds() -> None:
+    """Poisson's bounds as tables have them; a threshold lets through as many as may be."""
+    assert most_per_hour(0, 1) == pytest.approx(2.996, abs=1e-3)
+    assert most_per_hour(3, 2) == pytest.approx(7.754 / 2, abs=1e-3)
+    scores = [0.1 * number for number in range(10)]
+    assert sum(score >= threshold_for(scores, 1, 3, least=0.05) for score in scores) == 3
+    assert threshold_for([], 1, 0.1, least=0.42) == 0.42
+    assert threshold_for([0.6, 0.5], 1, 0.1, least=0.42) > 0.6
