@@ -17,8 +17,10 @@ NAMES = (
     "streams",
     "compact",
     "stages",
-    "scaling",
+    "quiet",
+    "keywords",
     "memory",
+    "start",
     "long",
 )
 """In the order of the report."""

@@ -42,7 +42,7 @@ def measure(jobs: int) -> Section:
         for name, of in usages.items()
     ]
     return Section(
-        "scaling",
+        "keywords",
         "Ten thousand keywords",
         ("kwsd with", f"CPU seconds for {duration_s(audio) / 60:.0f} min", "rounds", "peak MiB"),
         [*rows, ["**ratio, whole process**", f"**{whole:.2f}×**", f"**without start-up {running:.2f}×**", ""]],
@@ -79,5 +79,6 @@ def many_keywords() -> Path:
         draw = random.Random(0)
         while len(phrases) < MANY:
             phrases[" ".join(draw.sample(words, draw.randint(2, 4)))] = None
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(phrases) + "\n", encoding="utf-8")
     return path
