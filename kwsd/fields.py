@@ -4,8 +4,8 @@ A field holds a bool, int, float, text, path, one of several texts, texts in a r
 `Annotated[…, limit]` adds a limit of `kwsd.limits`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -68,13 +68,14 @@ def read_fields(
             mistakes.append(Mistake(prefix + key, part.value, str(part), part=f" {part.number}"))
         except ValueError as error:
             mistakes.append(Mistake(prefix + key, value, str(error)))
-    mistakes += [Mistake(prefix + field.name, MISSING, "") for field in _needed(kind) if field.name not in given]
+    mistakes += [Mistake(prefix + name, MISSING, "") for name in _needed(kind) if name not in given]
     return values, mistakes
 
 
 def check_fields(record: Any) -> None:
     """For `__post_init__`: hold a record to its annotations. Raises SettingError, which names the field."""
-    given = {field.name: getattr(record, field.name) for field in fields(record) if field.init}
+    values = ((field, getattr(record, field.name)) for field in fields(record) if field.init)
+    given = {field.name: value for field, value in values if value is not field.default or field.default is MISSING}
     _, mistakes = read_fields(type(record), given)
     if mistakes:
         raise SettingError(str(mistakes[0]))
@@ -87,8 +88,9 @@ def types_of(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
 
 
-def _needed(kind: type) -> Iterator[Field[Any]]:
-    return (f for f in fields(kind) if f.init and f.default is MISSING and f.default_factory is MISSING)
+@cache
+def _needed(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.init and f.default is MISSING and f.default_factory is MISSING)
 
 
 def _read(allowed: Any, value: Any, *, typed: bool) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +33,6 @@ def compile_keywords(
     Raises:
         ConfigError: a keyword cannot be written in the model's pieces; the message names it.
     """
-    with _collector_off():
-        return _compiled(keywords, tokenizer, vocabulary_size, settings)
-
-
-def _compiled(
-    keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
-) -> CompiledKeywords:
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
     try:
         listed = all_token_sequences(enabled, tokenizer)
@@ -51,10 +42,11 @@ def _compiled(
     for index, (keyword, found) in enumerate(zip(enabled, listed, strict=True)):
         boost, blanks = _own(keyword, settings, "boost"), _own(keyword, settings, "trailing_blanks")
         sequences += [TokenSequence(each.tokens, each.spelling, index, boost, blanks) for each in found]
+    limits: dict[KeywordLimits, KeywordLimits] = {}  # most keywords have the same: one record serves them all
     word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
     searched = KeywordSet(
         labels=tuple(keyword.label for keyword in enabled),
-        limits=tuple(_limits(keyword, settings) for keyword in enabled),
+        limits=tuple(limits.setdefault(each, each) for each in (_limits(keyword, settings) for keyword in enabled)),
         graph=ContextGraph(sequences),
         word_starts=word_starts,
         marks_words=len(word_starts) < vocabulary_size,
@@ -83,15 +75,3 @@ def _limits(keyword: Keyword, settings: SearchSettings) -> KeywordLimits:
         min_duration_frames=encoder_frames(_own(keyword, settings, "min_duration_s")),
         refractory_frames=encoder_frames(_own(keyword, settings, "refractory_s")),
     )
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """A large graph grows and nothing of it is garbage: looking for some took half the time of 10 000 keywords."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

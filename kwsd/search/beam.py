@@ -146,8 +146,8 @@ class BeamSearch:
     def _new_bonus(self, node: Node) -> NDArray[np.float32]:
         size = self._acoustics.vocabulary_size
         bonus = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
-        for token, child in node.children.items():
-            bonus[token] = child.boost_sum
+        tokens, boost_sums = node.boosted()
+        bonus[tokens] = boost_sums
         bonus[list(self._acoustics.silent_tokens)] = node.boost_sum
         return bonus
 
@@ -192,6 +192,6 @@ def _may_grow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
     return any(
         spelt[end - len(tokens) : end] == tokens
         and abs(h.emissions[end - 1].frame - frame) <= SAME_EMISSION_FRAMES
-        and (end < len(spelt) or bool(h.node.children))
+        and (end < len(spelt) or not h.node.is_leaf)
         for end in range(len(tokens), len(spelt) + 1)
     )

@@ -8,6 +8,7 @@ from kwsd.units import WORD_START
 
 _VOWELS = frozenset(re.findall("[A-Z]+", "AA AE AH AO AW AX AXR AY EH ER EY IH IY OW OY UH UW"))
 _CONSONANTS = frozenset(re.findall("[A-Z]+", "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH"))
+_LONGEST_PHONE = len("AXR0")
 _STRESSED = re.compile(r"[A-Z]+[012]?")
 _INITIALS = frozenset(re.findall("[a-z]+", "b p m f d t n l g k h j q x zh ch sh r z c s y w"))
 _TONES = frozenset("\u0304\u0301\u030c\u0300")  # macron, acute, caron, grave
@@ -30,7 +31,9 @@ def foreign_notation(text: str) -> str:
 
 def _are_phones(words: list[str]) -> bool:
     """Several of ARPAbet's capitals, a vowel among them: `B M W` and `T V` are letters."""
-    if len(words) < 2 or not all(map(_STRESSED.fullmatch, words)):  # noqa: PLR2004 - a lone AH is a word
+    if len(words) < 2 or len(max(words, key=len)) > _LONGEST_PHONE:  # noqa: PLR2004 - a lone AH is a word
+        return False
+    if not all(map(_STRESSED.fullmatch, words)):
         return False
     plain = [word.rstrip("012") for word in words]
     return set(plain) <= _VOWELS | _CONSONANTS and not _VOWELS.isdisjoint(plain)

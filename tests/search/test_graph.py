@@ -1,6 +1,8 @@
 """The context graph against brute force, and against the reference vectors of icefall's and sherpa-onnx's own tests."""
 
 import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -95,3 +97,13 @@ def test_equal_phrases_are_all_kept() -> None:
 
 def test_an_entry_without_tokens_never_matches() -> None:
     assert ContextGraph([TokenSequence((), "", 0, 1.0)]).root.sequences == ()
+
+
+def test_threads_that_share_a_graph_meet_the_same_nodes() -> None:
+    """Hypotheses at one node are merged because it is one object, whoever came by first."""
+    phrases = [tuple(random.Random(seed).choices(range(20), k=8)) for seed in range(500)]
+    graph = ContextGraph(TokenSequence(tokens, "", i, 1.0) for i, tokens in enumerate(phrases))
+    with ThreadPoolExecutor(4) as pool:
+        walks = list(pool.map(lambda _: [walk(graph, tokens) for tokens in phrases], range(4)))
+    for others in walks[1:]:
+        assert all(one is other for a, b in zip(walks[0], others, strict=True) for one, other in zip(a, b, strict=True))
