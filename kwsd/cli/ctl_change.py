@@ -65,19 +65,22 @@ def run(change: Change, arguments: argparse.Namespace) -> int:
         return change.carry_out(client, arguments)
 
 
-def _mute(client: Client, arguments: argparse.Namespace) -> int:
+def mute(client: Client, arguments: argparse.Namespace) -> int:
+    """Close the microphone."""
     client.ask("mute", timeout_s=max(CLOSES_S, arguments.timeout))
     say("the microphone is closed")
     return DONE
 
 
-def _unmute(client: Client, arguments: argparse.Namespace) -> int:
+def unmute(client: Client, arguments: argparse.Namespace) -> int:
+    """Open it again."""
     client.ask("unmute", timeout_s=max(CLOSES_S, arguments.timeout))
     say("the microphone is opened again")
     return DONE
 
 
-def _reload(client: Client, arguments: argparse.Namespace) -> int:
+def reload(client: Client, arguments: argparse.Namespace) -> int:
+    """Read the keyword file again; lines that cannot be used are told."""
     reply = client.ask("reload", timeout_s=max(COMPILES_S, arguments.timeout))
     say(f"keywords in force: {len(reply['keywords'])}")
     for problem in reply["problems"]:
@@ -92,7 +95,8 @@ def _declare_keywords(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keyword", metavar="NAME", help="with --threshold: only for this one")
 
 
-def _keywords(client: Client, arguments: argparse.Namespace) -> int:
+def keywords(client: Client, arguments: argparse.Namespace) -> int:
+    """List the keywords in force, or change them first."""
     patience = {"timeout_s": max(COMPILES_S, arguments.timeout)}
     problems = []
     if arguments.set:
@@ -132,12 +136,13 @@ def _declare_clip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.wav", help="where to; standard output otherwise")
 
 
-def _clip(client: Client, arguments: argparse.Namespace) -> int:
+def clip(client: Client, arguments: argparse.Namespace) -> int:
+    """Write the sound of a detection or of a span as WAV."""
     if arguments.output is None and sys.stdout.isatty():
         raise FlagError("a WAV file is nothing for a terminal; give -o FILE.wav")
     span = {"id": arguments.id, "start": arguments.start, "end": arguments.end}
-    clip = client.ask("clip", timeout_s=max(ARRIVES_S, arguments.timeout), **span)
-    wav = base64.b64decode(clip["wav"])
+    answer = client.ask("clip", timeout_s=max(ARRIVES_S, arguments.timeout), **span)
+    wav = base64.b64decode(answer["wav"])
     if arguments.output is None:
         sys.stdout.buffer.write(wav)
         return DONE
@@ -145,26 +150,26 @@ def _clip(client: Client, arguments: argparse.Namespace) -> int:
         arguments.output.write_bytes(wav)
     except OSError as error:
         raise KwsdError(f"{arguments.output}: cannot be written: {error.strerror}; give another -o") from None
-    say(f"{arguments.output}: {clip['start']:.3f} to {clip['end']:.3f} s")
+    say(f"{arguments.output}: {answer['start']:.3f} to {answer['end']:.3f} s")
     return DONE
 
 
 CHANGES = (
     Change(
-        "keywords", "list or change the keywords in force", _keywords, declare=_declare_keywords, epilog=KEYWORDS_EPILOG
+        "keywords", "list or change the keywords in force", keywords, declare=_declare_keywords, epilog=KEYWORDS_EPILOG
     ),
     Change(
         "reload",
         "read the keyword file again",
-        _reload,
+        reload,
         epilog=f"exit code {DONE_IN_PART}: the list is in force, but some lines of the file cannot be used.",
     ),
-    Change("mute", "close the daemon's microphone", _mute),
-    Change("unmute", "open the daemon's microphone again", _unmute),
+    Change("mute", "close the daemon's microphone", mute),
+    Change("unmute", "open the daemon's microphone again", unmute),
     Change(
         "clip",
         "save the sound of a detection",
-        _clip,
+        clip,
         declare=_declare_clip,
         epilog="The daemon must have been started with --clips.",
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.models.directory import COMPACT, find_model_directory, model_homes, packaged_models, pulled_models
-from kwsd.models.registry import PACKAGED, RegistryEntry, find_entry, read_registry
+from kwsd.models.registry import PACKAGED, find_entry, read_registry
 
 logger = logging.getLogger(__name__)
 
@@ -19,22 +19,22 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser("models", help="list, fetch, verify and repair models")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="models that can be fetched, and those installed")
-    listing.set_defaults(action=_list)
+    listing.set_defaults(action=list_models)
     pull = actions.add_parser("pull", help="fetch a model; an interrupted download is continued")
     pull.add_argument("name", metavar="NAME")
     pull.add_argument("--to", type=Path, metavar="DIR", help="where models are kept (default: the user's cache)")
     pull.add_argument("--from", type=Path, dest="archive", metavar="FILE", help="its archive, fetched in another way")
-    pull.set_defaults(action=_pull)
+    pull.set_defaults(action=pull_model)
     verify = actions.add_parser("verify", help="compare a model's checksums and run a chunk of silence through it")
     verify.add_argument("model", metavar="NAME|DIR")
-    verify.set_defaults(action=_verify)
+    verify.set_defaults(action=verify_model)
     faster = actions.add_parser("optimise", help="write a graph of the encoder that costs two thirds of the export")
     faster.add_argument("model", metavar="NAME|DIR")
-    faster.set_defaults(action=_optimise)
+    faster.set_defaults(action=optimise_model)
     repair = actions.add_parser("repair", help="mend an upstream -mobile export, which does not run as it is")
     repair.add_argument("directory", type=Path, metavar="DIR")
     repair.add_argument("out", type=Path, metavar="OUT", help="a new directory, for the mended copy")
-    repair.set_defaults(action=_repair)
+    repair.set_defaults(action=repair_model)
     for action in (listing, pull, verify):
         action.add_argument("--registry", type=Path, default=PACKAGED, metavar="FILE", help="another registry.toml")
     return parser
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(arguments: argparse.Namespace) -> None:
+def list_models(arguments: argparse.Namespace) -> None:
+    """`list`: those that came with kwsd, those of the registry, and those that are here besides."""
     registry = read_registry(arguments.registry)
     for directory in packaged_models():
         _describe(directory)
@@ -81,7 +82,8 @@ def _whereabouts(name: str) -> str:
         return f"not installed: kwsctl models pull {name}"
 
 
-def _pull(arguments: argparse.Namespace) -> None:
+def pull_model(arguments: argparse.Namespace) -> None:
+    """`pull`: fetch one, verify it, and write a faster graph of its encoder."""
     from kwsd.cli.progress import download_progress  # noqa: PLC0415 - likewise
     from kwsd.models.install import pull  # noqa: PLC0415 - `kwsctl --help` needs no network
 
@@ -105,7 +107,8 @@ def _pull(arguments: argparse.Namespace) -> None:
     print(directory)
 
 
-def _optimise(arguments: argparse.Namespace) -> None:
+def optimise_model(arguments: argparse.Namespace) -> None:
+    """`optimise`: write that graph for a model that is here."""
     print(_write_compact(find_model_directory(arguments.model)))
 
 
@@ -116,12 +119,14 @@ def _write_compact(directory: Path) -> Path:
     return optimise(directory, require_alike)
 
 
-def _verify(arguments: argparse.Namespace) -> None:
+def verify_model(arguments: argparse.Namespace) -> None:
+    """`verify`: compare checksums, and run it."""
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
     from kwsd.models.install import require_intact  # noqa: PLC0415 - likewise
 
     directory = find_model_directory(arguments.model)
-    require_intact(directory, _entry_of(directory, read_registry(arguments.registry)))
+    pulled = (entry for entry in read_registry(arguments.registry) if entry.name == directory.resolve().name)
+    require_intact(directory, next(pulled, None))
     if _listens(directory):
         model = Model(directory)
         print(f"{directory}: {model.name} is well, {len(model.tokens)} tokens")
@@ -134,12 +139,8 @@ def _listens(directory: Path) -> bool:
     return any(directory.glob("encoder*.onnx"))
 
 
-def _entry_of(directory: Path, registry: tuple[RegistryEntry, ...]) -> RegistryEntry | None:
-    """The registry's entry of a directory that `pull` has made; others are none of the registry's business."""
-    return next((entry for entry in registry if entry.name == directory.resolve().name), None)
-
-
-def _repair(arguments: argparse.Namespace) -> None:
+def repair_model(arguments: argparse.Namespace) -> None:
+    """`repair`: mend a copy of an upstream -mobile export."""
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
     from kwsd.models.repair import repair_directory  # noqa: PLC0415 - likewise
 

@@ -93,7 +93,10 @@ def _add_general(general: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.list_devices:
-        return _list_devices()
+        from kwsd.audio.portaudio import describe_devices  # noqa: PLC0415 - loads PortAudio
+
+        print(describe_devices() or "there is no microphone")
+        return 0
     from kwsd.config import load_settings  # noqa: PLC0415 - --help and --version should not wait for pydantic
 
     loaded = load_settings(_flags(arguments), file=arguments.config)
@@ -139,10 +142,3 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "daemon.clips": arguments.clips or None,
         "daemon.save_detections": arguments.save_detections,
     }
-
-
-def _list_devices() -> int:
-    from kwsd.audio.portaudio import describe_devices  # noqa: PLC0415 - loads PortAudio
-
-    print(describe_devices() or "there is no microphone")
-    return 0

@@ -66,19 +66,21 @@ class Decisions:
         if self._candidate is None and not self._spent and not any(passing):
             return  # almost always; the loop below would come to the same
         for place, (frame, means) in enumerate(zip(frames, smoothed.tolist(), strict=True)):
-            self._release(means)
+            if self._spent:
+                self._spent = {n for n in self._spent if means[n] >= RELEASE_PART * self.thresholds[n]}
             if passing[place] and frame >= self._quiet_until:
                 self._consider(frame, means, known[place : place + self._settings.smoothing_steps])
-            yield from self._settle(frame)
+            found = self._candidate
+            if found is not None and frame - found.frame >= self._settings.hold_frames:
+                self._candidate = None
+                self._spent.add(found.label)
+                self._quiet_until = frame + self._settings.refractory_frames
+                yield found
 
     def finish(self) -> Decision | None:
         """The sound has ended: the candidate, if there is one."""
         found, self._candidate = self._candidate, None
         return found
-
-    def _release(self, means: list[float]) -> None:
-        if self._spent:
-            self._spent = {label for label in self._spent if means[label] >= RELEASE_PART * self.thresholds[label]}
 
     def _consider(self, frame: int, means: list[float], window: FloatArray) -> None:
         """Take up the best word over its threshold, if it beats the candidate."""
@@ -88,15 +90,6 @@ class Decisions:
         if passing:
             label = max(passing, key=means.__getitem__)
             self._candidate = Decision(label, frame, means[label], float(window[:, label].min()))
-
-    def _settle(self, frame: int) -> Iterator[Decision]:
-        found = self._candidate
-        if found is None or frame - found.frame < self._settings.hold_frames:
-            return
-        self._candidate = None
-        self._spent.add(found.label)
-        self._quiet_until = frame + self._settings.refractory_frames
-        yield found
 
 
 def moving_means(rows: FloatArray, steps: int) -> FloatArray:

@@ -24,17 +24,10 @@ POWER_FLOOR = 500.0
 INT16_SCALE = 32768.0
 
 
-def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 700.0 * (np.exp(mel / 1127.0) - 1.0)
-
-
-def _mel(hz: float) -> float:
-    return float(1127.0 * np.log1p(hz / 700.0))
-
-
 def mel_matrix() -> FloatArray:
     """Triangles of peak 1, equally spaced in mel from 0 to 4 kHz: float32 (257, 40)."""
-    edges = _hz(np.linspace(0.0, _mel(TOP_HZ), BANDS + 2))
+    mel = np.linspace(0.0, 1127.0 * np.log1p(TOP_HZ / 700.0), BANDS + 2)
+    edges = 700.0 * (np.exp(mel / 1127.0) - 1.0)
     bins = np.arange(FFT_SIZE // 2 + 1)[:, None] * (SAMPLE_RATE / FFT_SIZE)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

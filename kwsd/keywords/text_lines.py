@@ -32,7 +32,10 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     Raises:
         ValueError: the line is wrong; the message says what and how to mend it.
     """
-    text = _decoded(line).strip()
+    try:
+        text = line.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
     if not text or _COMMENT.match(text):
         return None
     TYPED.check(text)
@@ -40,13 +43,6 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     if not phrase:
         raise ValueError("has attributes but no phrase")
     return _keyword(phrase, attributes)
-
-
-def _decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
 
 
 def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -57,7 +53,11 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
     for word in words:
         kind = _MARKS.get(word[0])
         if kind is not None:
-            _add(attributes, kind, word)
+            if word == "#":
+                raise ValueError('"#" begins a threshold like #0.35 here; a comment needs a line of its own')
+            if kind in attributes:
+                raise ValueError(f'"{word}" is a second {kind}; a line has one')
+            attributes[kind] = word[1:]
             in_name = kind == "name"
         elif in_name:
             attributes["name"] = f"{attributes['name']} {word}".strip()
@@ -66,42 +66,25 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
     return phrase, attributes
 
 
-def _add(attributes: dict[str, str], kind: str, word: str) -> None:
-    if word == "#":
-        raise ValueError('"#" begins a threshold like #0.35 here; a comment needs a line of its own')
-    if kind in attributes:
-        raise ValueError(f'"{word}" is a second {kind}; a line has one')
-    attributes[kind] = word[1:]
-
-
 def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
     name = attributes.get("name")
     if name == "":
         raise ValueError('"@" has no name after it')
-    _refuse_detached(phrase)
+    # `hey jarvis: 1.5` and `hey jarvis:1.5`: a colon and a number at the end are no words; `at 5:30` is a time
+    if found := _DETACHED.search(" ".join(phrase)):
+        raise ValueError(
+            f'"{found[0].strip()}" is read as neither words nor boost; a boost is a word of its own, :{found[1]}'
+        )
     pieces = (" ".join(phrase),) if phrase[0].startswith(WORD_START) else ()
+    words = "".join(phrase).replace(WORD_START, " ").split() if pieces else phrase  # `▁LIGHT S ▁UP` → LIGHTS UP
     return Keyword(
-        phrase=" ".join(_words(phrase)) if pieces else " ".join(phrase),
+        phrase=" ".join(words),
         name=name or "",
         spellings=pieces,
         written_forms=not pieces,
         boost=_number(attributes, "boost", ":", BOOST),
         threshold=_number(attributes, "threshold", "#", THRESHOLD),
     )
-
-
-def _refuse_detached(phrase: list[str]) -> None:
-    """`hey jarvis: 1.5` and `hey jarvis:1.5`: a colon and a number at the end are no words. `at 5:30` is a time."""
-    found = _DETACHED.search(" ".join(phrase))
-    if found:
-        raise ValueError(
-            f'"{found[0].strip()}" is read as neither words nor boost; a boost is a word of its own, :{found[1]}'
-        )
-
-
-def _words(pieces: list[str]) -> Iterator[str]:
-    """`▁LIGHT S ▁UP` → LIGHTS, UP."""
-    return iter("".join(pieces).replace(WORD_START, " ").split())
 
 
 def _number(attributes: dict[str, str], kind: str, mark: str, allowed: Range) -> float | None:

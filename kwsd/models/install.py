@@ -3,14 +3,13 @@
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
 from kwsd.models.directory import LARGEST_FILE_BYTES
 from kwsd.models.download import Advance, DownloadError, checksum, download
-from kwsd.models.registry import RegistryEntry, RegistryFile
+from kwsd.models.registry import RegistryEntry
 from kwsd.small_files import read_small
 
 CHECKSUMS = "SHA256SUMS"
@@ -35,7 +34,9 @@ def pull(entry: RegistryEntry, home: Path, advance: Advance, archive: Path | Non
         with tempfile.TemporaryDirectory(prefix=f".{entry.name}.", dir=home) as temporary:
             staged = Path(temporary) / entry.name
             _unpack(fetched, entry, staged)
-            _replace(staged, home / entry.name, Path(temporary) / "old")
+            if (home / entry.name).exists():
+                (home / entry.name).rename(Path(temporary) / "old")
+            staged.rename(home / entry.name)
     except PermissionError as error:
         raise ModelError(f"{home}: cannot be written ({error.strerror}); --to DIR names another place") from error
     if archive is None:
@@ -52,7 +53,14 @@ def verify(directory: Path, entry: RegistryEntry | None = None) -> list[str]:
     expected = [(name, sha256) for name, sha256 in recorded.items()]
     if entry:
         expected += [(file.name, file.sha256) for file in entry.files if file.sha256]
-    return list(dict.fromkeys(_complaints(directory, expected)))
+    complaints = []
+    for name, sha256 in dict.fromkeys(expected):
+        path = directory / name
+        if not path.is_file():
+            complaints.append(f"{path}: is no file" if path.exists() else f"{path}: is missing")
+        elif checksum(path) != sha256:
+            complaints.append(f"{path}: has another checksum than it should: it was changed or damaged")
+    return list(dict.fromkeys(complaints))
 
 
 def require_intact(directory: Path, entry: RegistryEntry | None = None) -> None:
@@ -71,15 +79,6 @@ def record_checksums(directory: Path) -> None:
     files = sorted(path for path in directory.iterdir() if path.is_file() and path.name != CHECKSUMS)
     lines = (f"{checksum(path)}  {path.name}\n" for path in files)
     (directory / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def _complaints(directory: Path, expected: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for name, sha256 in expected:
-        path = directory / name
-        if not path.is_file():
-            yield f"{path}: is no file" if path.exists() else f"{path}: is missing"
-        elif checksum(path) != sha256:
-            yield f"{path}: has another checksum than it should: it was changed or damaged"
 
 
 def _recorded(path: Path) -> dict[str, str]:
@@ -110,7 +109,9 @@ def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
                 file = wanted.pop(member.name.removeprefix("./"), None)
                 content = tar.extractfile(member) if file and member.isfile() else None
                 if file and content:
-                    _check_length(entry, file, member.size)
+                    if member.size > (file.size or LARGEST_FILE_BYTES):  # before it fills the disk
+                        size = f"{file.member} in it has {member.size} bytes"
+                        raise DownloadError(f"{entry.url}: {size}, more than the registry allows")
                     with content, (staged / file.name).open("wb") as target:
                         shutil.copyfileobj(content, target)
     except (tarfile.TarError, EOFError, OSError) as error:
@@ -119,26 +120,10 @@ def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
     record_checksums(staged)
 
 
-def _check_length(entry: RegistryEntry, file: RegistryFile, size: int) -> None:
-    """Before it fills the disk."""
-    if size > (file.size or LARGEST_FILE_BYTES):
-        raise DownloadError(f"{entry.url}: {file.member} in it has {size} bytes, more than the registry allows")
-
-
 def _check_staged(entry: RegistryEntry, staged: Path) -> None:
     for file in entry.files:
         path = staged / file.name
         if not path.is_file():
             raise DownloadError(f"{entry.url}: the archive has no {entry.root}/{file.member}")
-        _check_file(entry, file, path)
-
-
-def _check_file(entry: RegistryEntry, file: RegistryFile, path: Path) -> None:
-    if (file.sha256 and checksum(path) != file.sha256) or (file.size and path.stat().st_size != file.size):
-        raise DownloadError(f"{entry.url}: {file.member} in it is not the file that the registry names")
-
-
-def _replace(staged: Path, target: Path, old: Path) -> None:
-    if target.exists():
-        target.rename(old)
-    staged.rename(target)
+        if (file.sha256 and checksum(path) != file.sha256) or (file.size and path.stat().st_size != file.size):
+            raise DownloadError(f"{entry.url}: {file.member} in it is not the file that the registry names")

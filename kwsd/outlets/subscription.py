@@ -86,9 +86,6 @@ class Outbox:
         if self._replies:
             return self._replies.popleft()
         if self._untold:
-            return self._tell_dropped()
+            record, self._untold = Dropped(n=self._untold), 0
+            return record.line()
         return self._events.popleft()
-
-    def _tell_dropped(self) -> bytes:
-        record, self._untold = Dropped(n=self._untold), 0
-        return record.line()

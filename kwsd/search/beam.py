@@ -168,14 +168,12 @@ def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     for h in hypotheses:
         future = (h.node, h.context)
         known = merged.get(future)
-        merged[future] = h if known is None else _sum(known, h)
+        if known is not None:
+            better, worse = (known, h) if known.log_prob >= h.log_prob else (h, known)
+            total = better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob))
+            h = better._replace(log_prob=total)  # noqa: PLW2901
+        merged[future] = h
     return list(merged.values())
-
-
-def _sum(one: Hypothesis, other: Hypothesis) -> Hypothesis:
-    better, worse = (one, other) if one.log_prob >= other.log_prob else (other, one)
-    total = better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob))
-    return better._replace(log_prob=total)
 
 
 def _matches(h: Hypothesis, best: float) -> Iterator[Match]:

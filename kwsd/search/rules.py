@@ -201,12 +201,14 @@ class Rules:
         unseen = self._word_end_unseen(alignment)
         outgrown = beam.may_grow(candidate.best.frames[-1], sequence.tokens)
         candidate.held = unseen or outgrown
+        # what comes next could still speak against it: a piece of the same word, or a better last token
+        word_end_matters = self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
         return (
             _too_weak(alignment, limits)
             or _too_loose(alignment, limits)
             or (_say(MissCause.IN_REFRACTORY) if self._in_refractory(sequence.keyword, alignment.frames[0]) else None)
             or self._overlaps_hit(alignment)
-            or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and self._word_end_matters(alignment)) else None)
+            or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and word_end_matters) else None)
             or self._speech_behind(sequence, alignment.frames[-1])
         )
 
@@ -239,10 +241,6 @@ class Rules:
         if alignment.frames[-1] + WORD_END_FRAMES < end:
             return False
         return alignment.posteriors[-1] < HEARD_POSTERIOR or not self._history.pause_ahead(end - alignment.frames[0])
-
-    def _word_end_matters(self, alignment: Alignment) -> bool:
-        """Whether what comes next could still speak against it: a piece of the same word, or a better last token."""
-        return self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
 
     def _overlaps_hit(self, alignment: Alignment) -> Objection | None:
         """One piece of sound makes one hit."""

@@ -98,13 +98,9 @@ class LetterSounds:
         if header != HEADER or rest or size == 0:
             raise ModelError(f"{path}: is not a table of letter sounds; fetch the model again")
         try:
-            sounds = tuple(_sound(name) for name in names.decode().split(" "))
+            sounds = tuple(() if name == SILENT else tuple(name.split("_")) for name in names.decode().split(" "))
         except UnicodeDecodeError as error:
             raise ModelError(f"{path}: is damaged; fetch the model again") from error
         if max(nodes[size : 2 * size]) >= len(sounds) or sum(nodes[2 * size :]) != size - 1:
             raise ModelError(f"{path}: is damaged; fetch the model again")
         return cls.of_nodes(sounds, nodes[:size], nodes[size : 2 * size], nodes[2 * size :])
-
-
-def _sound(name: str) -> Sound:
-    return () if name == SILENT else tuple(name.split("_"))

@@ -24,10 +24,14 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ'")
 _VOWELS = frozenset("AEIOUY")
 _TYPED = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-", "–": "-"})
 _LONGEST_ACRONYM = 5
-_SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
-_VOICELESS = frozenset({"P", "T", "K", "F", "TH"})
 
 Phones = tuple[str, ...]
+
+ENDINGS: dict[str, Phones] = {
+    **dict.fromkeys(("S", "Z", "SH", "ZH", "CH", "JH"), ("IH", "Z")),
+    **dict.fromkeys(("P", "T", "K", "F", "TH"), ("S",)),
+}
+"""The sound of a possessive S behind these; behind others it is Z."""
 
 
 class Lexicon:
@@ -80,7 +84,8 @@ class Lexicon:
         if word.strip("'") != word:
             return self._of_plain_word(word.strip("'"))
         if word.endswith("'S"):
-            return tuple((*phones, *_ending(phones)) for phones in self._of_plain_word(word.removesuffix("'S")))
+            stems = self._of_plain_word(word.removesuffix("'S"))
+            return tuple((*phones, *ENDINGS.get(phones[-1], ("Z",))) for phones in stems)
         if len(word) == 1 or (len(word) <= _LONGEST_ACRONYM and not _VOWELS & set(word)):
             return self._letter_by_letter(word)
         phones = self._letter_sounds.phones(word)
@@ -119,13 +124,6 @@ def _listed(lines: bytes, word: str) -> Iterator[bytes]:
         end = lines.find(b"\n", start)
         yield lines[start + len(wanted) : end]
         start = end + 1
-
-
-def _ending(phones: Phones) -> Phones:
-    """The sound of a possessive S behind others."""
-    if phones[-1] in _SIBILANTS:
-        return ("IH", "Z")
-    return ("S",) if phones[-1] in _VOICELESS else ("Z",)
 
 
 LETTER_NAMES: dict[str, Phones] = {

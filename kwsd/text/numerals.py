@@ -50,17 +50,13 @@ def readings(word: str) -> tuple[str, ...]:
         return _readings_of_digits(word)
     signed, fraction = _SIGNED_DIGITS.fullmatch(word), _FRACTION.fullmatch(word)
     if signed:
-        return tuple(_with_signs(signed[1], reading) for reading in readings(signed[2]))
+        before = ["MINUS" for sign in signed[1] if sign not in _CURRENCIES]  # -$5: MINUS FIVE DOLLARS
+        behind = [_CURRENCIES[sign] for sign in signed[1] if sign in _CURRENCIES]
+        return tuple(" ".join([*before, reading, *behind]) for reading in readings(signed[2]))
     if fraction:
         return (_fraction(int(fraction[1]), int(fraction[2])),)
     spelt = _LETTERS_BEHIND_DIGITS.sub(lambda letters: " ".join(letters[0]), word)
     return tuple(dict.fromkeys(" ".join(_read_mixed(each)) for each in (spelt, word)))
-
-
-def _with_signs(signs: str, reading: str) -> str:
-    """`-$5` → MINUS FIVE DOLLARS."""
-    before = ["MINUS" for sign in signs if sign not in _CURRENCIES]
-    return " ".join([*before, reading, *(_CURRENCIES[sign] for sign in signs if sign in _CURRENCIES)])
 
 
 def _fraction(above: int, below: int) -> str:
@@ -75,7 +71,9 @@ def _readings_of_digits(digits: str) -> tuple[str, ...]:
     if len(digits) > _LONGEST or (digits[0] == "0" and len(digits) > 1):
         return _by_digit(digits)
     number = int(digits)
-    return (*_as_year(number), _cardinal(number), *_with_and(number), *(_by_digit(digits) if number in _CODES else ()))
+    rest = number % 100
+    british = (f"{_cardinal(number - rest)} AND {_cardinal(rest)}",) if rest and number > rest else ()
+    return (*_as_year(number), _cardinal(number), *british, *(_by_digit(digits) if number in _CODES else ()))
 
 
 def _by_digit(digits: str) -> tuple[str, ...]:
@@ -114,20 +112,10 @@ def _cardinal(number: int) -> str:
 def _below_thousand(number: int) -> list[str]:
     hundreds, rest = divmod(number, 100)
     words = [_SMALL[hundreds], "HUNDRED"] if hundreds else []
-    return words + (_below_hundred(rest) if rest else [])
-
-
-def _below_hundred(number: int) -> list[str]:
-    if number < len(_SMALL):
-        return [_SMALL[number]]
-    tens, ones = divmod(number, 10)
-    return [_TENS[tens], *([_SMALL[ones]] if ones else [])]
-
-
-def _with_and(number: int) -> tuple[str, ...]:
-    """The British reading: ONE HUNDRED AND FIVE."""
-    rest = number % 100
-    return (f"{_cardinal(number - rest)} AND {_cardinal(rest)}",) if rest and number > rest else ()
+    if rest >= len(_SMALL):
+        tens, rest = divmod(rest, 10)
+        words.append(_TENS[tens])
+    return [*words, _SMALL[rest]] if rest else words
 
 
 def _as_year(number: int) -> tuple[str, ...]:

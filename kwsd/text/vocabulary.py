@@ -22,31 +22,20 @@ def read_tokens(path: Path) -> tuple[str, ...]:
         raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
     by_id: dict[int, str] = {}
     for number, line in enumerate(lines, start=1):
-        piece, token = _entry(line, f"{path}:{number}")
-        if token in by_id:
-            raise ModelError(f"{path}:{number}: id {token} is already taken by {by_id[token]!r}")
-        by_id[token] = piece
-    return _in_order(by_id, path)
-
-
-def is_control(piece: str) -> bool:
-    """Whether nobody says it: `<blk>`, `<unk>`, `<sos/eos>`."""
-    return piece.startswith("<") and piece.endswith(">")
-
-
-def _entry(line: str, where: str) -> tuple[str, int]:
-    piece, _, number = line.rstrip().rpartition(" ")
-    if not piece or not number.isdecimal():
-        raise ModelError(f"{where}: {line!r} is not `piece id`")
-    if len(number) > MOST_DIGITS:
-        raise ModelError(f"{where}: {line[:60]!r} is not `piece id`")
-    return piece, int(number)
-
-
-def _in_order(by_id: dict[int, str], path: Path) -> tuple[str, ...]:
+        piece, _, digits = line.rstrip().rpartition(" ")
+        if not piece or not digits.isdecimal() or len(digits) > MOST_DIGITS:
+            raise ModelError(f"{path}:{number}: {line[:60]!r} is not `piece id`")
+        if int(digits) in by_id:
+            raise ModelError(f"{path}:{number}: id {digits} is already taken by {by_id[int(digits)]!r}")
+        by_id[int(digits)] = piece
     missing = next((token for token in range(len(by_id)) if token not in by_id), None)
     if missing is not None:
         raise ModelError(f"{path}: id {missing} is missing; ids must be 0 to {len(by_id) - 1}")
     if by_id.get(BLANK_ID) != BLANK:
         raise ModelError(f"{path}: id {BLANK_ID} must be {BLANK}, is {by_id.get(BLANK_ID)!r}")
     return tuple(by_id[token] for token in range(len(by_id)))
+
+
+def is_control(piece: str) -> bool:
+    """Whether nobody says it: `<blk>`, `<unk>`, `<sos/eos>`."""
+    return piece.startswith("<") and piece.endswith(">")
