@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.search.confidence import Confidence
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
@@ -100,10 +101,12 @@ class Stream:
         keywords: Sequence[Keyword | str],
         settings: SearchSettings | None = None,
         tokenizer: PhraseTokenizer | None = None,
+        confidence: Confidence | None = None,
     ) -> None:
         """Listen for phrases or keywords."""
         self.tokenizer = tokenizer or ScriptedTokenizer()
         self.settings = settings or SearchSettings(threshold=0.5, min_score=0.1)
+        self.confidence = confidence
         self.compiled = self._compiled(keywords)
         self.search = KeywordSearch(self.compiled.searched, ScriptedAcoustics())
         self.misses: list[Miss] = []
@@ -111,7 +114,7 @@ class Stream:
 
     def _compiled(self, keywords: Sequence[Keyword | str]) -> CompiledKeywords:
         listed = [Keyword(k, written_forms=False) if isinstance(k, str) else k for k in keywords]
-        return compile_keywords(listed, self.tokenizer, len(PIECES), self.settings)
+        return compile_keywords(listed, self.tokenizer, len(PIECES), self.settings, self.confidence)
 
     def hear(self, frames: NDArray[np.float32]) -> list[Hit]:
         """All hits, in order; misses are kept aside."""

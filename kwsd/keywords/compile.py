@@ -9,6 +9,7 @@ from typing import Any
 from kwsd.errors import ConfigError
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import all_token_sequences
+from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph, TokenSequence
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.settings import SearchSettings
@@ -26,7 +27,11 @@ class CompiledKeywords:
 
 
 def compile_keywords(
-    keywords: Sequence[Keyword], tokenizer: PhraseTokenizer, vocabulary_size: int, settings: SearchSettings
+    keywords: Sequence[Keyword],
+    tokenizer: PhraseTokenizer,
+    vocabulary_size: int,
+    settings: SearchSettings,
+    confidence: Confidence | None = None,
 ) -> CompiledKeywords:
     """Tokenise all enabled keywords and build their graph.
 
@@ -52,6 +57,7 @@ def compile_keywords(
         marks_words=len(word_starts) < vocabulary_size,
         beam=settings.beam,
         beam_delta=settings.beam_delta,
+        confidence=confidence,
     )
     return CompiledKeywords(enabled, searched)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.fields import read_fields
+from kwsd.search.confidence import Confidence, confidence_of
 from kwsd.search.settings import SearchSettings
 from kwsd.small_files import parse_toml, read_small
 
 DESCRIPTION = "model.toml"
+SECTIONS = ("search", "confidence", "sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class ModelDescription:
     """What the model has heard, a line per source with its licence."""
     search: SearchSettings = field(default_factory=SearchSettings)
     """What it was tuned for; of the rest it has no opinion."""
+    confidence: Confidence | None = None
+    """What makes one score of all that is seen of a phrase; None where it was not fitted."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """File name → checksum. Compared by `kwsctl models verify` and `kwsctl check`, not at every start."""
 
@@ -47,15 +51,16 @@ def read_description(directory: Path) -> ModelDescription:
 
 def description_of(tree: Mapping[str, Any]) -> ModelDescription:
     """The same from its TOML tree. Raises ValueError: the first mistake, by its key."""
-    search, checksums = tree.get("search", {}), tree.get("sha256", {})
-    if not (isinstance(search, dict) and isinstance(checksums, dict)):
-        raise ModelError("search or sha256: is not a section")
-    values, mistakes = read_fields(
-        ModelDescription, {key: tree[key] for key in tree if key not in {"search", "sha256"}}
-    )
+    search, confidence, checksums = (tree.get(name, {}) for name in SECTIONS)
+    if not all(isinstance(section, dict) for section in (search, confidence, checksums)):
+        raise ModelError(f"{' or '.join(SECTIONS)}: is not a section")
+    values, mistakes = read_fields(ModelDescription, {key: tree[key] for key in tree if key not in SECTIONS})
     settings, wrong_settings = read_fields(SearchSettings, search, prefix="search.")
     if mistakes or wrong_settings:
         raise ValueError(str([*mistakes, *wrong_settings][0]))
     return ModelDescription(
-        **values, search=SearchSettings(**settings), sha256={str(name): str(value) for name, value in checksums.items()}
+        **values,
+        search=SearchSettings(**settings),
+        confidence=confidence_of(confidence) if confidence else None,
+        sha256={str(name): str(value) for name, value in checksums.items()},
     )

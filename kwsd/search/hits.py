@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from kwsd.search.confidence import Signs
+
 
 class MissCause(Enum):
     """Why a candidate does not fire, in the order in which it is asked."""
@@ -67,12 +69,11 @@ class Finding:
     """Of each token there, 0 to 1."""
     margin_nats: float
     """How much less probable than the best hypothesis: 0 or below."""
+    score: float
+    """What the threshold is compared with: the mean posterior, or what a model that was fitted makes of all signs."""
+    signs: Signs | None
+    """All that the score was made of, where the model brings weights for it."""
     grounds: Grounds
-
-    @property
-    def score(self) -> float:
-        """Mean posterior."""
-        return sum(self.posteriors) / len(self.posteriors)
 
     @property
     def min_score(self) -> float:

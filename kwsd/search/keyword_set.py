@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph
 
 SHORT_TOKENS = 5
@@ -51,6 +52,8 @@ class KeywordSet:
     """Hypotheses kept per frame."""
     beam_delta: float
     """Nats behind the best hypothesis beyond which one is dropped."""
+    confidence: Confidence | None = None
+    """What makes one score of all that is seen; None asks one rule after the other."""
 
     @property
     def max_gap_frames(self) -> int:

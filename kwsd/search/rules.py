@@ -8,68 +8,29 @@ when nothing speaks against it.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kwsd.search.alignment import Alignment, align
-from kwsd.search.beam import SAME_EMISSION_FRAMES, BeamSearch, Match
+from kwsd.search.beam import BeamSearch, Match
+from kwsd.search.candidate import Candidate, strength
+from kwsd.search.confidence import Signs
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.posteriors import Acoustics
+from kwsd.search.surroundings import goes_on, spoken_before
 from kwsd.units import START, Context
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
 HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
-TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
-HEARD_AT_ALL = 0.1  # posterior below which a token speaks against its keyword when two of them want one sound
 ONSET_FRAMES = 2  # the first token is often taken for another while it begins
 PAUSE_FRAMES = 6  # 240 ms in which no token is emitted: tokens of fluent speech are three frames apart
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
-
-
-@dataclass(slots=True)
-class Candidate:
-    """Matches of one keyword that are about the same sound."""
-
-    best: Match
-    """The strongest of them."""
-    fresh: bool = True
-    """A match came with the last frames."""
-    held: bool = False
-    """The rest of a longer word, or of a longer keyword around it, may still come."""
-    alignment: Alignment | None = None
-    objection: Objection | None = None
-    """Why it has not fired yet."""
-
-    def admits(self, match: Match) -> bool:
-        """Whether the match is about the same sound."""
-        own, other = self.best.frames, match.frames
-        apart = max(other[0] - own[-1], own[0] - other[-1])
-        return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
-
-    @property
-    def evidence(self) -> float:
-        """How well it explains the sound: LEFTS more than LEFT where its S is heard, else less."""
-        if self.alignment is None:
-            return -math.inf
-        return sum(posterior - HEARD_AT_ALL for posterior in self.alignment.posteriors)
-
-    def holds_back(self, alignment: Alignment) -> bool:
-        """Whether it waits for what follows, and would take this sound if nothing does."""
-        waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
-        own = self.alignment.frames if self.alignment else ()
-        return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
-
-
-def strength(match: Match) -> float:
-    """How much speaks for it, nats: a longer sequence explains more of the sound than its parts do."""
-    return match.margin + TOKEN_WORTH * len(match.frames)
 
 
 class Rules:
@@ -138,11 +99,11 @@ class Rules:
     def _missed(self, candidate: Candidate) -> list[Miss]:
         if candidate.alignment is None or candidate.objection is None:
             return []  # it never came near enough to be aligned
-        return [Miss(**self._facts(candidate.best, candidate.alignment), **candidate.objection._asdict())]
+        return [Miss(**self._facts(candidate, candidate.alignment), **candidate.objection._asdict())]
 
-    def _facts(self, match: Match, alignment: Alignment) -> dict[str, Any]:
+    def _facts(self, candidate: Candidate, alignment: Alignment) -> dict[str, Any]:
         """The fields of a Finding."""
-        sequence = match.sequence
+        match, sequence = candidate.best, candidate.best.sequence
         limits = self._set.limits[sequence.keyword]
         grounds = Grounds(
             self._spare_nats(match) < 0 or self._is_short_of_running(sequence, alignment),
@@ -160,6 +121,8 @@ class Rules:
             "aligned": alignment.frames,
             "posteriors": alignment.posteriors,
             "margin_nats": match.margin,
+            "score": candidate.score,
+            "signs": candidate.signs,
             "grounds": grounds,
         }
 
@@ -184,7 +147,7 @@ class Rules:
         if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
             candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
-            self._remember(Hit(**self._facts(candidate.best, alignment)))
+            self._remember(Hit(**self._facts(candidate, alignment)))
         return candidate.objection is None
 
     def why_not(
@@ -193,7 +156,8 @@ class Rules:
         """What speaks against a hit at the moment, and whether that may change: `held`. The cheap questions first."""
         sequence = candidate.best.sequence
         limits = self._set.limits[sequence.keyword]
-        if spare_nats < 0 or self._is_short_of_running(sequence, alignment):
+        weakness = self._weigh(candidate, alignment)
+        if self._set.confidence is None and (spare_nats < 0 or self._is_short_of_running(sequence, alignment)):
             quiet, seen = self._pauses_around(sequence, alignment)
             candidate.held = quiet and not seen
             if not quiet or not seen:
@@ -204,12 +168,38 @@ class Rules:
         # what comes next could still speak against it: a piece of the same word, or a better last token
         word_end_matters = self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
         return (
-            _too_weak(alignment, limits)
+            weakness
             or _too_loose(alignment, limits)
             or (_say(MissCause.IN_REFRACTORY) if self._in_refractory(sequence.keyword, alignment.frames[0]) else None)
             or self._overlaps_hit(alignment)
             or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and word_end_matters) else None)
             or self._speech_behind(sequence, alignment.frames[-1])
+        )
+
+    def _weigh(self, candidate: Candidate, alignment: Alignment) -> Objection | None:
+        """Score it, and tell what makes the score too low: a sign without which it would do."""
+        limits, confidence = self._set.limits[candidate.best.sequence.keyword], self._set.confidence
+        if confidence is None:
+            candidate.score = alignment.score
+            return _too_weak(candidate.score, alignment, limits)
+        candidate.signs = signs = self._signs(candidate.best, alignment)
+        candidate.score = confidence.score(signs)
+        weakness = _too_weak(candidate.score, alignment, limits)
+        if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
+            if confidence.without_word_end(signs) >= limits.threshold:
+                return _say(MissCause.WORD_GOES_ON)
+            if confidence.said_alone(signs) >= limits.threshold:
+                return _say(MissCause.NOT_ALONE)
+        return weakness
+
+    def _signs(self, match: Match, alignment: Alignment) -> Signs:
+        first, last, context = alignment.frames[0], alignment.frames[-1], _context(match.sequence)
+        return Signs(
+            posterior=alignment.score,
+            margin_nats=match.margin,
+            tokens=len(match.sequence.tokens),
+            goes_on=goes_on(self._history, self._acoustics, last, context, self._set.word_starts),
+            spoken_before=spoken_before(self._history, self._acoustics, first),
         )
 
     def _is_short_of_running(self, sequence: TokenSequence, alignment: Alignment) -> bool:
@@ -257,7 +247,7 @@ class Rules:
             return None
         blanks, token = said[0]
         if token not in self._set.word_starts:
-            return _say(MissCause.WORD_GOES_ON, token)
+            return _say(MissCause.WORD_GOES_ON, token) if self._set.confidence is None else None
         too_soon = blanks < sequence.trailing_blanks - FLUENT_FRAMES
         return _say(MissCause.NEXT_WORD_TOO_SOON, token) if too_soon else None
 
@@ -281,9 +271,9 @@ def _say(cause: MissCause, next_token: int | None = None) -> Objection:
     return Objection(cause, cause.value, next_token)
 
 
-def _too_weak(alignment: Alignment, limits: KeywordLimits) -> Objection | None:
-    if alignment.score < limits.threshold:
-        return Objection(MissCause.LOW_SCORE, f"score {alignment.score:.3f} is below {limits.threshold:g}")
+def _too_weak(score: float, alignment: Alignment, limits: KeywordLimits) -> Objection | None:
+    if score < limits.threshold:
+        return Objection(MissCause.LOW_SCORE, f"score {score:.3f} is below {limits.threshold:g}")
     if alignment.min_score < limits.min_score:
         return Objection(MissCause.LOW_MIN_SCORE, f"min_score {alignment.min_score:.3f} is below {limits.min_score:g}")
     return None

@@ -88,7 +88,13 @@ class PhraseSpotter:
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
         """
-        return compile_keywords(keywords, self.tokenizer, self._model.transducer.vocabulary_size, self._settings)
+        return compile_keywords(
+            keywords,
+            self.tokenizer,
+            self._model.transducer.vocabulary_size,
+            self._settings,
+            self._model.description.confidence,
+        )
 
     def replace(self, compiled: CompiledKeywords) -> None:
         """Listen for other keywords from now on; fast. What is being said meanwhile is not lost."""

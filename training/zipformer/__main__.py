@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_average(commands.add_parser("average", help="average the newest weights of a run"))
     _add_export(commands.add_parser("export", help="write a model directory: ONNX, int8, tokens"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model directory with kwsd's own spotter"))
+    _add_confidence(commands.add_parser("confidence", help="fit what makes one score of all signs, into model.toml"))
     _add_tune(commands.add_parser("tune", help="choose a model's search settings on dev material"))
     _add_describe(commands.add_parser("describe", help="write model.toml: sources, checksums"))
     _add_adapt(commands.add_parser("adapt", help="train a finished model further on recordings of your own"))
@@ -115,6 +116,13 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--alone", dest="alone_margins", help="margins of what is said alone; --alone=0,-6", **numbers)
     parser.set_defaults(run=_tune)
+
+
+def _add_confidence(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="model directory")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="recordings of the long rows, 0 for all")
+    parser.set_defaults(run=_confidence)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -208,6 +216,13 @@ def _tune(args: argparse.Namespace) -> None:
     given = {field.name: getattr(args, field.name) for field in fields(Grid)}
     grid = Grid(**{name: values for name, values in given.items() if values})
     tune(args.model, args.shared, args.limit, grid)
+
+
+def _confidence(args: argparse.Namespace) -> None:
+    from training.zipformer.confidence import fit_confidence  # noqa: PLC0415  (as above)
+
+    for line in fit_confidence(args.model, args.shared, args.limit):
+        print(line, flush=True)
 
 
 def _describe(args: argparse.Namespace) -> None:

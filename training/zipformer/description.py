@@ -3,12 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kwsd.models.description import DESCRIPTION, description_of
 from kwsd.models.directory import find_encoder
 from kwsd.models.download import checksum
+from kwsd.search.confidence import Confidence
 
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
 NOT_SUMMED = frozenset({".toml", ".md", ".csv", ".png", ".part", ".pt"})
@@ -18,7 +20,8 @@ NOT_SUMMED = frozenset({".toml", ".md", ".csv", ".png", ".part", ".pt"})
 def describe(directory: Path, *, name: str, version: str, about: str, licence: str, sources: tuple[str, ...]) -> None:
     """Write model.toml with the checksums of the files that kwsd runs; search settings that stand in it stay."""
     path = directory / DESCRIPTION
-    search = _read(path).get("search", {})
+    known = _read(path)
+    tuned: dict[str, Any] = {section: known[section] for section in ("search", "confidence") if section in known}
     unused = set(directory.glob("encoder*.onnx")) - {find_encoder(directory)}
     files = sorted(file for file in directory.iterdir() if file.suffix not in NOT_SUMMED and file not in unused)
     _write(
@@ -29,7 +32,7 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
             "about": about,
             "licence": licence,
             "training_data": list(sources),
-            "search": search,
+            **tuned,
             "sha256": {file.name: checksum(file) for file in files},
         },
     )
@@ -39,6 +42,11 @@ def write_search(path: Path, values: Mapping[str, float]) -> None:
     """Change search settings in a model.toml, which is made where there is none."""
     tree = _read(path)
     _write(path, {**tree, "search": {**tree.get("search", {}), **values}})
+
+
+def write_confidence(path: Path, confidence: Confidence) -> None:
+    """Write a confidence into a model.toml, which is made where there is none."""
+    _write(path, {**_read(path), "confidence": asdict(confidence)})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def hear(model: Model, row: Row, settings: SearchSettings, path: Path) -> list[H
     keywords = [Keyword(phrase) for phrase in row.phrases]
     heard: list[Heard] = []
     listened = progress(row.trials, len(row.trials), f"{model.name} listens")
-    for trial, stream in zip(listened, _streams(FrameFile(path).read()), strict=True):
+    for trial, stream in zip(listened, streams(FrameFile(path).read()), strict=True):
         spotter = PhraseSpotter(model, keywords, settings)
         samples = len(trial.read())
         told = (event for frames in stream for event in spotter.search(frames))
@@ -59,7 +59,7 @@ def frame_path(folder: Path, model: Model, row: str, limit: int) -> Path:
     return folder / "frames" / f"{model.encoder.fingerprint}-{row}-{limit}.frames"
 
 
-def _streams(kept: Iterable[Frames]) -> Iterator[list[Frames]]:
+def streams(kept: Iterable[Frames]) -> Iterator[list[Frames]]:
     """The frames of each trial: every one begins with frame 0."""
     stream: list[Frames] = []
     for frames in kept:

@@ -79,7 +79,9 @@ class WakeWords:
             if key not in self._sets:
                 keywords = [keyword for name, same in self._by_name.items() if name in key for keyword in same]
                 vocabulary_size = self._model.transducer.vocabulary_size
-                self._sets[key] = compile_keywords(keywords, self._model.tokenizer, vocabulary_size, self._settings)
+                self._sets[key] = compile_keywords(
+                    keywords, self._model.tokenizer, vocabulary_size, self._settings, self._model.description.confidence
+                )
             self._sets.move_to_end(key)
             if len(self._sets) > MOST_SETS:
                 self._sets.popitem(last=False)

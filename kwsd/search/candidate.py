@@ -1,0 +1,56 @@
+"""Matches of one keyword that are about the same sound, while it is not decided whether it was said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from kwsd.search.alignment import Alignment
+from kwsd.search.beam import SAME_EMISSION_FRAMES, Match
+from kwsd.search.confidence import Signs
+from kwsd.search.hits import MissCause, Objection
+
+TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
+HEARD_AT_ALL = 0.1  # posterior below which a token speaks against its keyword when two of them want one sound
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Matches of one keyword that are about the same sound."""
+
+    best: Match
+    """The strongest of them."""
+    fresh: bool = True
+    """A match came with the last frames."""
+    held: bool = False
+    """The rest of a longer word, or of a longer keyword around it, may still come."""
+    alignment: Alignment | None = None
+    score: float = 0.0
+    """As it was judged last."""
+    signs: Signs | None = None
+    objection: Objection | None = None
+    """Why it has not fired yet."""
+
+    def admits(self, match: Match) -> bool:
+        """Whether the match is about the same sound."""
+        own, other = self.best.frames, match.frames
+        apart = max(other[0] - own[-1], own[0] - other[-1])
+        return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
+
+    @property
+    def evidence(self) -> float:
+        """How well it explains the sound: LEFTS more than LEFT where its S is heard, else less."""
+        if self.alignment is None:
+            return -math.inf
+        return sum(posterior - HEARD_AT_ALL for posterior in self.alignment.posteriors)
+
+    def holds_back(self, alignment: Alignment) -> bool:
+        """Whether it waits for what follows, and would take this sound if nothing does."""
+        waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
+        own = self.alignment.frames if self.alignment else ()
+        return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
+
+
+def strength(match: Match) -> float:
+    """How much speaks for it, nats: a longer sequence explains more of the sound than its parts do."""
+    return match.margin + TOKEN_WORTH * len(match.frames)

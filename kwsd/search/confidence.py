@@ -1,0 +1,92 @@
+"""From what is seen of a phrase to one score: a logistic model of how likely it was said, fitted for each model.
+
+One number stands in place of a row of vetoes: a phrase that is short of one sign may make up for it by another. The
+weights are fitted on recordings of people kept apart (logistic regression; Cox 1958), and lie in model.toml.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+LEAST = 0.01  # posteriors nearer to 0 or 1 tell no more
+LEAST_MARGIN = -3.0  # nor do margins per token below this one, nats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What is seen of a phrase in the sound."""
+
+    posterior: float
+    """Mean over its tokens, 0 to 1."""
+    margin_nats: float
+    """How much less probable than the best hypothesis: 0 or below."""
+    tokens: int
+    goes_on: float
+    """How likely its last word goes on behind it, 0 to 1, as NIGHT does in NIGHTFALL."""
+    spoken_before: float
+    """Share of the time right before it that is speech, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confidence:
+    """The weights. The score rises with the posterior and with the margin, and falls where the word goes on."""
+
+    bias: float
+    posterior: float
+    """Of its logit."""
+    margin: float
+    """Of the margin per token, nats."""
+    length: float
+    """Of the logarithm of the number of tokens: a long phrase does not come about by chance."""
+    goes_on: float
+    spoken_before: float
+    """Of speech right before it: what is said to a machine mostly begins in silence."""
+    running_posterior: float
+    """The same times the posterior's logit."""
+    running_length: float
+    """The same times the logarithm of the number of tokens."""
+
+    def __post_init__(self) -> None:
+        """Refuse weights under which a surer phrase could score less."""
+        if min(self.posterior, self.posterior + self.running_posterior, self.margin, -self.goes_on) < 0:
+            raise ValueError("posterior and margin must count for a phrase, and goes_on against it")
+
+    def score(self, signs: Signs) -> float:
+        """How likely it was said, 0 to 1, among what the recordings it was fitted on held."""
+        weights = (getattr(self, name) for name in self.names())
+        total = sum(weight * value for weight, value in zip(weights, inputs_of(signs), strict=True))
+        return 1.0 / (1.0 + math.exp(-total))
+
+    def without_word_end(self, signs: Signs) -> float:
+        """The score if the last word had ended."""
+        return self.score(replace(signs, goes_on=0.0))
+
+    def said_alone(self, signs: Signs) -> float:
+        """The score if nothing had been said before it."""
+        return self.score(replace(signs, spoken_before=0.0))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The weights, in order."""
+        return tuple(each.name for each in fields(cls))
+
+
+def confidence_of(values: dict[str, Any]) -> Confidence:
+    """Weights from a table of model.toml. Raises ValueError: one is missing, unknown or no number."""
+    wrong = set(values) ^ set(Confidence.names())
+    if wrong:
+        raise ValueError(f"confidence.{min(wrong)}: {'is missing' if min(wrong) not in values else 'is not known'}")
+    for name, value in values.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise ValueError(f"confidence.{name}: {value!r} is not a number")
+    return Confidence(**{name: float(value) for name, value in values.items()})
+
+
+def inputs_of(signs: Signs) -> tuple[float, ...]:
+    """What each weight is multiplied with, in their order."""
+    inside = min(max(signs.posterior, LEAST), 1.0 - LEAST)
+    likely, length = math.log(inside / (1.0 - inside)), math.log(signs.tokens)
+    margin, before = max(LEAST_MARGIN, signs.margin_nats / signs.tokens), signs.spoken_before
+    return (1.0, likely, margin, length, signs.goes_on, before, before * likely, before * length)
