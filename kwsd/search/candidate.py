@@ -24,7 +24,10 @@ class Candidate:
     """A match came with the last frames."""
     held: bool = False
     """The rest of a longer word, or of a longer keyword around it, may still come."""
+    aligned: Match | None = None
+    """The last of the best that was worth looking for."""
     alignment: Alignment | None = None
+    """Of `aligned`."""
     score: float = 0.0
     """As it was judged last."""
     signs: Signs | None = None

@@ -97,13 +97,14 @@ class Rules:
         return (candidate.fresh or candidate.held) and candidate.best.frames[0] >= self._history.start
 
     def _missed(self, candidate: Candidate) -> list[Miss]:
-        if candidate.alignment is None or candidate.objection is None:
+        if candidate.aligned is None or candidate.alignment is None or candidate.objection is None:
             return []  # it never came near enough to be aligned
-        return [Miss(**self._facts(candidate, candidate.alignment), **candidate.objection._asdict())]
+        facts = self._facts(candidate, candidate.aligned, candidate.alignment)
+        return [Miss(**facts, **candidate.objection._asdict())]
 
-    def _facts(self, candidate: Candidate, alignment: Alignment) -> dict[str, Any]:
+    def _facts(self, candidate: Candidate, match: Match, alignment: Alignment) -> dict[str, Any]:
         """The fields of a Finding."""
-        match, sequence = candidate.best, candidate.best.sequence
+        sequence = match.sequence
         limits = self._set.limits[sequence.keyword]
         grounds = Grounds(
             self._spare_nats(match) < 0 or self._is_short_of_running(sequence, alignment),
@@ -135,6 +136,7 @@ class Rules:
         """Look for the tokens of its best match, if that is worth it; a later one may do better."""
         best = candidate.best
         if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
+            candidate.aligned = best
             candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
 
     def _fires(self, candidate: Candidate, beam: BeamSearch, stronger: Sequence[Candidate]) -> bool:
@@ -147,7 +149,7 @@ class Rules:
         if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
             candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
-            self._remember(Hit(**self._facts(candidate, alignment)))
+            self._remember(Hit(**self._facts(candidate, candidate.best, alignment)))
         return candidate.objection is None
 
     def why_not(

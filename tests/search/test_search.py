@@ -268,6 +268,16 @@ def test_a_near_miss_says_why() -> None:
     assert all("is below 0.9999" in miss.reason for miss in stream.misses)
 
 
+@pytest.mark.parametrize("seed", [13, 19, 36])
+def test_a_near_miss_is_of_the_tokens_that_were_looked_for(seed: int) -> None:
+    """A longer spelling that came later, too unlikely to be looked for, lent its tokens to the shorter one."""
+    keyword = Keyword("UP", spellings=("UP", "LIGHT UP", "LIGHT+S ON UP"), written_forms=False)
+    stream = Stream([keyword], SearchSettings(threshold=0.9, min_margin=-3, alone_margin=-1, beam=16, beam_delta=12))
+    stream.hear(np.random.default_rng(seed).normal(0, LOUD / 2, (64, len(PIECES))).astype(np.float32))
+    assert stream.misses
+    assert all(len(miss.tokens) == len(miss.posteriors) == len(miss.emitted) for miss in stream.misses)
+
+
 scripts = st.lists(st.sampled_from([".", ".*3", ".*9", *PIECES[3:]]), min_size=1, max_size=30).map(" ".join)
 phrase_lists = st.lists(
     st.sampled_from(["LIGHT", "LIGHT UP", "UP", "DOWN", "NIGHT", "NIGHT+FALL", "LIGHT+S ON", "ON HERE"]),
