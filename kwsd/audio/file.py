@@ -1,5 +1,6 @@
 """Sound from a file of any format, rate and channel count, read as it is used. The only importer of soundfile."""
 
+import io
 import logging
 import os
 import stat
@@ -10,37 +11,44 @@ from typing import Any
 
 import numpy as np
 
-from kwsd.audio.resample import Resampler
-from kwsd.audio.sanitise import sanitise
+from kwsd.audio.mono import Mono
 from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
+from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
 BLOCK_S = 0.5  # long enough that the calls cost nothing, short enough that memory stays flat
 BLOCK_VALUES = 1 << 20  # at most, all channels together: 4 MB, whatever rate and channel count a header claims
 RATES_HZ = range(1_000, 1_000_000)  # outside, the header is broken; a resampler of such a ratio would eat the memory
+HEADER_BYTES = 65_536  # the sound of a WAV begins before, unless a picture is in it
+KNOWN_LENGTH_FRAMES = 1 << 48  # more is libsndfile's way to say that a header has no length
 _NOTHING = np.zeros(0, np.float32)
 READABLE = "WAV, FLAC, OGG, Opus or MP3"
+RAW_SUBTYPES = {
+    **dict.fromkeys((".raw", ".pcm", ".s16", ".s16le", ".sw"), "PCM_16"),
+    **dict.fromkeys((".s32", ".s32le"), "PCM_32"),
+    **dict.fromkeys((".f32", ".f32le"), "FLOAT"),
+}
+"""What files without a header hold, by their suffix: 16 kHz, mono, little-endian."""
+CONTAINERS = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff")
+"""How files with a header begin."""
 
 
-class FileSource:
-    """A Source. Without a `channel` (1 is the first) all channels are mixed: speech in any of them is heard.
+class SoundSource:
+    """A Source over what soundfile has opened. Sound that is damaged or cut off gives what comes before."""
 
-    Opening raises AudioError for what is not readable audio. A file that is damaged or cut off gives what comes before.
-    """
-
-    def __init__(self, path: Path, channel: int | None = None) -> None:
-        self.name = str(path)
-        self._file = _open(path)
+    def __init__(self, name: str, file: Any, channel: int | None = None, block_s: float = BLOCK_S) -> None:
+        """`file` is a soundfile.SoundFile, closed in the end. Raises AudioError: there is no such channel."""
+        self.name = name
+        self._file = file
         self._lock = threading.Lock()  # libsndfile must not close a file that it is reading
-        self._channel = _checked_channel(self.name, channel, self._file.channels)
-        self._resampler = Resampler(self._file.samplerate)
-        self._block_frames = min(int(BLOCK_S * self._file.samplerate), BLOCK_VALUES // self._file.channels)
+        self._mono = Mono(name, file.samplerate, file.channels, channel)
+        self._block_frames = max(1, min(int(block_s * file.samplerate), BLOCK_VALUES // file.channels))
         self._heard_frames = 0
-        self._bad_samples = 0
-        self.duration_s: float | None = self._file.frames / self._file.samplerate
+        known = file.frames < KNOWN_LENGTH_FRAMES
+        self.duration_s: float | None = file.frames / file.samplerate if known else None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks of half a second; AudioError when not even the first can be read."""
@@ -48,14 +56,12 @@ class FileSource:
         try:
             while (frames := self._read()).size:
                 self._heard_frames += len(frames)
-                yield counter.chunk(self._resampler.accept(self._mono(frames)))
-            yield counter.chunk(self._resampler.finish())
+                yield counter.chunk(self._mono.push(frames))
+            yield counter.chunk(self._mono.finish())
             if not self._heard_frames:
                 logger.warning("%s holds no sound", self.name)
         finally:
             self.close()
-            if self._bad_samples:
-                logger.warning("%s: %d samples are NaN or infinite; they are silence now", self.name, self._bad_samples)
 
     def close(self) -> None:
         """Release the file; iteration ends. Safe to call twice and from another thread."""
@@ -70,44 +76,92 @@ class FileSource:
             try:
                 frames: Samples = self._file.read(self._block_frames, dtype="float32", always_2d=True)
             except RuntimeError as error:
-                self._report_damage(error)
+                heard_s = self._heard_frames / self._file.samplerate
+                message = f"{self.name} is damaged or cut off after {heard_s:.1f} s: {error}"
+                if not self._heard_frames:
+                    raise AudioError(message) from error
+                logger.warning("%s", message)
                 return _NOTHING
             return frames
 
-    def _mono(self, frames: Samples) -> Samples:
-        """(n, channels) → (n,)."""
-        finite, bad = sanitise(frames)
-        self._bad_samples += bad
-        if self._channel is not None:
-            return np.ascontiguousarray(finite[:, self._channel - 1])
-        return _mix(finite)
 
-    def _report_damage(self, error: RuntimeError) -> None:
-        heard_s = self._heard_frames / self._file.samplerate
-        message = f"{self.name} is damaged or cut off after {heard_s:.1f} s: {error}"
-        if not self._heard_frames:
-            raise AudioError(message) from error
-        logger.warning("%s", message)
+class FileSource(SoundSource):
+    """A Source. Without a `channel` (1 is the first) all channels are mixed: speech in any of them is heard."""
+
+    _beneath: io.FileIO | None = None
+
+    def __init__(self, path: Path, channel: int | None = None) -> None:
+        """Raises AudioError: it is not readable audio, or has no such channel."""
+        begin = _begin(path)
+        subtype = RAW_SUBTYPES.get(path.suffix.lower())
+        name = os.fsencode(path)  # as text it would have to be Unicode
+        if subtype is not None and not begin.startswith(CONTAINERS):
+            raw = {"samplerate": SAMPLE_RATE, "channels": 1, "format": "RAW", "subtype": subtype, "endian": "LITTLE"}
+            file = open_sound(str(path), name, **raw)
+        elif subtype is not None or zero_lengths(begin):
+            self._beneath = _Lengthless(name, zero_lengths(begin))
+            try:
+                file = open_sound(str(path), self._beneath)
+            except AudioError:
+                self._beneath.close()
+                raise
+        else:
+            file = open_sound(str(path), name)
+        super().__init__(str(path), file, channel)
+
+    def close(self) -> None:
+        """Release the file; iteration ends. Safe to call twice and from another thread."""
+        super().close()
+        if self._beneath is not None:
+            self._beneath.close()
 
 
-def _open(path: Path) -> Any:
-    """A soundfile.SoundFile whose header makes sense."""
-    _check_path(path)
+class _Lengthless(io.FileIO):
+    """A file whose header has, instead of lengths of 0, the sign of a length that nobody knows."""
+
+    def __init__(self, name: bytes, places: tuple[int, ...]) -> None:
+        super().__init__(name)
+        self.name: str | None = None  # soundfile would believe its suffix
+        self._zeros = {place + byte for place in places for byte in range(4)}
+
+    def readinto(self, buffer: Any) -> int | None:
+        start = self.tell()
+        count = super().readinto(buffer)
+        for place in self._zeros:
+            if start <= place < start + (count or 0):
+                memoryview(buffer).cast("B")[place - start] = 0xFF
+        return count
+
+
+def zero_lengths(begin: bytes) -> tuple[int, ...]:
+    """Where the header of a WAV has a length of 0 that nobody came to write: of the whole, and of the sound."""
+    place = 12
+    while begin.startswith(b"RIFF") and place + 8 < len(begin):
+        size = int.from_bytes(begin[place + 4 : place + 8], "little")
+        if begin[place : place + 4] == b"data":
+            return () if size else (4, place + 4)
+        place += 8 + size + size % 2
+    return ()
+
+
+def open_sound(name: str, file: Any, **raw: Any) -> Any:
+    """A soundfile.SoundFile of a path, a descriptor or an open file, whose header makes sense. Raises AudioError."""
     import soundfile  # noqa: PLC0415 - 150 ms that microphones and pipes need not pay
 
     try:
-        file = soundfile.SoundFile(os.fsencode(path))  # as text it would have to be Unicode
+        sound = soundfile.SoundFile(file, closefd=True, **raw)
     except (RuntimeError, OSError, ValueError) as error:
-        raise AudioError(f"{path} is not audio that can be read ({READABLE}): {error}") from error
-    if file.samplerate not in RATES_HZ:
-        file.close()
-        raise AudioError(f"{path} claims a rate of {file.samplerate} Hz: its header is damaged")
+        raise AudioError(f"{name} is not audio that can be read ({READABLE}): {error}") from error
+    if sound.samplerate not in RATES_HZ:
+        sound.close()
+        raise AudioError(f"{name} claims a rate of {sound.samplerate} Hz: its header is damaged")
     # after every read soundfile seeks to where it is, at which the MP3 decoder forgets what the next frame needs
-    file.seekable = lambda: False
-    return file
+    sound.seekable = lambda: False
+    return sound
 
 
-def _check_path(path: Path) -> None:
+def _begin(path: Path) -> bytes:
+    """What a file begins with. Raises AudioError: it is none, or cannot be read."""
     try:
         found = path.stat()
     except FileNotFoundError as error:
@@ -116,23 +170,13 @@ def _check_path(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise AudioError(f"{path} cannot be read: {error}") from error
     if stat.S_ISDIR(found.st_mode):
-        raise AudioError(f"{path} is a directory: --input takes an audio file; it may be repeated")
+        raise AudioError(f"{path} is a directory: give its files, --input {path}/*")
     if not stat.S_ISREG(found.st_mode):
-        raise AudioError(f"{path} is not a regular file: to read a pipe or device, send raw sound to --input -")
+        raise AudioError(f"{path} is not a regular file: to read a pipe or device, send its sound to --input -")
     if found.st_size == 0:
         raise AudioError(f"{path} is empty: record or copy it again")
-
-
-def _mix(frames: Samples) -> Samples:
-    """(n, channels) → (n,), their mean; by columns, which is sixty times faster than `frames.mean(axis=1)`."""
-    mixed = frames[:, 0].copy()
-    for column in frames.T[1:]:
-        mixed += column
-    mixed /= np.float32(frames.shape[1])
-    return mixed
-
-
-def _checked_channel(name: str, channel: int | None, channels: int) -> int | None:
-    if channel is not None and not 1 <= channel <= channels:
-        raise AudioError(f"{name} has no channel {channel}: it has {channels}, counted from 1")
-    return channel
+    try:
+        with path.open("rb") as file:
+            return file.read(HEADER_BYTES)
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error}") from error

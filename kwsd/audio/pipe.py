@@ -1,14 +1,16 @@
-"""Sound from a pipe: raw s16le, 16 kHz, mono, as `arecord -f S16_LE -r 16000 -c 1 -t raw` writes it."""
+"""Sound from a pipe: raw s16le, 16 kHz, mono, or any format that a file may have, known by how it begins."""
 
 import logging
 import os
 import select
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 
 import numpy as np
 
+from kwsd.audio.file import CONTAINERS, HEADER_BYTES, SoundSource, open_sound, zero_lengths
 from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 READ_BYTES = 65_536  # 2 s: a whole Linux pipe at once when there is so much; what is there is never waited upon
 CLOSE_POLL_MS = 100  # how soon close() is noticed while nothing arrives
 SAMPLE_BYTES = 2
+MAGIC_BYTES = 4
+BLOCK_S = 0.04  # of sound with a header: what has arrived is not kept waiting
 FULL_SCALE = np.float32(1 / 32768)
 HOW_TO_FEED = "arecord -q -f S16_LE -r 16000 -c 1 -t raw | kwsd --input - …"
 
@@ -27,25 +31,75 @@ class PipeSource:
 
     duration_s = None
 
-    def __init__(self, descriptor: int, name: str = "stdin") -> None:
+    def __init__(self, descriptor: int, name: str = "stdin", channel: int | None = None) -> None:
+        """`channel`, counted from 1, is taken of sound whose header tells of several."""
         self.name = name
         self._descriptor = descriptor
+        self._channel = channel
         self._closed = threading.Event()
+        self._failure: AudioError | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks as they arrive, until the other end closes; AudioError when reading fails."""
+        data = self._next_bytes()
+        while len(data) < MAGIC_BYTES and any(magic.startswith(data) for magic in CONTAINERS) and data:
+            more = self._next_bytes()
+            data += more
+            if not more:
+                break
+        yield from self._with_header(data) if data.startswith(CONTAINERS) else self._raw(data)
+
+    def _raw(self, data: bytes) -> Iterator[Chunk]:
+        if self._channel not in {None, 1}:
+            raise AudioError(f"raw sound has one channel, there is no channel {self._channel}; send WAV instead")
         counter = ChunkCounter(self.name)
         half = b""
-        first = True
-        while data := self._next_bytes():
-            if first:
-                _warn_of_header(self.name, data)
-            first = False
+        while data:
             data = half + data
             half = data[len(data) - len(data) % SAMPLE_BYTES :]
             yield counter.chunk(_decode(data))
+            data = self._next_bytes()
         if half:
             logger.warning("%s ended in the middle of a sample; its last byte is dropped", self.name)
+
+    def _with_header(self, begin: bytes) -> Iterator[Chunk]:
+        """FLAC and tagged MP3 are read to their end before they are heard: libsndfile needs to seek in them."""
+        if begin.startswith((b"fLaC", b"ID3")):
+            with tempfile.TemporaryFile() as file:
+                self._copy(begin, file.fileno())
+                file.seek(0)
+                yield from SoundSource(self.name, open_sound(self.name, os.dup(file.fileno())), self._channel)
+            return
+        reading, writing = os.pipe()
+        pump = threading.Thread(target=self._pump, args=(begin, writing), name="pipe", daemon=True)
+        pump.start()
+        yield from SoundSource(self.name, open_sound(self.name, reading), self._channel, BLOCK_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def _pump(self, begin: bytes, writing: int) -> None:
+        try:
+            self._copy(begin, writing)
+        except AudioError as error:
+            self._failure = error
+        except BrokenPipeError:  # nobody reads any more
+            pass
+        finally:
+            os.close(writing)
+
+    def _copy(self, begin: bytes, target: int) -> None:
+        """All that comes, with lengths that were never written as ones that nobody knows."""
+        while begin.startswith(b"RIFF") and b"data" not in begin[:-8] and len(begin) < HEADER_BYTES:
+            more = self._next_bytes()
+            begin += more
+            if not more:
+                break
+        header = bytearray(begin)
+        for place in zero_lengths(begin):
+            header[place : place + 4] = b"\xff" * 4
+        data = bytes(header)
+        while data:
+            data = data[os.write(target, data) :] or self._next_bytes()
 
     def close(self) -> None:
         """What has arrived is given, then iteration ends. Safe to call twice and from another thread."""
@@ -70,24 +124,15 @@ class PipeSource:
                 return False
 
 
-def stdin_source() -> PipeSource:
+def stdin_source(channel: int | None = None) -> PipeSource:
     """Standard input; AudioError when there is none, or when it is a terminal."""
     if sys.stdin is None or sys.stdin.closed:
         raise AudioError(f"stdin is closed; feed it so: {HOW_TO_FEED}")
     if sys.stdin.isatty():
         raise AudioError(f"stdin is a terminal, not sound; feed it so: {HOW_TO_FEED}")
-    return PipeSource(sys.stdin.fileno())
+    return PipeSource(sys.stdin.fileno(), channel=channel)
 
 
 def _decode(data: bytes) -> Samples:
     """s16le bytes → (n,) in -1 to 1; an odd last byte is left out."""
     return np.frombuffer(data, "<i2", len(data) // SAMPLE_BYTES).astype(np.float32) * FULL_SCALE
-
-
-def _warn_of_header(name: str, data: bytes) -> None:
-    if data.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
-        logger.warning(
-            "%s begins like an audio file, but is read as raw s16le, 16 kHz, mono; "
-            "give a file by its name, or convert it: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - | kwsd --input - …",
-            name,
-        )
