@@ -13,8 +13,8 @@ from kwsd.daemon.listen_socket import SocketFile
 from kwsd.events import Detection
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.socket_server import SocketServer
-from kwsd.protocol.commands import Command, CommandError, Status
-from kwsd.protocol.messages import Hello, Microphone
+from kwsd.protocol.commands import Command, Status
+from kwsd.protocol.messages import CommandError, Hello, Microphone
 
 
 class Client:

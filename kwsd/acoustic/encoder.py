@@ -66,6 +66,11 @@ class Encoder:
         return IcefallCaches(inputs[1:], stacks=free)
 
     @property
+    def is_compact(self) -> bool:
+        """Whether the graph was written by `kwsd.models.compact`, which costs least."""
+        return isinstance(self._caches, CompactCaches)
+
+    @property
     def stacks(self) -> bool:
         """Whether several streams are heard in one call of the graph."""
         return self._caches.stacks

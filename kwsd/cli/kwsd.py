@@ -1,6 +1,7 @@
 """The `kwsd` command: hears a list of phrases in a microphone, a file or a pipe, and prints each with its time."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,25 @@ def _run(arguments: argparse.Namespace) -> int:
         print(to_toml(loaded), end="")
         return 0
     if loaded.settings.is_service or _asked_for_outlets(loaded):
+        import_asyncio_without_tls()
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
         serve(loaded)
     from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)
+
+
+def import_asyncio_without_tls() -> None:
+    """Let asyncio do without `ssl`, as it does where it cannot be imported: 4.5 MiB of no use to Unix sockets.
+
+    Whoever imports `ssl` later on gets it.
+    """
+    if not {"asyncio", "ssl"} & set(sys.modules):
+        sys.modules["ssl"] = None  # type: ignore[assignment]
+        import asyncio  # noqa: F401, PLC0415 - for the side effect
+
+        del sys.modules["ssl"]
 
 
 def _asked_for_outlets(loaded: Any) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kwsd import __version__
 from kwsd.audio.microphone import CLOSE_S, STALL_S
@@ -16,21 +16,12 @@ from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.outlets.clips import ClipFiles, Clips
-from kwsd.protocol.commands import (
-    Clip,
-    Command,
-    CommandError,
-    Mute,
-    Reload,
-    SetKeywords,
-    SetThreshold,
-    Status,
-    Unmute,
-    Why,
-)
-from kwsd.protocol.messages import Hello, Microphone
+from kwsd.protocol.messages import CommandError, Hello, Microphone
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from kwsd.protocol.commands import Command
 
 MUTED_WITHIN_S = STALL_S + CLOSE_S + 1.0  # a device that gives nothing is given up first, then closed
 POLL_S = 0.02
@@ -67,31 +58,33 @@ class CommandHandler:
         self._decisions = decisions
         self._subscribers = subscribers
 
-    async def carry_out(self, command: Command) -> dict[str, Any]:  # noqa: PLR0911  a case per command
+    async def carry_out(self, command: "Command") -> dict[str, Any]:  # noqa: PLR0911  a case per command
         """Do what is asked; the data of the reply, which is sent when it is done. Raises CommandError."""
+        from kwsd.protocol import commands  # noqa: PLC0415 - pydantic, which has come in with the command
+
         match command:
-            case Status():
+            case commands.Status():
                 return self.status()
-            case Mute():
+            case commands.Mute():
                 return await self._mute()
-            case Unmute():
+            case commands.Unmute():
                 await self._saved.change(muted=False)
                 self._capture.unmute()
                 await self._until(lambda: self._state.state != "muted", "capturing hangs")
                 return {}
-            case Clip():
+            case commands.Clip():
                 if self._clips is None:
                     raise CommandError("clips are off; start kwsd with --clips to keep the last seconds of sound")
                 return await self._clips.cut(command)
-            case Reload():
+            case commands.Reload():
                 told = await self._keywords.reload()
                 return {"keywords": told.keywords, "problems": told.problems}
-            case SetKeywords():
+            case commands.SetKeywords():
                 told = await self._keywords.set_keywords(command.keywords)
                 return {"keywords": told.keywords, "problems": told.problems}
-            case Why():
+            case commands.Why():
                 return {"event": self._decisions.find(command.event).fields()}
-            case SetThreshold():
+            case commands.SetThreshold():
                 return {"keywords": await self._keywords.set_threshold(command.threshold, command.keyword)}
         raise CommandError("this daemon does not know that command")
 

@@ -16,7 +16,7 @@ from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.watch_file import content_digest
-from kwsd.protocol.commands import CommandError
+from kwsd.protocol.messages import CommandError
 from kwsd.spotters.interface import Spotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 

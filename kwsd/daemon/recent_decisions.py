@@ -3,7 +3,7 @@
 from collections import deque
 
 from kwsd.events import Detection, NearMiss
-from kwsd.protocol.commands import CommandError
+from kwsd.protocol.messages import CommandError
 
 REMEMBERED = 256  # of both kinds: a few hundred kB at most, and some hours of an ordinary room
 

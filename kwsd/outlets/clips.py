@@ -11,13 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import ConfigError
 from kwsd.events import Detection, Record
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
-from kwsd.protocol.commands import Clip, CommandError
+from kwsd.protocol.messages import CommandError
 from kwsd.timebase import samples, seconds
+
+if TYPE_CHECKING:
+    from kwsd.protocol.commands import Clip
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Clips:
     async def close(self, deadline_s: float) -> None:
         """Nothing is under way."""
 
-    async def cut(self, command: Clip) -> dict[str, Any]:
+    async def cut(self, command: "Clip") -> dict[str, Any]:
         """The data of a reply: start, end, and the WAV file in base64. Raises CommandError."""
         start_s, end_s = self._span(command)
         if end_s - start_s > seconds(self._recent.length):
@@ -64,7 +67,7 @@ class Clips:
         wav = base64.b64encode(wav_bytes(pcm)).decode()
         return {"start": seconds(start), "end": seconds(start + len(pcm)), "wav": wav}
 
-    def _span(self, command: Clip) -> tuple[float, float]:
+    def _span(self, command: "Clip") -> tuple[float, float]:
         detection = self._detections.get(command.id) if command.id is not None else None
         if command.id is not None and detection is None:
             raise CommandError(f"id: there is no detection {command.id}, or it is too long ago")

@@ -4,24 +4,20 @@ import asyncio
 import logging
 import select
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import KwsdError
 from kwsd.events import DEFAULT_TYPES, PRIVATE_TYPES, NearMiss
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
-from kwsd.protocol.commands import (
-    CHANGING,
-    MAX_LINE_BYTES,
-    Command,
-    CommandError,
-    Subscribe,
-    Trace,
-    parse_command,
-)
-from kwsd.protocol.messages import Hello, Reply
+from kwsd.protocol.messages import MAX_LINE_BYTES, CommandError, Hello, Reply
+
+if TYPE_CHECKING:
+    from kwsd.protocol.commands import Command
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +26,7 @@ NOT_PERMITTED = "not permitted: only root, the daemon's own user and members of 
 PATIENCE = 10  # lines in a row that are no commands, before the connection is closed
 _HALF_CLOSED_POLL_S = 1.0
 
-CarryOut = Callable[[Command], Awaitable[dict[str, Any]]]
+CarryOut = Callable[["Command"], Awaitable[dict[str, Any]]]
 """Does what a command asks and gives the data of the reply. Raises CommandError."""
 
 
@@ -93,8 +89,12 @@ class Connection:
     async def _receive(self) -> None:
         rubbish = 0
         while rubbish < PATIENCE and (line := await self._line()):
+            if "kwsd.protocol.commands" not in sys.modules:  # pydantic: 0.1 s in which events are to be delivered
+                await asyncio.to_thread(import_module, "kwsd.protocol.commands")
+            from kwsd.protocol import commands  # noqa: PLC0415 - for the first command
+
             try:
-                command = parse_command(line)
+                command = commands.parse_command(line)
             except CommandError as error:
                 rubbish += 1
                 reply = Reply(command=error.command, request_id=error.request_id, ok=False, error=str(error))
@@ -116,7 +116,7 @@ class Connection:
             await self.outbox.answered()
             return b""
 
-    async def _answer(self, command: Command) -> Reply:
+    async def _answer(self, command: "Command") -> Reply:
         try:
             return _reply(command, data=await self._do(command))
         except (CommandError, KwsdError) as error:
@@ -129,17 +129,19 @@ class Connection:
                 command, error=f"{command.command} failed, the log says where: {type(error).__name__}: {error}"
             )
 
-    async def _do(self, command: Command) -> dict[str, Any]:
-        if isinstance(command, CHANGING) and not self._may_change:
+    async def _do(self, command: "Command") -> dict[str, Any]:
+        from kwsd.protocol import commands  # noqa: PLC0415 - as above
+
+        if isinstance(command, commands.CHANGING) and not self._may_change:
             raise CommandError(NOT_PERMITTED)
         old = self.outbox.subscription
         match command:
-            case Subscribe():
+            case commands.Subscribe():
                 types = DEFAULT_TYPES if command.types is None else frozenset(command.types)
                 if types & PRIVATE_TYPES and not self._may_change:
                     raise CommandError(NOT_PERMITTED)
                 keywords = None if command.keywords is None else frozenset(command.keywords)
-            case Trace():
+            case commands.Trace():
                 near_misses = {NearMiss.type}
                 types = old.types | near_misses if command.on else old.types - near_misses
                 keywords = old.keywords
@@ -149,7 +151,7 @@ class Connection:
         return {"types": sorted(types)}
 
 
-def _reply(command: Command, *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:
+def _reply(command: "Command", *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:
     return Reply(command=command.command, request_id=command.request_id, ok=error is None, error=error, data=data or {})
 
 

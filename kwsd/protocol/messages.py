@@ -9,6 +9,18 @@ PROTOCOL = 1
 
 RequestId = str | int | None
 
+MAX_LINE_BYTES = 64 * 1024
+"""Of a command."""
+
+
+class CommandError(Exception):
+    """A line that is no command, or a command that cannot be carried out. The message goes to its sender."""
+
+    def __init__(self, message: str, command: str | None = None, request_id: RequestId = None) -> None:
+        super().__init__(message)
+        self.command = command
+        self.request_id = request_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Microphone:

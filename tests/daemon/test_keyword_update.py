@@ -16,7 +16,7 @@ from kwsd.daemon.state import DaemonState
 from kwsd.errors import ConfigError
 from kwsd.events import Record
 from kwsd.keywords.keyword import Keyword
-from kwsd.protocol.commands import CommandError
+from kwsd.protocol.messages import CommandError
 from kwsd.spotters.interface import Spotter
 from testkit.scripted import ScriptedTokenizer
 

@@ -1,5 +1,6 @@
 """The compact graph of an encoder: the same frames and detections at less cost, for any number of streams."""
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,13 @@ def test_a_stream_gives_the_same_alone_and_beside_fifteen_loud_ones() -> None:
 
 
 @pytest.mark.model
-def test_upstreams_export_is_optimised_and_hears_the_same(shared_model_dir: Path, tmp_path: Path) -> None:
+def test_upstreams_export_is_optimised_and_hears_the_same(
+    shared_model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A graph belongs to the very export that it was made from.
 
-    1. A copy of upstream's model hears its golden recordings. 2. `kwsctl models optimise` writes a graph beside it:
+    1. A copy of upstream's model hears its golden recordings, and the log names the command that makes it
+    cost less. 2. `kwsctl models optimise` writes a graph beside it:
     that one runs now, and the same is heard. 3. Another export is put in its place. Result: that one runs.
     """
     for name in ("decoder.onnx", "joiner.onnx", "tokens.txt", "bpe.model", "encoder.int8.fixed.onnx"):
@@ -90,13 +94,17 @@ def test_upstreams_export_is_optimised_and_hears_the_same(shared_model_dir: Path
         spotter = kwsd.Spotter(model, [kwsd.Keyword(word) for word in ("LIGHT UP", "LOVELY CHILD", "FOREVER")])
         return [*spotter.accept(np.concatenate(sounds)), *spotter.finish()]
 
+    caplog.set_level(logging.INFO)
     before = hears()
     assert len(before) >= 3
+    assert f"kwsctl models optimise {tmp_path}" in caplog.text
+    caplog.clear()
     done = run(KWSCTL, "models", "optimise", tmp_path, home=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == str(find_encoder(tmp_path))
     assert find_encoder(tmp_path).name.endswith(COMPACT)
     assert_same_hits(hears(), before)
+    assert not caplog.records
     with (tmp_path / "encoder.int8.fixed.onnx").open("ab") as file:
         file.write(b"\0")
     assert find_encoder(tmp_path).name == "encoder.int8.fixed.onnx"

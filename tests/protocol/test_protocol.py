@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kwsd.events import DEFAULT_TYPES, EVENT_TYPES, ReloadFailed
-from kwsd.protocol.commands import COMMAND_NAMES, CommandError, parse_command
-from kwsd.protocol.messages import RECORDS, Reply
+from kwsd.protocol.commands import COMMAND_NAMES, parse_command
+from kwsd.protocol.messages import RECORDS, CommandError, Reply
 from kwsd.protocol.schema import schema_text
 
 DOCS = Path(__file__).parents[2] / "docs"
