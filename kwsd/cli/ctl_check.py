@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"model       {model.name} {model.description.version} in {model.directory}")
     keywords = _check_keywords(loaded, model)
     _check_speed(model, keywords, loaded)
+    _compare_graphs(model)
     _check_microphone(loaded)
     return 0
 
@@ -108,11 +109,24 @@ def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedS
     began_s = time.process_time()
     spotter.accept(noise)
     rtf = (time.process_time() - began_s) / TIMED_S
-    print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {_verdict(rtf)}")
+    verdict = "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
+    print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {verdict}")
 
 
-def _verdict(rtf: float) -> str:
-    return "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
+def _compare_graphs(model: "Model") -> None:
+    """The graph that runs, and the export that it was written from: which costs less depends on the processor."""
+    from kwsd.acoustic.encoder import Encoder  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.speed import chunk_ms  # noqa: PLC0415 - likewise
+    from kwsd.models.directory import find_part  # noqa: PLC0415 - likewise
+
+    export = find_part(model.directory, "encoder")
+    if export == model.encoder.path:
+        print(
+            f"encoder     {export.name} as exported; `kwsctl models optimise {model.directory}` may make it cost less"
+        )
+        return
+    runs_ms, export_ms = chunk_ms([model.encoder, Encoder(export)])
+    print(f"encoder     {model.encoder.path.name} runs: {runs_ms:.2f} ms a chunk, {export.name} {export_ms:.2f} ms")
 
 
 def _check_microphone(loaded: "LoadedSettings") -> None:

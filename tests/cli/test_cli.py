@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -392,7 +393,18 @@ def test_check_without_a_microphone_says_so(home: Path, tiny_model_dir: Path) ->
     assert "▁TURN ▁OFF ▁THE ▁LIGHT S" in done.stdout
     assert 'warning: "the lights"' in done.stdout
     assert "RTF 0.0" in done.stdout
+    assert f"encoder.onnx as exported; `kwsctl models optimise {tiny_model_dir}`" in done.stdout
     assert "microphone  none usable" in done.stdout
+
+
+def test_check_compares_the_graph_that_runs_with_its_export(home: Path) -> None:
+    """Which of the two costs less depends on the processor: whoever has another kind sees it here."""
+    done = run(KWSCTL, "check", home=home)
+    found = re.search(r"^encoder     (\S+) runs: ([\d.]+) ms a chunk, (\S+) ([\d.]+) ms$", done.stdout, re.MULTILINE)
+    assert found is not None, done
+    assert (found[1], found[3]) == ("encoder.compact.onnx", "encoder.int8.onnx")
+    assert 0 < float(found[2]) < 100
+    assert 0 < float(found[4]) < 100
 
 
 # --------------------------------------------------------------------------------------------------- the real model
