@@ -16,6 +16,7 @@ from kwsd.cli import (
     ctl_models,
     ctl_show,
     ctl_transcribe,
+    ctl_tune,
 )
 from kwsd.cli.exit_codes import run_program
 from kwsd.errors import EXIT_CODES
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (ctl_check, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol):
+    for command in (ctl_check, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune):
         command.add_parser(subparsers).set_defaults(run=command.run)
     ctl_show.add_parsers(subparsers)
     ctl_change.add_parsers(subparsers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kwsd.audio.source import Source
 from kwsd.outlets.stdout import write_line
-from kwsd.timebase import seconds
+from kwsd.timebase import samples, seconds
 
 LONG_S = 60.0  # a minute of sound takes a second or two: less is over before a bar is read
 
@@ -58,6 +58,13 @@ def _bar(name: str, duration_s: float) -> Iterator[Progress]:
                 write_line(line)
 
         yield Progress(advance, write)
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call whenever one of so many is done."""
+    with sound_progress(what, total) as advance:
+        yield lambda: advance(samples(1.0))
 
 
 @contextmanager

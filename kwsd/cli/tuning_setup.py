@@ -13,6 +13,8 @@ from kwsd.cli.progress import sound_progress
 from kwsd.config import Settings, load_settings
 from kwsd.errors import FlagError
 from kwsd.homes import user_directory
+from kwsd.keywords.files import read_keyword_file
+from kwsd.keywords.keyword import Keyword
 from kwsd.timebase import SAMPLE_RATE
 from kwsd.tuning.enrol import Background
 from kwsd.tuning.kept import SUFFIX, KeptFrames, recordings, samples_of
@@ -55,6 +57,14 @@ def open_setup(arguments: argparse.Namespace) -> Setup:
     if work is None:
         raise FlagError("there is no home to keep frames in; give --work DIR")
     return Setup(settings, settings.keywords.expanduser(), work.expanduser())
+
+
+def read_keywords(setup: Setup) -> tuple[Keyword, ...]:
+    """The usable keywords of the file; the others are warned of. Raises KeywordFileError."""
+    found = read_keyword_file(setup.keywords, setup.model.tokenizer)
+    for problem in found.problems:
+        logger.warning("%s", problem)
+    return found.keywords
 
 
 def prepared_background(setup: Setup, given: Sequence[Path] | None) -> Background | None:

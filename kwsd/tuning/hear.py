@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,12 +79,26 @@ def threshold_for(false_scores: Iterable[float], hours: float, per_hour: float, 
 
 def most_per_hour(count: float, hours: float, sure: float = 0.95) -> float:
     """The upper bound of the rate behind `count` events in so many hours, if they come by chance (Poisson)."""
-    low, high = 0.0, 10 + 3 * count + 5 * math.sqrt(count + 1)
-    while high - low > 1e-6 * (1 + high):
-        mean = (low + high) / 2
-        term = total = math.exp(-mean)
-        for number in range(1, int(count) + 1):
-            term *= mean / number
-            total += term
-        low, high = (mean, high) if total > 1 - sure else (low, mean)
-    return high / hours
+    return _mean_where(lambda mean: _chance_of_at_most(int(count), mean) > 1 - sure) / hours
+
+
+def least_per_hour(count: float, hours: float, sure: float = 0.95) -> float:
+    """The lower bound of that rate."""
+    return _mean_where(lambda mean: _chance_of_at_most(int(count) - 1, mean) > sure) / hours if count else 0.0
+
+
+def _mean_where(holds: Callable[[float], bool]) -> float:
+    """The largest mean at which it holds; below it does, above it does not."""
+    low, high = 0.0, 1.0
+    while holds(high):
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _chance_of_at_most(count: int, mean: float) -> float:
+    """Of so many events where so many are to be expected; in logarithms, for thousands of them are no number."""
+    logs = [number * math.log(mean) - mean - math.lgamma(number + 1) for number in range(count + 1)]
+    return math.fsum(map(math.exp, logs))

@@ -38,15 +38,15 @@ class KeptFrames:
         except OSError as error:
             raise KwsdError(f"{folder}: cannot be made: {error.strerror}; give another with --work") from error
 
-    def keep(self, path: Path, advance: Advance) -> list[Path]:
-        """The frames of a recording, of which only pieces are encoded that are not there yet.
+    def keep(self, path: Path, advance: Advance, read: Callable[[Path], Iterator[Chunk]] | None = None) -> list[Path]:
+        """The frames of a recording, of which only pieces are encoded that are not there yet; `read` may prepare it.
 
         Raises:
             AudioError: it cannot be read as sound.
             OSError: the frames cannot be written; whole pieces stay.
         """
         found = path.stat() if path.exists() else None
-        mark = f"{path.resolve()} {found.st_size} {found.st_mtime_ns}" if found else str(path)
+        mark = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {read and read.__name__}" if found else str(path)
         name = sha256(os.fsencode(mark)).hexdigest()[:16]
         done = self.folder / f"{name}.done"
         if done.exists():
@@ -54,11 +54,7 @@ class KeptFrames:
             if all(piece.exists() for piece in pieces):
                 advance(sum(map(samples_of, pieces)))
                 return pieces
-        source = FileSource(path)
-        try:
-            pieces = list(self.keep_stream(source, name, advance))
-        finally:
-            source.close()
+        pieces = list(self.keep_stream(read(path) if read else FileSource(path), name, advance))
         done.write_text("".join(f"{piece.name}\n" for piece in pieces))
         return pieces
 

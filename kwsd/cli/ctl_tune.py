@@ -1,0 +1,193 @@
+"""`kwsctl tune`: recall against false alarms per hour out of one's own recordings, and the thresholds that follow."""
+
+import argparse
+import json
+import logging
+import time
+import wave
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kwsd.cli.connect import add_socket_argument
+from kwsd.cli.exit_codes import require_extra
+from kwsd.cli.rates import duration_s, per_hour
+from kwsd.cli.terminal import say
+from kwsd.errors import DONE, DONE_IN_PART, FlagError
+
+if TYPE_CHECKING:
+    from kwsd.cli.tuning_setup import Setup
+    from kwsd.keywords.keyword import Keyword
+    from kwsd.stream import Chunk
+    from kwsd.tuning.curves import Curve, Positives
+
+logger = logging.getLogger(__name__)
+
+EPILOG = """\
+examples:
+  kwsctl tune --listen 8h                                  gather background: encoder frames, never sound
+  kwsctl tune said/ --background talk/ --keywords k.toml   said/ has a folder for each keyword
+  kwsctl tune said.tsv clips/ --false-alarms 0.1/h         a manifest (path, keyword); clips that were judged
+  kwsctl tune said/ --png curves.png --write               write what is proposed into the keyword file
+What was encoded is kept, so that a second run, or one that goes on after Ctrl-C, costs the search alone."""
+FULL_SCALE = 32767
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Declare `tune`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "tune",
+        help="thresholds out of your own recordings",
+        description="Show recall against false alarms per hour for each keyword, and propose a threshold and boost.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "recordings", nargs="*", type=Path, metavar="PATH", help="folders named after keywords, manifests, judged clips"
+    )
+    parser.add_argument(
+        "--background", nargs="+", type=Path, metavar="PATH", help="recordings in which no keyword is said, or folders"
+    )
+    parser.add_argument("--listen", type=duration_s, metavar="T", help="gather background from the microphone, like 8h")
+    parser.add_argument("--device", metavar="NAME", help="microphone for --listen")
+    parser.add_argument("--keep-sound", type=Path, metavar="FILE.wav", help="with --listen: keep the sound as well")
+    parser.add_argument(
+        "--false-alarms", type=per_hour, default=0.3, metavar="R", help="wanted at most, such as 0.1/h (default: 0.3/h)"
+    )
+    parser.add_argument("--boost", nargs="+", type=float, default=(), metavar="X", help="boosts to try besides its own")
+    parser.add_argument("--keywords", type=Path, metavar="FILE.toml", help="keyword file, if not that of the settings")
+    parser.add_argument("--model", metavar="NAME|DIR", help="model, if not that of the settings")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")
+    parser.add_argument("--json", action="store_true", help="print the curves as JSON, one object for each keyword")
+    parser.add_argument("--write", action="store_true", help="write what is proposed into the keyword file")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where encoder frames are kept")
+    add_socket_argument(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Gather, sweep, show, write; the exit code. 3 where the material is too little to tell."""
+    require_extra("tune", ("tomlkit", "matplotlib"))
+    from kwsd.cli.tuning_setup import open_setup  # noqa: PLC0415 - --help needs no model
+
+    if not (arguments.recordings or arguments.listen):
+        raise FlagError("nothing to tune by: give recordings of keywords, or --listen 8h to gather background")
+    setup = open_setup(arguments)
+    if arguments.listen:
+        listen_to_room(setup, arguments)
+    return tune(setup, arguments) if arguments.recordings else DONE
+
+
+def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
+    """Sweep and show; the exit code."""
+    from kwsd.cli.progress import counted  # noqa: PLC0415 - --help needs no model
+    from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
+    from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
+    from kwsd.tuning.keyword_file import write_keyword  # noqa: PLC0415 - likewise
+    from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
+
+    keywords = read_keywords(setup)
+    positives = encode_positives(setup, arguments.recordings, keywords)
+    background = prepared_background(setup, arguments.background)
+    frames = list(background.frames) if background else []
+    search = setup.settings.search.over(setup.model.description.search)
+    with counted("searching", 1 + len(arguments.boost)) as done:
+        curves = sweep(
+            setup.model,
+            keywords,
+            positives,
+            lambda: frames,
+            hours=background.hours if background else 0.0,
+            per_hour=arguments.false_alarms,
+            boosts=arguments.boost,
+            settings=search,
+            done=done,
+        )
+    for curve in curves:
+        say(json.dumps(asdict(curve), ensure_ascii=False) if arguments.json else "\n".join(table(curve)))
+    if arguments.png:
+        draw_curves(arguments.png, curves)
+    if arguments.write:
+        of = {keyword.label: keyword for keyword in keywords}
+        for curve in curves:
+            write_keyword(setup.keywords, of[curve.keyword], changes_of(curve, of[curve.keyword], search))
+        logger.info("written to %s; before: %s.bak", setup.keywords, setup.keywords)
+    elif not arguments.json:
+        say("nothing is written without --write")
+    return DONE_IN_PART if any(curve.doubts for curve in curves) else DONE
+
+
+def table(curve: "Curve") -> Iterator[str]:
+    """A curve for a person: tenths, the point in force and the proposed one."""
+    yield f"{curve.keyword}: {curve.recordings} recordings, {curve.hours:.2f} h of background, boost {curve.boost:g}"
+    yield "  threshold  recall (95 %)        false alarms/h (95 %)"
+    shown = {round(point.threshold * 10, 6).is_integer() and point.threshold: (point, "") for point in curve.points}
+    shown.pop(False, None)
+    shown[curve.now.threshold] = (curve.now, "now")
+    shown[curve.proposed.threshold] = (curve.proposed, "proposed" if curve.now != curve.proposed else "now, proposed")
+    for threshold in sorted(shown):
+        point, mark = shown[threshold]
+        recall = f"{point.recall:.2f} ({point.recall_low:.2f} to {point.recall_high:.2f})"
+        false = f"{point.false_per_hour:.2f} ({point.false_low:.2f} to {point.false_high:.2f})"
+        yield f"  {threshold:<9.3g}  {recall:<19}  {false:<22} {mark}".rstrip()
+    yield from (f"  too little to tell: {doubt}" for doubt in curve.doubts)
+
+
+def encode_positives(setup: "Setup", given: Sequence[Path], keywords: "Sequence[Keyword]") -> "dict[str, Positives]":
+    """Frames of the recordings of each keyword that has some, by label."""
+    from kwsd.cli.progress import counted  # noqa: PLC0415 - as above
+    from kwsd.tuning.curves import Positives  # noqa: PLC0415 - likewise
+    from kwsd.tuning.material import between_pauses, find_recordings  # noqa: PLC0415 - likewise
+
+    takes: dict[tuple[str, bool], list[Any]] = {}
+    found = find_recordings(given, keywords)
+    with counted("encoding", len(found)) as done:
+        for recording in found:
+            pieces = setup.kept.keep(recording.path, lambda _samples: None, between_pauses)
+            takes.setdefault((recording.keyword, recording.right), []).append(list(setup.kept.read(pieces)))
+            done()
+    labels = dict.fromkeys(label for label, _ in takes)
+    return {label: Positives(takes.get((label, True), ()), takes.get((label, False), ())) for label in labels}
+
+
+def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
+    """Keep frames of the microphone for so long; Ctrl-C keeps what came."""
+    from kwsd.audio.open import MICROPHONE, open_source  # noqa: PLC0415 - as above
+    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
+    from kwsd.cli.tuning_setup import LISTENED  # noqa: PLC0415 - likewise
+    from kwsd.timebase import samples  # noqa: PLC0415 - likewise
+    from kwsd.tuning.kept import until  # noqa: PLC0415 - likewise
+
+    what = (
+        "encoder frames only, never sound"
+        if not arguments.keep_sound
+        else f"frames, and sound in {arguments.keep_sound}"
+    )
+    logger.info("listening; kept in %s: %s. Ctrl-C ends it, and loses nothing", setup.kept.folder, what)
+    name = f"{LISTENED}-{time.strftime('%Y%m%dT%H%M%S')}"
+    with (
+        closing(open_source(MICROPHONE, arguments.device)) as source,
+        sound_progress("listening", arguments.listen) as advance,
+    ):
+        chunks: Iterable[Chunk] = until(iter(source), samples(arguments.listen))
+        if arguments.keep_sound:
+            chunks = kept_sound(arguments.keep_sound, chunks)
+        for _ in setup.kept.keep_stream(chunks, name, advance):
+            pass
+    logger.info("kept")
+
+
+def kept_sound(path: Path, chunks: "Iterable[Chunk]") -> "Iterator[Chunk]":
+    """Write sound as it passes, into a file for the user alone."""
+    from kwsd.timebase import SAMPLE_RATE  # noqa: PLC0415 - as above
+
+    path.touch(mode=0o600)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        for chunk in chunks:
+            file.writeframes((chunk.samples.clip(-1, 1) * FULL_SCALE).astype("<i2").tobytes())
+            yield chunk

@@ -1,0 +1,53 @@
+"""What somebody said of saved clips: whether the keyword was said in them. Kept beside them, whole at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from kwsd.errors import KwsdError
+from kwsd.small_files import read_small
+
+Mark = Literal["right", "wrong"]
+FILE = ".marks.json"
+
+
+class Marks:
+    """Of one folder of clips; a file without marks is one with none. Private: mode 0600."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises KwsdError: there are marks and they cannot be read."""
+        self._folder = folder
+        try:
+            found = json.loads(read_small(folder / FILE))
+            self._marks: dict[str, Mark] = {
+                str(name): mark for name, mark in found.items() if mark in {"right", "wrong"}
+            }
+        except FileNotFoundError:
+            self._marks = {}
+        except (OSError, ValueError, AttributeError) as error:
+            raise KwsdError(f"{folder / FILE}: cannot be read ({error}); delete it to judge the clips anew") from error
+
+    def of(self, clip: Path) -> Mark | None:
+        """What was said of a clip of the folder."""
+        return self._marks.get(clip.name) if clip.parent == self._folder else None
+
+    def set(self, clip: Path, mark: Mark | None) -> None:
+        """Say it, or take it back; on disk when this returns. Clips that are gone are forgotten.
+
+        Raises:
+            OSError: it cannot be written; what was known before is.
+        """
+        marks = {name: known for name, known in self._marks.items() if (self._folder / name).exists()}
+        marks.pop(clip.name, None)
+        if mark is not None:
+            marks[clip.name] = mark
+        part = self._folder / f"{FILE}.part"
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(marks, file, ensure_ascii=False, indent=0)
+        part.replace(self._folder / FILE)
+        self._marks = marks

@@ -1,0 +1,99 @@
+"""Positive recordings as people keep them: folders named after keywords, a manifest, clips that were judged."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kwsd.audio.file import FileSource
+from kwsd.errors import KwsdError
+from kwsd.keywords.keyword import Keyword
+from kwsd.small_files import read_small
+from kwsd.stream import Chunk, Float32
+from kwsd.timebase import SAMPLE_RATE
+from kwsd.tuning.kept import SOUNDS
+from kwsd.tuning.marks import Marks
+from kwsd.tuning.takes import levels
+
+AROUND_S = 0.8  # of noise, before and behind a recording that may be cut closely
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file, and whether the keyword is said in it."""
+
+    path: Path
+    keyword: str
+    """Label of the keyword."""
+    right: bool = True
+
+
+def find_recordings(given: Sequence[Path], keywords: Sequence[Keyword]) -> list[Recording]:
+    """Everything in folders, manifests and clip folders that belongs to a keyword.
+
+    Raises:
+        KwsdError: one cannot be read, or has nothing that belongs to any keyword.
+    """
+    labels = {plain(name): each.label for each in keywords for name in (each.phrase, each.label)}
+    found: list[Recording] = []
+    for path in given:
+        try:
+            inside = list(_inside(path, labels))
+        except (OSError, ValueError) as error:
+            raise KwsdError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        if not inside:
+            known = ", ".join(dict.fromkeys(each.label for each in keywords))
+            raise KwsdError(f"{path}: has no recordings of any keyword; folders or rows are to be called: {known}")
+        found += inside
+    return found
+
+
+def _inside(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
+    if not path.is_dir():
+        yield from _of_manifest(path, labels)
+        return
+    marks = Marks(path)
+    for file in sorted(each for each in path.rglob("*") if each.suffix.lower() in SOUNDS):
+        mark = marks.of(file)
+        if mark is not None:
+            label = labels.get(plain(file.stem.split("-", 2)[-1]))
+            if label is not None:
+                yield Recording(file, label, right=mark == "right")
+        elif plain(file.parent.name) in labels:
+            yield Recording(file, labels[plain(file.parent.name)])
+
+
+def _of_manifest(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
+    """A TSV or CSV with a header: `path`, and `keyword`, `phrase` or `transcript`."""
+    text = read_small(path).decode("utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
+    column = next((name for name in ("keyword", "phrase", "transcript") if name in (rows.fieldnames or ())), None)
+    if column is None or "path" not in (rows.fieldnames or ()):
+        raise ValueError("is no manifest; its first line names the columns path and keyword")
+    for row in rows:
+        label = labels.get(plain(row[column] or ""))
+        if label is not None:
+            yield Recording(path.parent / row["path"], label)
+
+
+def plain(name: str) -> str:
+    """How names are compared: as a file name may write them."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name.casefold())
+
+
+def between_pauses(path: Path) -> Iterator[Chunk]:
+    """A recording with its own noise before and behind it, as one chunk. Raises AudioError."""
+    source = FileSource(path)
+    try:
+        sound = np.concatenate([chunk.samples for chunk in source] or [np.zeros(0, np.float32)])
+    finally:
+        source.close()
+    loud_db: Float32 = levels(sound)
+    noise_db = min(-50.0, float(np.quantile(loud_db, 0.1))) if len(loud_db) else -70.0
+    noise = np.random.default_rng(0).normal(0, 10 ** (noise_db / 20), 2 * round(AROUND_S * SAMPLE_RATE))
+    before, behind = np.split(noise.astype(np.float32), 2)
+    yield Chunk(0, np.concatenate([before, sound, behind]), path.name)

@@ -1,0 +1,126 @@
+"""Kept frames: encoded once, in pieces of which none is lost, and found as positives by folder, manifest and mark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kwsd import Keyword, Model
+from kwsd.errors import AudioError, KwsdError
+from kwsd.stream import Chunk
+from kwsd.tuning import kept
+from kwsd.tuning.hear import listen
+from kwsd.tuning.kept import KeptFrames, recordings, samples_of
+from kwsd.tuning.marks import Marks
+from kwsd.tuning.material import between_pauses, find_recordings
+from testkit.tiny_model import silence, speak
+
+SCENE = np.concatenate([silence(1.0), speak("STOP"), silence(3.0), speak("STOP"), silence(2.0)])
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_dir: Path) -> Model:
+    return Model.load(tiny_model_dir)
+
+
+def test_a_recording_is_encoded_once_and_heard_as_often_as_one_likes(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "PIECE_S", 4.0)
+    soundfile.write(tmp_path / "a.wav", SCENE, 16_000)
+    frames, advanced = KeptFrames(tmp_path / "work", model), list[int]()
+    pieces = frames.keep(tmp_path / "a.wav", advanced.append)
+    assert len(pieces) == 2
+    assert sum(advanced) == len(SCENE)
+    written = [piece.stat().st_mtime_ns for piece in pieces]
+    assert frames.keep(tmp_path / "a.wav", advanced.append) == pieces
+    assert [piece.stat().st_mtime_ns for piece in pieces] == written
+    hits = listen(model, [Keyword("STOP")], frames.read(pieces))["STOP"]
+    assert len(hits) == 2
+    assert sum(map(samples_of, pieces)) == pytest.approx(len(SCENE), abs=2.5 * 16_000)
+    assert {path.stat().st_mode & 0o077 for path in [frames.folder, *pieces]} == {0}
+
+
+def test_an_interruption_keeps_what_came_and_the_next_run_goes_on(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. Ctrl-C in the second piece. Result: both are there and whole. 2. Again: the first is not encoded again."""
+    monkeypatch.setattr(kept, "PIECE_S", 2.0)
+
+    def interrupted() -> Iterator[Chunk]:
+        for start in range(0, 48_000, 4_000):
+            yield Chunk(start, SCENE[start : start + 4_000], "")
+        raise KeyboardInterrupt
+
+    frames = KeptFrames(tmp_path / "work", model)
+    with pytest.raises(KeyboardInterrupt):
+        list(frames.keep_stream(interrupted(), "listened", lambda _samples: None))
+    pieces = sorted(frames.folder.glob("*.frames"))
+    assert [samples_of(piece) > 10_000 for piece in pieces] == [True, True]
+    assert not list(frames.folder.glob("*.part"))
+
+
+def test_what_cannot_be_kept_or_read_is_named(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(KwsdError, match="cannot be made"):
+        KeptFrames(tmp_path / "file", model)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AudioError, match="no recordings"):
+        recordings([tmp_path / "empty"])
+    with pytest.raises(AudioError, match="is not audio"):
+        KeptFrames(tmp_path / "w", model).keep(tmp_path / "file", lambda _samples: None)
+
+
+def test_positives_are_found_by_folder_manifest_and_mark(tmp_path: Path) -> None:
+    """1. Folders named after phrase or name. 2. A manifest. 3. Saved clips, one judged right, one wrong."""
+    keywords = [Keyword("lights on", name="lamp"), Keyword("stop")]
+    for name in (
+        "said/lights_on/1.wav",
+        "said/Lamp/2.wav",
+        "said/other/3.wav",
+        "clips/a-1-stop.wav",
+        "clips/b-2-stop.wav",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / name, SCENE[:8000], 16_000)
+    (tmp_path / "m.tsv").write_text("path\tkeyword\nsaid/other/3.wav\tSTOP\nx.wav\tnothing\n")
+    marks = Marks(tmp_path / "clips")
+    marks.set(tmp_path / "clips" / "a-1-stop.wav", "right")
+    marks.set(tmp_path / "clips" / "b-2-stop.wav", "wrong")
+    found = find_recordings([tmp_path / "said", tmp_path / "m.tsv", tmp_path / "clips"], keywords)
+    told = [(each.path.name, each.keyword, each.right) for each in found]
+    assert sorted(told) == [
+        ("1.wav", "lamp", True),
+        ("2.wav", "lamp", True),
+        ("3.wav", "stop", True),
+        ("a-1-stop.wav", "stop", True),
+        ("b-2-stop.wav", "stop", False),
+    ]
+    (chunk,) = between_pauses(tmp_path / "clips" / "a-1-stop.wav")
+    assert len(chunk.samples) == 8000 + 2 * 12_800
+
+
+@pytest.mark.parametrize("content", [None, "", "name\tkeyword\n", "path\tkeyword\nx.wav\tnothing\n"])
+def test_what_has_no_positives_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "m.tsv").write_text(content)
+    with pytest.raises(KwsdError, match=r"m\.tsv: "):
+        find_recordings([tmp_path / "m.tsv"], [Keyword("stop")])
+
+
+def test_marks_are_private_whole_and_forgotten_with_their_clips(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("x")
+    (tmp_path / "b.wav").write_text("x")
+    marks = Marks(tmp_path)
+    marks.set(tmp_path / "a.wav", "right")
+    marks.set(tmp_path / "b.wav", "wrong")
+    (tmp_path / "a.wav").unlink()
+    marks.set(tmp_path / "b.wav", "right")
+    assert Marks(tmp_path).of(tmp_path / "a.wav") is None
+    assert Marks(tmp_path).of(tmp_path / "b.wav") == "right"
+    assert (tmp_path / ".marks.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / ".marks.json").write_text("[")
+    with pytest.raises(KwsdError, match="delete it"):
+        Marks(tmp_path)
