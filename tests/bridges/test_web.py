@@ -1,6 +1,8 @@
 """`kwsd-web` beside a real daemon, asked without a browser: who gets in, what it tells, what it bounds."""
 
+import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from testkit.commands import clean_environment, run
 from testkit.daemons import Plug, eventually, phrase, running
 from testkit.serving import serving
 from testkit.web import KWSD_WEB, WebProcess, serving_page
+
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - of this machine, for a moment
 
 
 def test_a_page_is_told_what_happens(tmp_path: Path, tiny_model_dir: Path) -> None:
@@ -192,7 +196,7 @@ def test_the_journal_is_not_told_the_token(tmp_path: Path) -> None:
     environment = clean_environment(tmp_path, {"XDG_STATE_HOME": str(tmp_path), "JOURNAL_STREAM": "1:2"})
     process = subprocess.Popen([KWSD_WEB, "--port", "0"], stdout=told, stderr=told, env=environment)
     try:
-        assert eventually(lambda: (tmp_path / "told").read_text().count("\n") >= 2)
+        assert eventually(lambda: (tmp_path / "told").read_text().count("\n") >= 2, 20)
     finally:
         process.terminate()
         process.wait()
@@ -204,7 +208,6 @@ def test_the_journal_is_not_told_the_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("--port", 70_000), 2, "--port"),
         (("--host", "no.such.host.invalid"), 1, "--host no.such.host.invalid"),
         (("--tls-cert", "cert.pem"), 78, "--tls-key"),
         (("--tls-cert", "none.pem", "--tls-key", "none.pem"), 78, "none.pem"),
@@ -220,3 +223,36 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, locked: WebProcess) -> No
     port = locked.address.partition(":")[2]
     done = run(KWSD_WEB, "--port", port, home=tmp_path)
     assert (done.returncode, f"port {port}" in done.stderr) == (1, True)
+
+
+def test_who_says_nothing_takes_no_place(locked: WebProcess) -> None:
+    """1. A connection without a request, one with half of one: closed after a while. 2. Others are served meanwhile."""
+    address = ("127.0.0.1", int(locked.address.partition(":")[2]))
+    with socket.create_connection(address, 20) as silent, socket.create_connection(address, 20) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: x")
+        assert locked.ask("/").status == 200
+        assert silent.recv(100) == b""
+        assert b" 200 " not in slow.recv(100)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs apt package openssl")
+def test_beyond_this_machine_it_is_https_by_the_names_it_has(tmp_path: Path) -> None:
+    """1. On all addresses with a certificate: the links are https. 2. Asked for by address or its name, else refused.
+
+    3. Without a certificate it says that the token goes unencrypted.
+    """
+    pair = ("-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem")
+    usual = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=wake.lan", "-days", "2")
+    subprocess.run(["openssl", "req", "-x509", "-nodes", *usual, *pair], check=True, capture_output=True)
+    tls = ("--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem")
+    with serving_page(tmp_path, "--host", EVERY_ADDRESS, *tls, "--names", "wake.lan", socket=tmp_path / "s") as web:
+        assert web.link.startswith("https://127.0.0.1:")
+        port = web.address.partition(":")[2]
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        for name, status in ((f"wake.lan:{port}", 200), (f"127.0.0.1:{port}", 200), (f"evil.lan:{port}", 403)):
+            plain = socket.create_connection(("127.0.0.1", int(port)), 20)
+            with context.wrap_socket(plain, server_hostname="wake.lan") as connection:
+                connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+                assert f" {status} ".encode() in connection.recv(100)
+    with serving_page(tmp_path, "--host", EVERY_ADDRESS, socket=tmp_path / "s") as web:
+        assert "unencrypted" in web.log.read_text()

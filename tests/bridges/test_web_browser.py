@@ -1,22 +1,28 @@
 """The page in a real browser beside a real daemon: what a person sees, and how soon."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pytest
 
+from kwsd.audio.file import FileSource
 from kwsd.events import MicLost, NearMiss
+from kwsd.stream import Float32
+from kwsd.timebase import SAMPLE_RATE
 from testkit.browser import DESKTOP, PHONE, chromium, person
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.serving import detection, serving
 from testkit.web import WebProcess, serving_page
 
 SOON_MS, MUTED_MS = 100, 200
-VIEWS = ("live", "keywords", "health")
+VIEWS = ("live", "keywords", "teach", "tune", "health")
+MODELS = Path(__file__).parents[2] / "models"
 EVIL = '<img src=x onerror="document.title=1"><b>x</b>'
 
 STATUS_OF_HTML = {
@@ -218,18 +224,89 @@ def test_the_token_opens_it_and_stays_out_of_sight(browser: Any, stage: Stage) -
         assert stage.web.token not in one.page.url
 
 
+def test_a_threshold_is_moved_with_the_keyboard(browser: Any, stage: Stage) -> None:
+    """1. The slider goes up a few steps: what that would have changed is said. 2. Set: in force in the daemon."""
+    stage.plug.say_all(phrase("TURN OFF"))
+    with person(browser, stage.web) as one:
+        one.open()
+        one.page.focus("nav a[href='#tune']")
+        one.page.keyboard.press("Enter")
+        slider = one.page.get_by_label("Threshold of TURN OFF", exact=True)
+        slider.focus()
+        before = float(slider.input_value())
+        for _ in range(5):
+            one.page.keyboard.press("ArrowRight")
+        row = one.page.locator("#scores li", has=slider)
+        assert re.search(r"keeps (\d+) of \1 that fired", row.inner_text())
+        one.page.keyboard.press("Tab")
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#scores-told:has-text('TURN OFF fires at')")
+        assert stage.daemon.ask(command="status")["data"]["thresholds"]["TURN OFF"] == pytest.approx(before + 0.05)
+
+
+def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stage) -> None:
+    """1. A lesson for a text file: told why not. 2. With TOML, Chromium's own microphone beeps: the take is judged."""
+    pytest.importorskip("tomlkit")
+    (stage.directory / "taught.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
+    for file, told in (("keywords.txt", "TOML"), ("taught.toml", "once in each take")):
+        arguments = ("--keywords", stage.directory / file, "--port", 0)
+        with (
+            serving_page(stage.directory, *arguments, socket=stage.daemon.socket_path) as web,
+            person(browser, web) as one,
+        ):
+            one.open()
+            one.go("teach")
+            one.page.fill("#teach-name", EVIL)
+            one.page.keyboard.press("Enter")
+            one.page.wait_for_selector(f"#teach-told:has-text('{told}')")
+            if file == "keywords.txt":
+                continue
+            assert one.page.is_checked("#source-own")
+            one.page.click("#teach-say")
+            one.page.wait_for_selector("#takes .refused, #takes .good")
+            assert (one.troubles, one.elsewhere) == ([], [])
+
+
+def demo_sound() -> Float32:
+    """What is said there."""
+    return np.concatenate([chunk.samples for chunk in FileSource(MODELS / "demo.wav")])
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Kwsd as it comes, in a room where two of its phrases have been said."""
+    directory = tmp_path_factory.mktemp("demo")
+    plug = Plug(directory)
+    plug.plug_in()
+    (directory / "keywords.txt").write_text(
+        "# in the kitchen\nhey computer\nturn on the kitchen lights\nstop the alarm #x\n"
+    )
+    (directory / "config.toml").write_text("")
+    with (
+        running(directory, MODELS / "kwsd-en", "--clips") as daemon,
+        serving_page(directory, "--config", directory / "config.toml", socket=daemon.socket_path) as web,
+    ):
+        plug.say_all(demo_sound()[: 11 * SAMPLE_RATE])
+        yield Stage(directory, plug, daemon, web)
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_fit_for_everybody(browser: Any, stage: Stage, size: tuple[int, int], scheme: str) -> None:
+def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int], scheme: str) -> None:
     """No section has a fault that axe-core calls serious, or is wider than the screen."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --group browser")
-    stage.plug.say_all(phrase("LIGHT ON"))
-    with person(browser, stage.web, size, scheme) as one:
+    with person(browser, demo.web, size, scheme) as one:
         one.open()
+        one.page.wait_for_selector("#heard .hit:nth-child(2)")
         for view in VIEWS:
             one.go(view)
             if view == "keywords":
-                one.page.wait_for_selector("#lines .way")
+                one.page.wait_for_selector("#lines .fault")
+            if view == "live" and "KWSD_SCREENSHOTS" in os.environ:
+                demo.plug.say(demo_sound()[: 9 * SAMPLE_RATE])
+                one.page.wait_for_timeout(9000)
+            if view == "live" and one.page.locator(".said[open]").count() == 0:
+                one.page.click("#heard li:first-child summary")
             found = axe.Axe().run(one.page).response["violations"]
             grave = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
             assert [(fault["id"], fault["nodes"][0]["html"]) for fault in grave] == [], view

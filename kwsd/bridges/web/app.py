@@ -3,8 +3,9 @@
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -14,7 +15,9 @@ from starlette.routing import Route
 
 from kwsd.bridges.web.hub import Hub, Told, TooManyPagesError
 from kwsd.bridges.web.keyword_editor import KeywordEditor, KeywordText
+from kwsd.bridges.web.teacher import LessonRequest, Teacher
 from kwsd.errors import KwsdError
+from kwsd.limits import THRESHOLD
 
 TYPES = {
     "html": "text/html; charset=utf-8",
@@ -31,12 +34,21 @@ class MuteRequest(BaseModel):
     muted: bool
 
 
+class ThresholdRequest(BaseModel):
+    """What a keyword's score has to reach."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    keyword: Annotated[str, Field(min_length=1, max_length=500)]
+    threshold: Annotated[float, THRESHOLD]
+
+
 class Pages:
     """The answers."""
 
-    def __init__(self, hub: Hub, keywords: KeywordEditor) -> None:
+    def __init__(self, hub: Hub, keywords: KeywordEditor, teacher: Teacher) -> None:
         self._hub = hub
         self._keywords = keywords
+        self._teacher = teacher
         self._static = {
             found.name: (found.read_bytes(), TYPES[found.name.rpartition(".")[2]])
             for found in (files("kwsd.bridges.web") / "static").iterdir()
@@ -54,6 +66,12 @@ class Pages:
                 Route("/api/keywords", self.keywords),
                 Route("/api/keywords/check", self.check_keywords, methods=["POST"]),
                 Route("/api/keywords/save", self.save_keywords, methods=["POST"]),
+                Route("/api/teach/begin", self.begin_lesson, methods=["POST"]),
+                Route("/api/teach/take", self.take, methods=["POST"]),
+                Route("/api/teach/listen", self.listen, methods=["POST"]),
+                Route("/api/teach/learn", self.learn, methods=["POST"]),
+                Route("/api/teach/keep", self.keep, methods=["POST"]),
+                Route("/api/threshold", self.threshold, methods=["POST"]),
                 Route("/api/reload", self.reload, methods=["POST"]),
             ],
             exception_handlers={
@@ -101,6 +119,12 @@ class Pages:
         """Read the keyword file again."""
         return JSONResponse(await self._hub.ask("reload"))
 
+    async def threshold(self, request: Request) -> Response:
+        """For as long as the keyword file stays as it is."""
+        asked = ThresholdRequest.model_validate_json(await request.body())
+        told = await self._hub.ask("set_threshold", keyword=asked.keyword, threshold=asked.threshold)
+        return JSONResponse(told)
+
     async def keywords(self, _: Request) -> Response:
         """The keyword file."""
         return JSONResponse(await run_in_threadpool(self._keywords.read))
@@ -116,6 +140,28 @@ class Pages:
         digest = await run_in_threadpool(self._keywords.save, asked)
         told = await self._hub.ask("reload")
         return JSONResponse({"digest": digest, **told})
+
+    async def begin_lesson(self, request: Request) -> Response:
+        """Which keyword is to be learned."""
+        asked = LessonRequest.model_validate_json(await request.body())
+        return JSONResponse(await run_in_threadpool(self._teacher.begin, asked))
+
+    async def take(self, request: Request) -> Response:
+        """A take that the page recorded."""
+        return JSONResponse(await run_in_threadpool(self._teacher.take, await request.body()))
+
+    async def listen(self, _: Request) -> Response:
+        """A take by the daemon's microphone."""
+        return JSONResponse(await run_in_threadpool(self._teacher.listen))
+
+    async def learn(self, _: Request) -> Response:
+        """What the takes lead to."""
+        return JSONResponse(await run_in_threadpool(self._teacher.learn))
+
+    async def keep(self, _: Request) -> Response:
+        """Write what was learned; then the keyword file is read again."""
+        await run_in_threadpool(self._teacher.keep)
+        return JSONResponse(await self._hub.ask("reload"))
 
 
 def _line(told: Told) -> bytes:

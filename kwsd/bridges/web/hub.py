@@ -33,6 +33,7 @@ from kwsd.events import (
     Spectrum,
     Unmuted,
 )
+from kwsd.why import evidence_of, sentences
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Hub:
 
     def __init__(self, socket: Path) -> None:
         self.heard: deque[Told] = deque(maxlen=KEPT_EVENTS)
-        """Detections and near misses, each with a `number` of ours and whether there is `sound` of it."""
+        """Detections and near misses, each with a `number` of ours, `said` why, and whether there is `sound`."""
         self.fault: Told | None = None
         """What went wrong last, and when."""
         self.status: Told | None = None
@@ -142,7 +143,9 @@ class Hub:
     def remember(self, record: Told) -> None:
         """Tell it at once, and have its sound cut."""
         self._numbers += 1
-        told = {**record, "number": self._numbers, "sound": False}
+        why = record.get("why")
+        said = sentences(record["keyword"], evidence_of(why)) if why else ()
+        told = {**record, "number": self._numbers, "sound": False, "said": said}
         self.heard.append(told)
         self._tell(told)
         if not self._to_cut.full():

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kwsd.acoustic.model import load_tokenizer
 from kwsd.bridges.web.hub import Hub
 from kwsd.config import Settings
 from kwsd.errors import KwsdError
@@ -65,6 +64,8 @@ class KeywordEditor:
     @cached_property
     def tokenizer(self) -> PhraseTokenizer:
         """Of the model in the settings. Raises ModelError."""
+        from kwsd.acoustic.model import load_tokenizer  # noqa: PLC0415 - with onnxruntime, which the page opens without
+
         return load_tokenizer(find_model_directory(self._settings.model))
 
     def read(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class KeywordEditor:
             raise EditError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise EditError(f"{path}: is not UTF-8; save it as UTF-8 with a text editor first") from None
-        why_not = self._why_not_written(path)
+        why_not = self.why_not_written(path)
         return {
             "text": text,
             "digest": _digest(content),
@@ -123,7 +124,9 @@ class KeywordEditor:
             "faults": line.faults,
         }
 
-    def _why_not_written(self, path: Path) -> str | None:
+    @staticmethod
+    def why_not_written(path: Path) -> str | None:
+        """What keeps a file from being edited here; None where nothing does."""
         if path.resolve() in {each.resolve() for each in shipped_lists().values()}:
             return f"{path} comes with kwsd: copy it, and start kwsd with the copy"
         if not os.access(path, os.W_OK) or not os.access(path.resolve().parent, os.W_OK):

@@ -12,11 +12,13 @@ from pathlib import Path
 from time import monotonic
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kwsd.bridges.web.app import Pages
 from kwsd.bridges.web.gate import Gate, bracketed
 from kwsd.bridges.web.hub import Hub
 from kwsd.bridges.web.keyword_editor import KeywordEditor
+from kwsd.bridges.web.teacher import Teacher
 from kwsd.bridges.web.token import read_token
 from kwsd.config import Settings
 from kwsd.config.web import Web
@@ -27,8 +29,23 @@ logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 128
 KEEP_ALIVE_S = 5
+FIRST_REQUEST_S = 5.0
 MOST_HEADER_BYTES = 16 << 10
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that does not wait for a first request for ever: who is silent takes no place."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody has connected."""
+        super().connection_made(transport)
+        self.loop.call_later(FIRST_REQUEST_S, self.give_up)
+
+    def give_up(self) -> None:
+        """Close, if no request has come."""
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -106,7 +123,7 @@ def make_server(app: Gate, settings: Web) -> uvicorn.Server:
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=PatientProtocol,
             loop="none",
             limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
@@ -129,7 +146,9 @@ async def serve(settings: Settings, daemon: Path, *, tell: Callable[[str], None]
         how = "over TLS" if web.tls_cert else "unencrypted, the token too: --tls-cert and --tls-key hide it"
         logger.warning("whoever reaches %s and has the token sees the page, %s", web.host, how)
     hub = Hub(daemon)
-    app = Gate(Pages(hub, KeywordEditor(settings, hub)).app(), token=token, names=web.names, clock=monotonic)
+    editor = KeywordEditor(settings, hub)
+    pages = Pages(hub, editor, Teacher(settings, editor, daemon))
+    app = Gate(pages.app(), token=token, names=web.names, clock=monotonic)
     server = make_server(app, web)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: setattr(server, "should_exit", True))

@@ -43,9 +43,11 @@ async function request(path, options = {}) {
 export const get = async (path) => (await request(path)).json();
 
 /** Ask for a change. */
-export async function post(path, fields = {}) {
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(fields) };
-  return (await request(path, options)).json();
+export const post = (path, fields = {}) => send(path, JSON.stringify(fields), "application/json");
+
+/** Ask for a change with a body of some type. */
+export async function send(path, body, type) {
+  return (await request(path, { method: "POST", headers: { "Content-Type": type }, body })).json();
 }
 
 /** Ask for a sound. */

@@ -2,6 +2,7 @@
 
 import { blob } from "./api.js";
 import { $, clock, make, notice } from "./dom.js";
+import { forgetScores, remember } from "./thresholds.js";
 
 const SHOWN = 200;
 const rows = new Map();
@@ -10,6 +11,7 @@ let playing = null;
 /** Show the whole list anew. */
 export function showHeard(list) {
   rows.clear();
+  forgetScores();
   $("heard").replaceChildren();
   list.forEach(addHeard);
 }
@@ -22,9 +24,11 @@ export function addHeard(event) {
   const score = make("span", { className: "number", title: "score" }, event.score.toFixed(2));
   const name = make("span", { className: "name" }, event.keyword);
   const why = make("span", { className: "why" }, missed ? `nearly: ${event.reason}` : `${event.engine}, ${Math.round(event.latency_ms)} ms after its end`);
+  const said = make("details", { className: "said", hidden: !event.said?.length }, make("summary", {}, "Why?"), ...(event.said ?? []).map((text) => make("p", {}, text)));
   const row = make("li", { className: missed ? "near" : "hit", "data-number": event.number },
-    make("time", { dateTime: event.time }, clock(event.time)), make("div", { className: "what" }, name, why), score, button);
+    make("time", { dateTime: event.time }, clock(event.time)), make("div", { className: "what" }, name, why), score, button, said);
   rows.set(event.number, button);
+  remember(event);
   $("heard").prepend(row);
   $("heard-none").hidden = true;
   while ($("heard").childElementCount > SHOWN) {

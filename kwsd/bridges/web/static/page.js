@@ -8,6 +8,8 @@ import { showHeld, showThresholds } from "./held.js";
 import { loadKeywords } from "./keywords.js";
 import { showLevel } from "./level.js";
 import { draw } from "./spectrum.js";
+import { showTeachLevel } from "./teach.js";
+import { showScores } from "./thresholds.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
@@ -34,6 +36,7 @@ function showStatus(status, fault) {
   showState(status ? status.state : "gone");
   showHealth(status, fault);
   showThresholds(status ? status.keywords : [], status?.thresholds ?? {});
+  showScores(status?.thresholds ?? {});
 }
 
 const takers = {
@@ -45,7 +48,10 @@ const takers = {
   detection: addHeard,
   near_miss: addHeard,
   sound: (told) => markSound(told.number, told.sound),
-  level: (told) => showLevel(told),
+  level: (told) => {
+    showLevel(told);
+    showTeachLevel(told);
+  },
   held: (told) => showHeld(told.scores),
   spectrum: draw,
 };

@@ -7,7 +7,7 @@ const context = canvas.getContext("2d", { alpha: false });
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const PALETTES = {
   light: [[235, 232, 224], [182, 212, 205], [62, 140, 130], [17, 60, 58]],
-  dark: [[29, 35, 38], [33, 74, 70], [88, 178, 165], [232, 250, 240]],
+  dark: [[42, 50, 54], [33, 74, 70], [88, 178, 165], [232, 250, 240]],
 };
 
 let table = [];

@@ -1,0 +1,88 @@
+// The lesson: takes by this device's microphone or kwsd's, what they lead to, and the keyword file with it.
+
+import { post, send } from "./api.js";
+import { $, make } from "./dom.js";
+import { showLevel } from "./level.js";
+import { isLent, record } from "./microphone.js";
+
+const TAKE_S = 3;
+const NOT_LENT = "A browser lends its microphone to pages of the same machine, or over TLS, alone. Use kwsd's, or start kwsd-web with --tls-cert and --tls-key.";
+
+let good = 0;
+let bounds = { fewest: 3, most: 5 };
+
+/** The daemon's level, while it is the daemon's microphone that takes are recorded with. */
+export function showTeachLevel(level) {
+  if (!$("lesson").hidden && $("source-daemon").checked) showLevel(level, "teach-level");
+}
+
+function enable() {
+  $("teach-say").disabled = good >= bounds.most;
+  $("teach-say").textContent = good ? "Record another take" : "Record a take";
+  $("teach-learn").disabled = good < bounds.fewest;
+}
+
+/** Do something with all buttons disabled; what is refused is told. */
+async function busy(work) {
+  $("teach-say").disabled = $("teach-learn").disabled = $("teach-keep").disabled = true;
+  $("teach-told").textContent = "";
+  try {
+    await work();
+  } catch (error) {
+    $("teach-told").textContent = error.name === "NotAllowedError" ? "The browser does not let this page use the microphone." : error.message;
+  }
+  $("teach-keep").disabled = false;
+  enable();
+}
+
+$("teach-begin").addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(async () => {
+    $("lesson").hidden = $("lesson-end").hidden = true;
+    bounds = await post("/api/teach/begin", { name: $("teach-name").value });
+    good = 0;
+    $("takes").replaceChildren();
+    $("lesson").hidden = false;
+    $("source-own").disabled = !isLent();
+    $("source-why").textContent = isLent() ? "" : NOT_LENT;
+    $(isLent() ? "source-own" : "source-daemon").checked = true;
+    $("teach-told").textContent = `Say “${bounds.name}” ${bounds.fewest} to ${bounds.most} times, once in each take.`;
+  });
+});
+
+$("teach-say").addEventListener("click", () => busy(async () => {
+  const row = make("li", { className: "recording" }, `Say it now: recording for ${TAKE_S} seconds…`);
+  $("takes").append(row);
+  try {
+    const take = $("source-own").checked
+      ? await send("/api/teach/take", await record(TAKE_S, (level) => showLevel(level, "teach-level")), "audio/wav")
+      : await post("/api/teach/listen");
+    row.className = take.refused ? "refused" : "good";
+    row.textContent = take.refused ?? `Take ${take.number} is good: ${Math.round(take.level_db)} dB over noise of ${Math.round(take.noise_db)} dB`;
+    good += take.refused ? 0 : 1;
+  } catch (error) {
+    row.remove();
+    throw error;
+  }
+}));
+
+$("teach-learn").addEventListener("click", () => busy(async () => {
+  $("teach-told").textContent = "Listening to the takes…";
+  const found = await post("/api/teach/learn");
+  const said = [
+    `As it is, ${found.before} of ${found.takes} takes are heard.`,
+    `With what is new, ${found.after} of ${found.takes}: each judged by what the others led to.`,
+    ...found.spellings.map((spelling) => `New spelling: ${spelling}`),
+    found.spellings.length ? `Threshold: ${found.threshold}` : "Nothing is worth adding: what is there hears these takes as well.",
+  ];
+  $("learned").replaceChildren(...said.map((text) => make("li", {}, text)));
+  $("lesson-end").hidden = false;
+  $("teach-keep").hidden = !found.spellings.length;
+  $("teach-told").textContent = "";
+}));
+
+$("teach-keep").addEventListener("click", () => busy(async () => {
+  const told = await post("/api/teach/keep");
+  $("lesson").hidden = $("lesson-end").hidden = true;
+  $("teach-told").textContent = `Written. Listening for ${told.keywords.length}.`;
+}));

@@ -1,0 +1,84 @@
+"""Teaching a keyword from the page: takes of either microphone, what they lead to, and that it is heard then."""
+
+import io
+import wave
+from pathlib import Path
+from threading import Timer
+
+import numpy as np
+import pytest
+
+from kwsd.stream import Float32
+from kwsd.timebase import SAMPLE_RATE
+from testkit.daemons import Plug, running
+from testkit.tiny_model import speak, with_noise
+from testkit.web import serving_page
+
+pytest.importorskip("tomlkit")
+
+SAID = "HEY TURN OFF"
+TABLES = '# mine\n[[keyword]]\nphrase = "LIGHT ON"\n'
+
+
+def recording(sound: Float32, rate: int = SAMPLE_RATE) -> bytes:
+    """As a page sends a take."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+    return written.getvalue()
+
+
+def saying(seed: int) -> Float32:
+    """Somebody says it, in a room."""
+    return with_noise(speak(SAID, lead_s=0.6, tail_s=0.8), rms=3e-4, seed=seed)
+
+
+def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. A lesson begins; nothing can be learned yet. 2. A take that is no WAV, or of another rate: refused; a silent one:
+    the reason. 3. Two takes of the page's microphone, one of the daemon's: good. 4. Learned and written, the comment
+    kept: what was said is heard as the keyword.
+    """
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    file = tmp_path / "keywords.toml"
+    file.write_text(TABLES)
+    with (
+        running(tmp_path, tiny_model_dir, "--clips", "--keywords", str(file)) as daemon,
+        serving_page(tmp_path, "--model", tiny_model_dir, socket=daemon.socket_path) as web,
+        web.page() as page,
+    ):
+        page.status_with("listening")
+        assert web.ask("/api/teach/learn", {}).status == 409
+        assert web.ask("/api/teach/begin", {"name": "LIGHTS OUT"}).json["fewest"] == 3
+        assert "3 takes are needed" in web.ask("/api/teach/learn", {}).json["error"]
+        for wrong in (b"RIFF", recording(saying(0), 48_000)):
+            assert web.ask("/api/teach/take", body=wrong, Content_Type="audio/wav").status == 409
+        silent = web.ask("/api/teach/take", body=recording(np.zeros(32_000, np.float32)), Content_Type="audio/wav")
+        assert "too quiet" in silent.json["refused"]
+        for seed in (1, 2):
+            taken = web.ask("/api/teach/take", body=recording(saying(seed)), Content_Type="audio/wav").json
+            assert (taken["number"], taken["refused"]) == (seed, None)
+        Timer(0.7, plug.say, [saying(3)]).start()
+        assert web.ask("/api/teach/listen", {}).json["refused"] is None
+
+        found = web.ask("/api/teach/learn", {}).json
+        assert (found["before"], found["after"], len(found["spellings"])) == (0, 3, 1)
+        kept = web.ask("/api/teach/keep", {})
+        assert kept.json["keywords"] == ["LIGHT ON", "LIGHTS OUT"]
+        assert file.read_text().startswith(TABLES)
+        plug.say(saying(4))
+        assert page.read_until("detection", keyword="LIGHTS OUT")["score"] > 0.9
+
+
+def test_a_text_file_cannot_take_it(tmp_path: Path, tiny_model_dir: Path) -> None:
+    (tmp_path / "k.txt").write_text("LIGHT ON\n")
+    with serving_page(
+        tmp_path, "--keywords", tmp_path / "k.txt", "--model", tiny_model_dir, socket=tmp_path / "s"
+    ) as web:
+        refused = web.ask("/api/teach/begin", {"name": "x"})
+        assert (refused.status, "TOML" in refused.json["error"]) == (409, True)
