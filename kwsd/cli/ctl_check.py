@@ -2,29 +2,21 @@
 
 import argparse
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.trials import KEEPS_UP_RTF, advice, intact_directory, measured_rtf, record
 from kwsd.errors import AudioError
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
-    from kwsd.audio.level import Loudness
-    from kwsd.audio.microphone import MicrophoneSource
-    from kwsd.audio.source import Samples
     from kwsd.config import LoadedSettings
     from kwsd.keywords.keyword import Keyword
 
 logger = logging.getLogger(__name__)
 
 RECORD_S = 3.0
-TIMED_S = 10.0  # of sound: about 200 ms on a desktop, 2 s on a small board
-KEEPS_UP_RTF = 0.5  # leaves as much for the rest of the machine
-SILENT_DBFS = -60.0  # a room at night through a working microphone is above this
-FAINT_DBFS = -30.0  # peak of speech that the model was not trained on
-CLIPPED_SHARE = 0.001
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -47,23 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     flags = {name: getattr(arguments, name) for name in ("keywords", "model", "device", "channel")}
     loaded = load_settings(flags, file=arguments.config)
-    model = Model(_intact_directory(loaded.settings.model))
+    model = Model(intact_directory(loaded.settings.model))
     print(f"model       {model.name} {model.description.version} in {model.directory}")
     keywords = _check_keywords(loaded, model)
     _check_speed(model, keywords, loaded)
     _compare_graphs(model)
     _check_microphone(loaded)
     return 0
-
-
-def _intact_directory(name: str) -> Path:
-    """Of a model whose files are what model.toml and SHA256SUMS say; ModelError otherwise."""
-    from kwsd.models.directory import find_model_directory  # noqa: PLC0415 - likewise
-    from kwsd.models.install import require_intact  # noqa: PLC0415 - likewise
-
-    directory = find_model_directory(name)
-    require_intact(directory)
-    return directory
 
 
 def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keyword]":
@@ -96,19 +78,7 @@ def _token_lines(keywords: "Sequence[Keyword]", model: "Model") -> Iterator[str]
 
 
 def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedSettings") -> None:
-    """Time faint noise through the whole, with one thread as in service."""
-    import numpy as np  # noqa: PLC0415 - likewise
-
-    from kwsd.spotters.library import SampleSpotter  # noqa: PLC0415 - likewise
-    from kwsd.timebase import samples  # noqa: PLC0415 - likewise
-
-    spotter = SampleSpotter(model, (), loaded.settings.search)
-    spotter.replace(spotter.compile(keywords))
-    noise = np.random.default_rng(0).normal(0, 0.01, samples(TIMED_S)).astype(np.float32)
-    spotter.accept(noise[: samples(1.0)])  # the first calls are slower
-    began_s = time.process_time()
-    spotter.accept(noise)
-    rtf = (time.process_time() - began_s) / TIMED_S
+    rtf = measured_rtf(model, keywords, loaded.settings)
     verdict = "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
     print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {verdict}")
 
@@ -138,34 +108,9 @@ def _check_microphone(loaded: "LoadedSettings") -> None:
         source = MicrophoneSource(device(loaded), loaded.settings.channel or 1)
         print(f'microphone  "{source.name}", channel {source.channel}, at {source.rate_hz} Hz')
         print(f"            recording {RECORD_S:.0f} s: say something", flush=True)
-        level = measure_level(_record(source))
+        level = measure_level(record(source, RECORD_S))
     except AudioError as error:
         print(f"microphone  none usable: {error}")
         return
-    print(f"            level {level.rms_dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS; {_advice(level)}")
-
-
-def _record(source: "MicrophoneSource") -> "Samples":
-    import numpy as np  # noqa: PLC0415 - likewise
-
-    from kwsd.timebase import samples  # noqa: PLC0415 - likewise
-
-    blocks: list[Samples] = []
-    try:
-        for block in source:
-            blocks.append(block.samples)
-            if sum(map(len, blocks)) >= samples(RECORD_S):
-                break
-    finally:
-        source.close()
-    return np.concatenate(blocks)
-
-
-def _advice(level: "Loudness") -> str:
-    if level.clipped_share > CLIPPED_SHARE:
-        return f"{level.clipped_share:.1%} of it is clipped: lower the gain (alsamixer, F4)"
-    if level.rms_dbfs < SILENT_DBFS:
-        return "it is as good as silent: is the microphone muted, or its gain at zero (alsamixer, F4)?"
-    if level.peak_dbfs < FAINT_DBFS:
-        return "it is faint: raise the gain (alsamixer, F4) or come nearer"
-    return "no clipping"
+    told = advice(level) or "no clipping"
+    print(f"            level {level.rms_dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS; {told}")

@@ -11,6 +11,7 @@ from kwsd.cli import (
     ctl_change,
     ctl_check,
     ctl_classify,
+    ctl_doctor,
     ctl_enrol,
     ctl_metrics,
     ctl_models,
@@ -24,6 +25,7 @@ from kwsd.errors import EXIT_CODES
 EPILOG = f"""\
 examples:
   kwsctl check --keywords commands.txt      are microphone, model and keywords fit to work with?
+  kwsctl doctor                             what keeps kwsd from hearing?
   kwsctl models list                        what came with kwsd, what can be fetched, what is installed
   kwsctl models pull gigaspeech-3.3M        another model than kwsd-en
   kwsctl listen                             what a running daemon hears; --json for programs
@@ -49,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (ctl_check, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune):
+    for command in (ctl_check, ctl_doctor, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune):
         command.add_parser(subparsers).set_defaults(run=command.run)
     ctl_show.add_parsers(subparsers)
     ctl_change.add_parsers(subparsers)

@@ -1,0 +1,286 @@
+"""What `kwsctl doctor` looks at: each look gives findings, and each finding that is not well says what to do."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kwsd import __version__
+from kwsd.audio.level import measure_level
+from kwsd.audio.open import MICROPHONE
+from kwsd.cli.run_files import device
+from kwsd.cli.trials import KEEPS_UP_RTF, advice, intact_directory, measured_rtf, record
+from kwsd.config import LoadedSettings
+from kwsd.daemon.saved_state import state_path
+from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError
+from kwsd.keywords.files import read_keyword_file
+
+LISTENED_S = 1.0
+LEAST_FREE_BYTES = 50 << 20
+BUSY = 1.5  # processes that want to run, for each processor
+PATIENCE_S = 5.0
+TOLD = 10  # problems of one list
+FIRST_YEAR = 2026  # this was written: an earlier clock has lost its battery
+SHOWN = "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,StatusText,UnitFileState"
+NOT_TRIED_AGAIN = "78"
+
+Verdict = Literal["well", "look", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    area: str
+    verdict: Verdict
+    """`look`: it works, and may still not be what is meant; `wrong`: kwsd does not hear because of it."""
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is known before the looks are taken."""
+
+    loaded: LoadedSettings
+    mistake: str
+    """What is wrong with the settings, which are the defaults then; empty where nothing is."""
+    socket: Path
+    status: dict[str, Any] | None
+    """What the daemon says; None where there is none, or it does not answer."""
+    silent_because: str
+    """Why there is no status."""
+
+
+def look_at_settings(patient: Patient) -> Iterator[Finding]:
+    """Whether they can be read at all."""
+    if patient.mistake:
+        yield Finding("settings", "wrong", patient.mistake, "kwsd --print-config shows all there are")
+
+
+def look_at_model(patient: Patient) -> Iterator[Finding]:
+    """Its files, its speed on this machine, and the phrases that it is to hear."""
+    from kwsd.acoustic.model import Model  # noqa: PLC0415 - onnxruntime
+
+    settings = patient.loaded.settings
+    try:
+        model = Model(intact_directory(settings.model))
+    except ModelError as error:
+        stands_in = settings.fallback.mode in {"auto", "only"}
+        yield Finding("model", "look" if stands_in else "wrong", str(error), "kwsctl models list shows what there is")
+        return
+    yield Finding("model", "well", f"{model.name} {model.description.version} in {model.directory}")
+    if settings.keywords is None:
+        yield Finding(
+            "keywords", "look", "no keyword file is set", "give --keywords FILE, or keywords = in config.toml"
+        )
+        return
+    try:
+        found = read_keyword_file(settings.keywords, model.tokenizer)
+    except (ConfigError, OSError) as error:
+        first, *_ = str(error).splitlines()
+        yield Finding("keywords", "wrong", first, "kwsctl check --keywords FILE names every line")
+        return
+    for problem in found.problems[:TOLD]:
+        yield Finding("keywords", "look", str(problem), "mend the line; the others are heard")
+    more = f", {len(found.problems)} problems" if found.problems else ""
+    yield Finding("keywords", "well", f"{len(found.keywords)} in {settings.keywords}{more}")
+    rtf = measured_rtf(model, found.keywords, settings)
+    slow = "take fewer keywords or a smaller model, or let kwsd have the machine for itself"
+    verdict: Verdict = "wrong" if rtf > KEEPS_UP_RTF else "well"
+    yield Finding("speed", verdict, f"takes {rtf:.1%} of one processor", slow if verdict == "wrong" else "")
+
+
+def look_at_microphone(patient: Patient) -> Iterator[Finding]:
+    """By what the daemon says of it; where there is none, by listening for a second."""
+    status, area = patient.status, "microphone"
+    if status is not None:
+        name, state = status["microphone"]["name"], status["state"]
+        why = status.get("waiting_because") or state
+        match state:
+            case "listening":
+                yield Finding(area, "well", f'the daemon listens to "{name}"')
+            case "muted":
+                yield Finding(area, "look", "it is muted, and closed", "kwsctl unmute")
+            case _:
+                yield Finding(area, "wrong", f'"{name}": {why}', "kwsd --list-devices names those there are")
+        return
+    if patient.loaded.settings.input != (MICROPHONE,):
+        yield Finding(area, "well", f"not needed: the input is {', '.join(patient.loaded.settings.input)}")
+        return
+    from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - PortAudio, which may not be there
+
+    try:
+        source = MicrophoneSource(device(patient.loaded), patient.loaded.settings.channel or 1)
+        level = measure_level(record(source, LISTENED_S))
+    except AudioError as error:
+        yield Finding(area, "wrong", str(error), "kwsd --list-devices names those there are")
+        return
+    heard = f'"{source.name}" at {source.rate_hz} Hz, level {level.rms_dbfs:.0f} dBFS'
+    todo = advice(level)
+    yield Finding(area, "look" if todo else "well", heard, todo)
+
+
+def look_at_permissions(patient: Patient) -> Iterator[Finding]:
+    """Sound devices, and who may read or exchange what kwsd reads and keeps."""
+    area, settings = "permissions", patient.loaded.settings
+    before = [path for path in Path("/dev/snd").glob("pcm*c") if not os.access(path, os.R_OK | os.W_OK)]
+    if before:
+        yield Finding(
+            area, "look", f"{before[0]} is not for this user", "sudo usermod -aG audio $USER, then log in again"
+        )
+    for path in (patient.loaded.file, settings.keywords, settings.daemon.save_detections):
+        if path is None or not path.exists():
+            continue
+        if not os.access(path, os.R_OK):
+            yield Finding(area, "wrong", f"{path} cannot be read", f"ls -l {path} shows by whom it can")
+        elif path.stat().st_mode & stat.S_IWOTH:
+            yield Finding(area, "look", f"{path} may be changed by everybody", f"chmod o-w {path}")
+    state = state_path(patient.socket)
+    for path in (state, settings.daemon.save_detections):
+        if path is not None and path.exists() and path.stat().st_mode & stat.S_IROTH:
+            yield Finding(area, "look", f"{path} may be read by everybody", f"chmod o-rwx {path}")
+    home = state.parent if state else None
+    while home is not None and not home.exists():
+        home = home.parent
+    if home is None or not os.access(home, os.W_OK):
+        yield Finding(
+            area, "look", "mute and keywords of programs are forgotten at a restart", f"make {state} writable"
+        )
+    else:
+        yield Finding(area, "well", f"what is to be read can be read; state is kept in {home}")
+
+
+def look_at_units(_: Patient) -> Iterator[Finding]:
+    """What systemd says of kwsd.service, the system's and this user's."""
+    shown = list(units())
+    if not shown:
+        yield Finding("units", "well", "no unit is installed; scripts/install-service installs one")
+    for scope, unit in shown:
+        command = f"systemctl {scope} status kwsd".replace(" --system", "")
+        log = f"journalctl {scope} -u kwsd -n 30".replace(" --system", "")
+        state = f"{unit['ActiveState']} ({unit['SubState']}), {unit['UnitFileState'] or 'not enabled'}"
+        if unit["ExecMainStatus"] == NOT_TRIED_AGAIN:
+            yield Finding("units", "wrong", f"{state}: a setting, keyword file or model is wrong", log)
+        elif unit["ActiveState"] in {"failed", "activating"}:
+            yield Finding("units", "wrong", f"{state}: {unit['Result']}", log)
+        elif unit["NRestarts"] not in {"", "0"}:
+            yield Finding("units", "look", f"{state}, restarted {unit['NRestarts']} times", log)
+        else:
+            yield Finding("units", "well", f"{state}: {unit['StatusText'] or 'says nothing'}", "")
+        if unit["ActiveState"] == "inactive":
+            yield Finding("units", "look", "installed, but not running", f"{command}; systemctl {scope} start kwsd")
+
+
+def units() -> Iterator[tuple[str, dict[str, str]]]:
+    """Scope and properties of each kwsd.service that is installed."""
+    systemctl = shutil.which("systemctl")
+    for scope in ("--system", "--user"):
+        if systemctl is None or not Path("/run/systemd/system").is_dir():
+            return
+        text = output_of(systemctl, scope, "show", "kwsd.service", f"--property={SHOWN}")
+        found = dict.fromkeys(SHOWN.split(","), "") | dict(
+            line.split("=", 1) for line in text.splitlines() if "=" in line
+        )
+        if found["LoadState"] == "loaded":
+            yield scope, found
+
+
+def look_at_socket(patient: Patient) -> Iterator[Finding]:
+    """Whether the daemon answers there, and whether it is of this version."""
+    status = patient.status
+    if status is None:
+        running = any(unit["ActiveState"] == "active" for _, unit in units())
+        there = patient.socket.exists() or running
+        yield Finding("socket", "wrong" if there else "look", patient.silent_because)
+        return
+    if status["version"] != __version__:
+        told = f"the daemon is kwsd {status['version']}, this kwsctl {__version__}"
+        yield Finding("socket", "look", told, "restart it: systemctl restart kwsd")
+    if status["dropped_events"]:
+        yield Finding(
+            "socket", "look", f"{status['dropped_events']} events were too fast for a subscriber", "read faster"
+        )
+    yield Finding("socket", "well", f"{patient.socket} answers, {status['subscribers']} connections")
+
+
+def look_at_load(patient: Patient) -> Iterator[Finding]:
+    """Processor, lost sound, memory and disk."""
+    status, area = patient.status, "load"
+    wanting, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if wanting > BUSY * processors:
+        told = f"{wanting:.1f} processes want {processors} processors"
+        yield Finding(area, "look", told, "top shows which; sound is lost when kwsd does not get its turn")
+    if status is not None and status["overruns"]:
+        told = f"{status['lost_ms']:.0f} ms of sound were lost, in {status['overruns']} overruns"
+        yield Finding(area, "look", told, "see speed above; a longer backlog_s rides out hiccups")
+    if status is not None and status["degraded"]:
+        yield Finding(area, "wrong", status["degraded_because"], "see model and speed above")
+    place = patient.loaded.settings.daemon.save_detections or Path("/")
+    free = shutil.disk_usage(place if place.exists() else "/").free
+    if free < LEAST_FREE_BYTES:
+        yield Finding(area, "wrong", f"{place}: {free >> 20} MB are free", "make room, or lower save_limit_mb")
+    yield Finding(area, "well", f"{wanting:.1f} of {processors} processors wanted, {free >> 20} MB of disk free")
+
+
+def look_at_clock(patient: Patient) -> Iterator[Finding]:
+    """The clock on the wall, and the microphone's beside it."""
+    now = time.gmtime()
+    told = time.strftime("%Y-%m-%d %H:%M UTC", now)
+    status, timedatectl = patient.status, shutil.which("timedatectl")
+    set_it = "sudo timedatectl set-ntp true"
+    if now.tm_year < FIRST_YEAR:
+        yield Finding("clock", "wrong", f"it says {told}: times of events and of certificates are wrong", set_it)
+    elif timedatectl and output_of(timedatectl, "show", "--property=NTPSynchronized", "--value").strip() == "no":
+        yield Finding("clock", "look", f"{told}, not synchronised: times of events may be off", set_it)
+    else:
+        yield Finding("clock", "well", told)
+    if status is not None and status["uptime_s"] > 600 and status["stream_time"] > 1.01 * status["uptime_s"]:  # noqa: PLR2004
+        told = f"{status['stream_time']:.0f} s of sound came in {status['uptime_s']:.0f} s"
+        yield Finding("clock", "look", f"the microphone's runs fast: {told}", "another rate or driver may help")
+
+
+LOOKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    look_at_settings,
+    look_at_model,
+    look_at_microphone,
+    look_at_permissions,
+    look_at_units,
+    look_at_socket,
+    look_at_load,
+    look_at_clock,
+)
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """Every look, one after the other; one that fails is a finding itself."""
+    for look in LOOKS:
+        try:
+            yield from look(patient)
+        except (KwsdError, OSError, KeyError, TypeError) as error:
+            area = look.__name__.removeprefix("look_at_")
+            yield Finding(area, "wrong", f"cannot be looked at: {error}", "report it: kwsctl doctor --bundle FILE")
+
+
+def output_of(*command: str) -> str:
+    """What a program of the system prints; nothing where it fails or takes too long."""
+    try:
+        done = subprocess.run(  # noqa: S603 - programs and arguments are ours
+            command, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def as_json(finding: Finding) -> str:
+    """One line."""
+    return json.dumps(
+        {"area": finding.area, "verdict": finding.verdict, "what": finding.what, "remedy": finding.remedy}
+    )
