@@ -52,6 +52,12 @@ PROGRAMS = {
         (UPSTREAM,),
     ),
     "daemon": Program("bench.daemon.figures", "what the daemon costs", ("measure", "testkit", "psutil"), (UPSTREAM,)),
+    "fuzz": Program(
+        "bench.fuzz.run",
+        "10,000 spoilt inputs for every border: files, variables, arguments, lines of the socket",
+        ("measure", "testkit"),
+        (ROOT / "models" / "kwsd-en" / "tokens.txt",),
+    ),
     "memory": Program(
         "bench.daemon.memory", "its memory after thousands of one thing", ("measure", "testkit", "psutil", "onnx"), ()
     ),

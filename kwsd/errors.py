@@ -1,6 +1,7 @@
 """What can go wrong, named. A message names the thing and the remedy; only `cli` makes exit codes of them."""
 
 import reprlib
+from collections.abc import Iterable
 
 DONE, FAILED, WRONG_USAGE, DONE_IN_PART = 0, 1, 2, 3
 WRONG_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
@@ -14,10 +15,17 @@ _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60  # a message is for one line of a terminal
 
 
+MOST_PROBLEMS = 10  # told of one list; then how many more there are
+_LONGEST_LINE = 1000  # characters of a message: what somebody has put into it may have millions
+
+
 class KwsdError(Exception):
     """Base of every error that kwsd raises on purpose; `exit_code` is what a command ends with."""
 
     exit_code = FAILED
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("\n".join(map(shortened, message.split("\n"))))
 
 
 class ConfigError(KwsdError):
@@ -50,6 +58,21 @@ class AudioError(KwsdError):
 
 class TranscriptError(KwsdError):
     """What was said could not be written down: no text, or a transcriber that hangs, dies or writes rubbish."""
+
+
+def shortened(line: str) -> str:
+    """A line of a message without the middle that nobody would read."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    half = _LONGEST_LINE // 2
+    return f"{line[:half]} … {len(line) - 2 * half} characters … {line[-half:]}"
+
+
+def first_few(problems: Iterable[str]) -> tuple[str, ...]:
+    """What is told of problems: the first ten, and how many more there are."""
+    told = [shortened(problem) for problem in problems]
+    rest = len(told) - MOST_PROBLEMS
+    return (*told[:MOST_PROBLEMS], f"and {rest} more") if rest > 0 else tuple(told)
 
 
 def explain(key: str, value: object, what: str) -> str:

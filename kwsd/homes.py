@@ -25,3 +25,13 @@ def user_directory(kind: Literal["cache", "config", "state"]) -> Path | None:
 def expanded(path: str | os.PathLike[str]) -> Path:
     """`~` and `~name` as the homes they stand for; they stay where nobody knows such a user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user that nobody knows
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; not where this user may not look, or where no such path can be."""
+    return os.path.exists(path)  # noqa: PTH110 - pathlib raises for a name that is too long, and for what is hidden
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a directory is there; else as `exists`."""
+    return os.path.isdir(path)  # noqa: PTH112 - likewise

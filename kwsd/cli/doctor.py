@@ -18,14 +18,14 @@ from kwsd.cli.run_files import device
 from kwsd.cli.trials import KEEPS_UP_RTF, advice, intact_directory, measured_rtf, record
 from kwsd.config import LoadedSettings
 from kwsd.daemon.saved_state import state_path
-from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError
+from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError, first_few
+from kwsd.homes import exists
 from kwsd.keywords.files import read_keyword_file
 
 LISTENED_S = 1.0
 LEAST_FREE_BYTES = 50 << 20
 BUSY = 1.5  # processes that want to run, for each processor
 PATIENCE_S = 5.0
-TOLD = 10  # problems of one list
 FIRST_YEAR = 2026  # this was written: an earlier clock has lost its battery
 SHOWN = "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,StatusText,UnitFileState"
 NOT_TRIED_AGAIN = "78"
@@ -87,8 +87,8 @@ def look_at_model(patient: Patient) -> Iterator[Finding]:
         first, *_ = str(error).splitlines()
         yield Finding("keywords", "wrong", first, "kwsctl check --keywords FILE names every line")
         return
-    for problem in found.problems[:TOLD]:
-        yield Finding("keywords", "look", str(problem), "mend the line; the others are heard")
+    for problem in first_few(map(str, found.problems)):
+        yield Finding("keywords", "look", problem, "mend the line; the others are heard")
     more = f", {len(found.problems)} problems" if found.problems else ""
     yield Finding("keywords", "well", f"{len(found.keywords)} in {settings.keywords}{more}")
     rtf = measured_rtf(model, found.keywords, settings)
@@ -136,7 +136,7 @@ def look_at_permissions(patient: Patient) -> Iterator[Finding]:
             area, "look", f"{before[0]} is not for this user", "sudo usermod -aG audio $USER, then log in again"
         )
     for path in (patient.loaded.file, settings.keywords, settings.daemon.save_detections):
-        if path is None or not path.exists():
+        if path is None or not exists(path):
             continue
         if not os.access(path, os.R_OK):
             yield Finding(area, "wrong", f"{path} cannot be read", f"ls -l {path} shows by whom it can")
@@ -144,10 +144,10 @@ def look_at_permissions(patient: Patient) -> Iterator[Finding]:
             yield Finding(area, "look", f"{path} may be changed by everybody", f"chmod o-w {path}")
     state = state_path(patient.socket)
     for path in (state, settings.daemon.save_detections):
-        if path is not None and path.exists() and path.stat().st_mode & stat.S_IROTH:
+        if path is not None and exists(path) and path.stat().st_mode & stat.S_IROTH:
             yield Finding(area, "look", f"{path} may be read by everybody", f"chmod o-rwx {path}")
     home = state.parent if state else None
-    while home is not None and not home.exists():
+    while home is not None and not exists(home):
         home = home.parent
     if home is None or not os.access(home, os.W_OK):
         yield Finding(
@@ -197,7 +197,7 @@ def look_at_socket(patient: Patient) -> Iterator[Finding]:
     status = patient.status
     if status is None:
         running = any(unit["ActiveState"] == "active" for _, unit in units())
-        there = patient.socket.exists() or running
+        there = exists(patient.socket) or running
         yield Finding("socket", "wrong" if there else "look", patient.silent_because)
         return
     if status["version"] != __version__:
@@ -223,7 +223,7 @@ def look_at_load(patient: Patient) -> Iterator[Finding]:
     if status is not None and status["degraded"]:
         yield Finding(area, "wrong", status["degraded_because"], "see model and speed above")
     place = patient.loaded.settings.daemon.save_detections or Path("/")
-    free = shutil.disk_usage(place if place.exists() else "/").free
+    free = shutil.disk_usage(place if exists(place) else "/").free
     if free < LEAST_FREE_BYTES:
         yield Finding(area, "wrong", f"{place}: {free >> 20} MB are free", "make room, or lower save_limit_mb")
     yield Finding(area, "well", f"{wanting:.1f} of {processors} processors wanted, {free >> 20} MB of disk free")

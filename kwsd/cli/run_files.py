@@ -10,7 +10,7 @@ from kwsd.audio.open import MICROPHONE, STDIN, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
 from kwsd.config import LoadedSettings, Settings
-from kwsd.errors import FlagError
+from kwsd.errors import FlagError, first_few
 from kwsd.events import Degraded, Detection, Event, NearMiss
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -23,7 +23,6 @@ from kwsd.why import sentences
 
 logger = logging.getLogger(__name__)
 
-MOST_PROBLEMS = 50  # more would only scroll away
 NO_KEYWORDS = """\
 there is nothing to listen for; write phrases to a text file, one phrase per line:
   echo "lights on" > commands.txt && kwsd --keywords commands.txt
@@ -71,10 +70,8 @@ def _try_files(settings: Settings) -> None:
 def load_keywords(path: Path, tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
     """The usable keywords of a file; what is wrong with the others goes to stderr as `file:line: what and why`."""
     found = read_keyword_file(path, tokenizer)
-    for problem in found.problems[:MOST_PROBLEMS]:
+    for problem in first_few(map(str, found.problems)):
         logger.warning("%s", problem)
-    if len(found.problems) > MOST_PROBLEMS:
-        logger.warning("%s: %d more lines cannot be used", path, len(found.problems) - MOST_PROBLEMS)
     logger.debug("%d keywords from %s", len(found.keywords), path)
     return found.keywords
 

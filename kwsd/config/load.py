@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kwsd.config.settings import Settings
-from kwsd.errors import ConfigError, FlagError, ModelError
+from kwsd.errors import ConfigError, FlagError, ModelError, first_few
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.homes import expanded, user_directory
 from kwsd.keywords.shipped import find_list
@@ -158,7 +158,7 @@ def _validate(values: Mapping[str, _Value]) -> Settings:
         return Settings(**found)
     culprits = [values[mistake.key] for mistake in mistakes]
     kind = FlagError if all(culprit.error is FlagError for culprit in culprits) else ConfigError
-    raise kind("\n".join(map(_told, mistakes, culprits)))
+    raise kind("\n".join(first_few(map(_told, mistakes, culprits))))
 
 
 def _told(mistake: Mistake, culprit: _Value) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.config.load import DEFAULT, LoadedSettings, keys
-from kwsd.homes import expanded
+from kwsd.homes import expanded, is_directory
 
 
 def to_toml(loaded: LoadedSettings) -> str:
@@ -33,7 +33,7 @@ def _wherever_read(key: str, value: Any) -> Any:
     match key, value:
         case _, Path():
             return value.absolute()
-        case "model", str() if expanded(value).is_dir():
+        case "model", str() if is_directory(expanded(value)):
             return expanded(value).absolute()
         case "input", tuple():
             return [each if each in {"mic", "-"} else str(expanded(each).absolute()) for each in value]

@@ -11,7 +11,7 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, first_few
 from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -23,7 +23,6 @@ from kwsd.text.phrase_tokenizer import PhraseTokenizer
 logger = logging.getLogger(__name__)
 
 SWAP_S = 5.0  # a decoding thread that does not take a new list for so long hangs
-MOST_PROBLEMS = 10  # told of one list; then how many more there are
 
 
 class KeywordSource:
@@ -49,7 +48,7 @@ class KeywordSource:
 
         def read(tokenizer: PhraseTokenizer) -> Sequence[Keyword]:
             found = read_keyword_file(file, tokenizer)
-            for problem in first_few(list(map(str, found.problems))):
+            for problem in first_few(map(str, found.problems)):
                 logger.warning("%s", problem)
             return found.keywords
 
@@ -128,7 +127,7 @@ class KeywordUpdate:
             try:
                 return await self._bring_into_force(saved)
             except CommandError as error:
-                self._tell(ReloadFailed(problems=first_few(str(error).splitlines())))
+                self._tell(ReloadFailed(problems=tuple(str(error).splitlines())))
                 raise
 
     async def set_keywords(self, specs: Sequence[Keyword | str]) -> Reloaded:
@@ -185,7 +184,7 @@ class KeywordUpdate:
                 keywords=asked.keywords, thresholds=asked.thresholds, file_digest=asked.file_digest
             )
         self._state.keywords_from = "socket" if asked.overrides_file else "file"
-        told = Reloaded(keywords=labels(found.keywords), problems=first_few(list(map(str, found.problems))))
+        told = Reloaded(keywords=labels(found.keywords), problems=first_few(map(str, found.problems)))
         self._tell(told)
         return told
 
@@ -201,9 +200,3 @@ def with_thresholds(keywords: Sequence[Keyword], asked: Saved) -> tuple[Keyword,
     every = asked.thresholds.get(EVERY_KEYWORD)
     given = ((each, asked.thresholds.get(each.label, every)) for each in keywords)
     return tuple(each if value is None else replace(each, threshold=value) for each, value in given)
-
-
-def first_few(problems: Sequence[str]) -> tuple[str, ...]:
-    """What is told of problems: the first ten, and how many more there are."""
-    rest = len(problems) - MOST_PROBLEMS
-    return (*problems[:MOST_PROBLEMS], f"and {rest} more") if rest > 0 else tuple(problems)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kwsd.errors import KeywordFileError
+from kwsd.errors import KeywordFileError, first_few
 from kwsd.keywords.doubts import doubts
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
@@ -53,7 +53,9 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
     found = _sift(path, _entries(path, _read(path)), tokenizer)
     if not found.keywords:
         remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
-        raise KeywordFileError("\n".join([f"{path}: has no usable keyword; write {remedy}", *map(str, found.problems)]))
+        raise KeywordFileError(
+            "\n".join([f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, found.problems))])
+        )
     return found
 
 

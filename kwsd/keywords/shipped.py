@@ -4,6 +4,8 @@ import shlex
 from difflib import get_close_matches
 from pathlib import Path
 
+from kwsd.homes import exists
+
 SHIPPED = (Path(__file__).parents[1] / "data" / "keywords", Path(__file__).parents[2] / "keywords")
 """In the installed package; in the source tree."""
 
@@ -17,7 +19,7 @@ def shipped_lists() -> dict[str, Path]:
 def find_list(typed: Path, base: Path = Path()) -> Path:
     """The file that was meant: the one below `base`, else the list of that name (`demo.txt`, `keywords/demo.txt`)."""
     path = base / typed
-    if typed.parts[:-1] in {(), ("keywords",)} and not path.exists():
+    if typed.parts[:-1] in {(), ("keywords",)} and not exists(path):
         return shipped_lists().get(typed.name, path)
     return path
 

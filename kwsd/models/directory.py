@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from kwsd.errors import ModelError
-from kwsd.homes import expanded, user_directory
+from kwsd.homes import exists, expanded, is_directory, user_directory
 from kwsd.models.registry import read_registry
 from kwsd.small_files import read_small
 
@@ -37,7 +37,7 @@ def find_model_directory(name_or_dir: str | Path) -> Path:
         ModelError: there is none; the message says how to get it.
     """
     path = expanded(name_or_dir)
-    if path.is_dir():
+    if is_directory(path):
         return path
     wanted = str(name_or_dir).casefold()
     for directory in (*pulled_models(), *packaged_models()):
@@ -58,7 +58,7 @@ def model_homes() -> tuple[Path, ...]:
 
 def pulled_models() -> tuple[Path, ...]:
     """Directories of the models in all homes; those being fetched have a point before their name."""
-    homes = [home for home in model_homes() if home.is_dir()]
+    homes = [home for home in model_homes() if is_directory(home)]
     return tuple(path for home in homes for path in sorted(home.iterdir()) if path.is_dir() and path.name[0] != ".")
 
 
@@ -69,7 +69,7 @@ def packaged_models() -> tuple[Path, ...]:
 
 
 def _missing(name: str, path: Path) -> str:
-    if path.is_file():
+    if exists(path):
         return f"model {name} is a file; give the directory that holds encoder, decoder, joiner and tokens.txt"
     if os.sep in name:
         return f"model directory {name} does not exist"

@@ -5,7 +5,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from kwsd.errors import ModelError
+from kwsd.errors import ModelError, first_few
 from kwsd.models.description import read_description
 from kwsd.models.directory import LARGEST_FILE_BYTES
 from kwsd.models.download import Advance, DownloadError, checksum, download
@@ -71,7 +71,9 @@ def require_intact(directory: Path, entry: RegistryEntry | None = None) -> None:
     """
     problems = verify(directory, entry)
     if problems:
-        raise ModelError("\n".join([*problems, "install kwsd again, or fetch the model: kwsctl models pull NAME"]))
+        raise ModelError(
+            "\n".join([*first_few(problems), "install kwsd again, or fetch the model: kwsctl models pull NAME"])
+        )
 
 
 def record_checksums(directory: Path) -> None:

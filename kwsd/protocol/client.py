@@ -17,6 +17,12 @@ Record = dict[str, Any]
 TIMEOUT_S = 5.0
 LONGEST_LINE = 4 << 20  # bytes: a clip of 10 s in base64 takes 0.4 MB
 _RETRY_S = 0.05
+_HELD: dict[str, dict[str, type]] = {
+    "": {"type": str},
+    Hello.type: {"protocol": int, "keywords": list, "microphone": dict, "model": str, "state": str},
+    Reply.type: {"ok": bool},
+}
+"""What is relied upon, by type; a daemon may say more."""
 ELSEWHERE = "or say where it listens: --socket PATH, or KWSD_DAEMON_SOCKET"
 
 
@@ -59,9 +65,9 @@ class Client:
             if record["type"] != Reply.type:
                 self._events.append(record)
         if not record["ok"]:
-            raise KwsdError(f"{command}: {record['error']}")
-        data: Record = record["data"]
-        return data
+            raise KwsdError(f"{command}: {record.get('error')}")
+        data = record.get("data")
+        return data if isinstance(data, dict) else {}
 
     def records(self, timeout_s: float | None = None) -> Iterator[Record]:
         """What comes, for as long as the daemon runs; then, or where nothing comes in that time, NoDaemonError."""
@@ -135,7 +141,9 @@ class Client:
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = None
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+        if not isinstance(record, dict) or not all(
+            isinstance(record.get(name), kind) for name, kind in _HELD.get(str(record.get("type")), _HELD[""]).items()
+        ):
             raise NoDaemonError(f"what answers at {self.path} is no kwsd: it says {line[:40]!r}; {ELSEWHERE}")
         return record
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from kwsd.homes import exists, is_directory
+
 SYSTEM_SOCKETS = (Path("/run/kwsd.sock"), Path("/run/kwsd/kwsd.sock"))  # by kwsd.socket, by kwsd.service alone
 
 
@@ -12,11 +14,11 @@ def default_socket(environ: Mapping[str, str] = os.environ) -> Path | None:
     if environ.get("RUNTIME_DIRECTORY"):
         return Path(environ["RUNTIME_DIRECTORY"].split(":")[0]) / "kwsd.sock"
     runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    return runtime / "kwsd" / "kwsd.sock" if runtime.is_dir() else None
+    return runtime / "kwsd" / "kwsd.sock" if is_directory(runtime) else None
 
 
 def find_socket(environ: Mapping[str, str] = os.environ) -> Path:
     """Where a client looks when no socket is set: the user's own daemon if it is there, else the system's."""
     own = default_socket(environ)
     candidates = (*([own] if own else []), *SYSTEM_SOCKETS)
-    return next((path for path in candidates if path.exists()), candidates[0])
+    return next((path for path in candidates if exists(path)), candidates[0])

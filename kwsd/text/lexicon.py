@@ -56,8 +56,11 @@ class Lexicon:
         path = model_directory / LEXICON
         try:
             lines = unpack(read_small(path), LARGEST_UNPACKED_BYTES)
+            lines.decode("ascii")
         except (OSError, ValueError) as error:
             raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
+        if not lines.endswith(b"\n"):
+            raise ModelError(f"{path}: breaks off in its last line; fetch the model again")
         return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS))
 
     def pronunciations(self, word: str) -> tuple[Phones, ...]:

@@ -10,10 +10,10 @@ import pytest
 
 from kwsd.daemon import keyword_update
 from kwsd.daemon.inbox import Inbox, NewKeywords
-from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate, first_few
+from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, first_few
 from kwsd.events import Record
 from kwsd.keywords.keyword import Keyword
 from kwsd.protocol.messages import CommandError

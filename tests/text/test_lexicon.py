@@ -172,6 +172,8 @@ def flip_a_bit(path: Path) -> None:
         (lambda folder: pipe_instead(folder / LETTER_SOUNDS), LETTER_SOUNDS),
         (lambda folder: flip_a_bit(folder / LEXICON), LEXICON),
         (lambda folder: flip_a_bit(folder / LETTER_SOUNDS), LETTER_SOUNDS),
+        (lambda folder: (folder / LEXICON).write_bytes(gzip.compress(b"ON\tAA N")), "breaks off"),  # was read for ever
+        (lambda folder: (folder / LEXICON).write_bytes(gzip.compress(b"ON\t\xe4\n")), "cannot be read"),
         (lambda folder: (folder / LEXICON).write_bytes(BOMB), "unpacks to more than"),
         (lambda folder: (folder / LETTER_SOUNDS).write_bytes(BOMB), "unpacks to more than"),
     ],

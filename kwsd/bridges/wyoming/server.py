@@ -17,7 +17,7 @@ from kwsd.bridges.wyoming.decode import DecodePool
 from kwsd.bridges.wyoming.frames import FrameLimits, to_bytes
 from kwsd.bridges.wyoming.names import WakeWords
 from kwsd.config.settings import Settings
-from kwsd.errors import ConfigError, KwsdError
+from kwsd.errors import ConfigError, KwsdError, first_few
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.watch_file import watch
 from kwsd.timebase import samples
@@ -61,7 +61,7 @@ class WakeService:
 
     def _read(self) -> WakeWords:
         found = read_keyword_file(self._keyword_file, self._model.tokenizer)
-        for problem in found.problems:
+        for problem in first_few(map(str, found.problems)):
             logger.warning("%s", problem)
         return WakeWords(found.keywords, self._model, self._settings.search)
 
