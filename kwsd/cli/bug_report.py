@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd import __version__
-from kwsd.cli.doctor import Finding, Patient, output_of, units
+from kwsd.cli.doctor import Patient, Symptom, output_of, units
 from kwsd.config.load import keys
 from kwsd.daemon.saved_state import StateFile, state_path
 from kwsd.events import now
@@ -86,7 +86,7 @@ def says_something(text: str) -> bool:
     return len(text) > 1 or not text.isascii()
 
 
-def make_report(patient: Patient, findings: Sequence[Finding], allowed: Sequence[str]) -> str:
+def make_report(patient: Patient, findings: Sequence[Symptom], allowed: Sequence[str]) -> str:
     """JSON text."""
     redactor = Redactor(keywords_of(patient), names_of(patient), allowed)
     told = [{name: redactor.clean_line(text) for name, text in asdict(finding).items()} for finding in findings]

@@ -34,7 +34,7 @@ Verdict = Literal["well", "look", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Symptom:
     """One thing that was looked at."""
 
     area: str
@@ -58,13 +58,13 @@ class Patient:
     """Why there is no status."""
 
 
-def look_at_settings(patient: Patient) -> Iterator[Finding]:
+def look_at_settings(patient: Patient) -> Iterator[Symptom]:
     """Whether they can be read at all."""
     if patient.mistake:
-        yield Finding("settings", "wrong", patient.mistake, "kwsd --print-config shows all there are")
+        yield Symptom("settings", "wrong", patient.mistake, "kwsd --print-config shows all there are")
 
 
-def look_at_model(patient: Patient) -> Iterator[Finding]:
+def look_at_model(patient: Patient) -> Iterator[Symptom]:
     """Its files, its speed on this machine, and the phrases that it is to hear."""
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - onnxruntime
 
@@ -73,11 +73,11 @@ def look_at_model(patient: Patient) -> Iterator[Finding]:
         model = Model(intact_directory(settings.model))
     except ModelError as error:
         stands_in = settings.fallback.mode in {"auto", "only"}
-        yield Finding("model", "look" if stands_in else "wrong", str(error), "kwsctl models list shows what there is")
+        yield Symptom("model", "look" if stands_in else "wrong", str(error), "kwsctl models list shows what there is")
         return
-    yield Finding("model", "well", f"{model.name} {model.description.version} in {model.directory}")
+    yield Symptom("model", "well", f"{model.name} {model.description.version} in {model.directory}")
     if settings.keywords is None:
-        yield Finding(
+        yield Symptom(
             "keywords", "look", "no keyword file is set", "give --keywords FILE, or keywords = in config.toml"
         )
         return
@@ -85,19 +85,19 @@ def look_at_model(patient: Patient) -> Iterator[Finding]:
         found = read_keyword_file(settings.keywords, model.tokenizer)
     except (ConfigError, OSError) as error:
         first, *_ = str(error).splitlines()
-        yield Finding("keywords", "wrong", first, "kwsctl check --keywords FILE names every line")
+        yield Symptom("keywords", "wrong", first, "kwsctl check --keywords FILE names every line")
         return
     for problem in first_few(map(str, found.problems)):
-        yield Finding("keywords", "look", problem, "mend the line; the others are heard")
+        yield Symptom("keywords", "look", problem, "mend the line; the others are heard")
     more = f", {len(found.problems)} problems" if found.problems else ""
-    yield Finding("keywords", "well", f"{len(found.keywords)} in {settings.keywords}{more}")
+    yield Symptom("keywords", "well", f"{len(found.keywords)} in {settings.keywords}{more}")
     rtf = measured_rtf(model, found.keywords, settings)
     slow = "take fewer keywords or a smaller model, or let kwsd have the machine for itself"
     verdict: Verdict = "wrong" if rtf > KEEPS_UP_RTF else "well"
-    yield Finding("speed", verdict, f"takes {rtf:.1%} of one processor", slow if verdict == "wrong" else "")
+    yield Symptom("speed", verdict, f"takes {rtf:.1%} of one processor", slow if verdict == "wrong" else "")
 
 
-def look_at_microphone(patient: Patient) -> Iterator[Finding]:
+def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
     """By what the daemon says of it; where there is none, by listening for a second."""
     status, area = patient.status, "microphone"
     if status is not None:
@@ -105,14 +105,14 @@ def look_at_microphone(patient: Patient) -> Iterator[Finding]:
         why = status.get("waiting_because") or state
         match state:
             case "listening":
-                yield Finding(area, "well", f'the daemon listens to "{name}"')
+                yield Symptom(area, "well", f'the daemon listens to "{name}"')
             case "muted":
-                yield Finding(area, "look", "it is muted, and closed", "kwsctl unmute")
+                yield Symptom(area, "look", "it is muted, and closed", "kwsctl unmute")
             case _:
-                yield Finding(area, "wrong", f'"{name}": {why}', "kwsd --list-devices names those there are")
+                yield Symptom(area, "wrong", f'"{name}": {why}', "kwsd --list-devices names those there are")
         return
     if patient.loaded.settings.input != (MICROPHONE,):
-        yield Finding(area, "well", f"not needed: the input is {', '.join(patient.loaded.settings.input)}")
+        yield Symptom(area, "well", f"not needed: the input is {', '.join(patient.loaded.settings.input)}")
         return
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - PortAudio, which may not be there
 
@@ -120,62 +120,62 @@ def look_at_microphone(patient: Patient) -> Iterator[Finding]:
         source = MicrophoneSource(device(patient.loaded), patient.loaded.settings.channel or 1)
         level = measure_level(record(source, LISTENED_S))
     except AudioError as error:
-        yield Finding(area, "wrong", str(error), "kwsd --list-devices names those there are")
+        yield Symptom(area, "wrong", str(error), "kwsd --list-devices names those there are")
         return
     heard = f'"{source.name}" at {source.rate_hz} Hz, level {level.rms_dbfs:.0f} dBFS'
     todo = advice(level)
-    yield Finding(area, "look" if todo else "well", heard, todo)
+    yield Symptom(area, "look" if todo else "well", heard, todo)
 
 
-def look_at_permissions(patient: Patient) -> Iterator[Finding]:
+def look_at_permissions(patient: Patient) -> Iterator[Symptom]:
     """Sound devices, and who may read or exchange what kwsd reads and keeps."""
     area, settings = "permissions", patient.loaded.settings
     before = [path for path in Path("/dev/snd").glob("pcm*c") if not os.access(path, os.R_OK | os.W_OK)]
     if before:
-        yield Finding(
+        yield Symptom(
             area, "look", f"{before[0]} is not for this user", "sudo usermod -aG audio $USER, then log in again"
         )
     for path in (patient.loaded.file, settings.keywords, settings.daemon.save_detections):
         if path is None or not exists(path):
             continue
         if not os.access(path, os.R_OK):
-            yield Finding(area, "wrong", f"{path} cannot be read", f"ls -l {path} shows by whom it can")
+            yield Symptom(area, "wrong", f"{path} cannot be read", f"ls -l {path} shows by whom it can")
         elif path.stat().st_mode & stat.S_IWOTH:
-            yield Finding(area, "look", f"{path} may be changed by everybody", f"chmod o-w {path}")
+            yield Symptom(area, "look", f"{path} may be changed by everybody", f"chmod o-w {path}")
     state = state_path(patient.socket)
     for path in (state, settings.daemon.save_detections):
         if path is not None and exists(path) and path.stat().st_mode & stat.S_IROTH:
-            yield Finding(area, "look", f"{path} may be read by everybody", f"chmod o-rwx {path}")
+            yield Symptom(area, "look", f"{path} may be read by everybody", f"chmod o-rwx {path}")
     home = state.parent if state else None
     while home is not None and not exists(home):
         home = home.parent
     if home is None or not os.access(home, os.W_OK):
-        yield Finding(
+        yield Symptom(
             area, "look", "mute and keywords of programs are forgotten at a restart", f"make {state} writable"
         )
     else:
-        yield Finding(area, "well", f"what is to be read can be read; state is kept in {home}")
+        yield Symptom(area, "well", f"what is to be read can be read; state is kept in {home}")
 
 
-def look_at_units(_: Patient) -> Iterator[Finding]:
+def look_at_units(_: Patient) -> Iterator[Symptom]:
     """What systemd says of kwsd.service, the system's and this user's."""
     shown = list(units())
     if not shown:
-        yield Finding("units", "well", "no unit is installed; scripts/install-service installs one")
+        yield Symptom("units", "well", "no unit is installed; scripts/install-service installs one")
     for scope, unit in shown:
         command = f"systemctl {scope} status kwsd".replace(" --system", "")
         log = f"journalctl {scope} -u kwsd -n 30".replace(" --system", "")
         state = f"{unit['ActiveState']} ({unit['SubState']}), {unit['UnitFileState'] or 'not enabled'}"
         if unit["ExecMainStatus"] == NOT_TRIED_AGAIN:
-            yield Finding("units", "wrong", f"{state}: a setting, keyword file or model is wrong", log)
+            yield Symptom("units", "wrong", f"{state}: a setting, keyword file or model is wrong", log)
         elif unit["ActiveState"] in {"failed", "activating"}:
-            yield Finding("units", "wrong", f"{state}: {unit['Result']}", log)
+            yield Symptom("units", "wrong", f"{state}: {unit['Result']}", log)
         elif unit["NRestarts"] not in {"", "0"}:
-            yield Finding("units", "look", f"{state}, restarted {unit['NRestarts']} times", log)
+            yield Symptom("units", "look", f"{state}, restarted {unit['NRestarts']} times", log)
         else:
-            yield Finding("units", "well", f"{state}: {unit['StatusText'] or 'says nothing'}", "")
+            yield Symptom("units", "well", f"{state}: {unit['StatusText'] or 'says nothing'}", "")
         if unit["ActiveState"] == "inactive":
-            yield Finding("units", "look", "installed, but not running", f"{command}; systemctl {scope} start kwsd")
+            yield Symptom("units", "look", "installed, but not running", f"{command}; systemctl {scope} start kwsd")
 
 
 def units() -> Iterator[tuple[str, dict[str, str]]]:
@@ -192,61 +192,61 @@ def units() -> Iterator[tuple[str, dict[str, str]]]:
             yield scope, found
 
 
-def look_at_socket(patient: Patient) -> Iterator[Finding]:
+def look_at_socket(patient: Patient) -> Iterator[Symptom]:
     """Whether the daemon answers there, and whether it is of this version."""
     status = patient.status
     if status is None:
         running = any(unit["ActiveState"] == "active" for _, unit in units())
         there = exists(patient.socket) or running
-        yield Finding("socket", "wrong" if there else "look", patient.silent_because)
+        yield Symptom("socket", "wrong" if there else "look", patient.silent_because)
         return
     if status["version"] != __version__:
         told = f"the daemon is kwsd {status['version']}, this kwsctl {__version__}"
-        yield Finding("socket", "look", told, "restart it: systemctl restart kwsd")
+        yield Symptom("socket", "look", told, "restart it: systemctl restart kwsd")
     if status["dropped_events"]:
-        yield Finding(
+        yield Symptom(
             "socket", "look", f"{status['dropped_events']} events were too fast for a subscriber", "read faster"
         )
-    yield Finding("socket", "well", f"{patient.socket} answers, {status['subscribers']} connections")
+    yield Symptom("socket", "well", f"{patient.socket} answers, {status['subscribers']} connections")
 
 
-def look_at_load(patient: Patient) -> Iterator[Finding]:
+def look_at_load(patient: Patient) -> Iterator[Symptom]:
     """Processor, lost sound, memory and disk."""
     status, area = patient.status, "load"
     wanting, processors = os.getloadavg()[0], os.cpu_count() or 1
     if wanting > BUSY * processors:
         told = f"{wanting:.1f} processes want {processors} processors"
-        yield Finding(area, "look", told, "top shows which; sound is lost when kwsd does not get its turn")
+        yield Symptom(area, "look", told, "top shows which; sound is lost when kwsd does not get its turn")
     if status is not None and status["overruns"]:
         told = f"{status['lost_ms']:.0f} ms of sound were lost, in {status['overruns']} overruns"
-        yield Finding(area, "look", told, "see speed above; a longer backlog_s rides out hiccups")
+        yield Symptom(area, "look", told, "see speed above; a longer backlog_s rides out hiccups")
     if status is not None and status["degraded"]:
-        yield Finding(area, "wrong", status["degraded_because"], "see model and speed above")
+        yield Symptom(area, "wrong", status["degraded_because"], "see model and speed above")
     place = patient.loaded.settings.daemon.save_detections or Path("/")
     free = shutil.disk_usage(place if exists(place) else "/").free
     if free < LEAST_FREE_BYTES:
-        yield Finding(area, "wrong", f"{place}: {free >> 20} MB are free", "make room, or lower save_limit_mb")
-    yield Finding(area, "well", f"{wanting:.1f} of {processors} processors wanted, {free >> 20} MB of disk free")
+        yield Symptom(area, "wrong", f"{place}: {free >> 20} MB are free", "make room, or lower save_limit_mb")
+    yield Symptom(area, "well", f"{wanting:.1f} of {processors} processors wanted, {free >> 20} MB of disk free")
 
 
-def look_at_clock(patient: Patient) -> Iterator[Finding]:
+def look_at_clock(patient: Patient) -> Iterator[Symptom]:
     """The clock on the wall, and the microphone's beside it."""
     now = time.gmtime()
     told = time.strftime("%Y-%m-%d %H:%M UTC", now)
     status, timedatectl = patient.status, shutil.which("timedatectl")
     set_it = "sudo timedatectl set-ntp true"
     if now.tm_year < FIRST_YEAR:
-        yield Finding("clock", "wrong", f"it says {told}: times of events and of certificates are wrong", set_it)
+        yield Symptom("clock", "wrong", f"it says {told}: times of events and of certificates are wrong", set_it)
     elif timedatectl and output_of(timedatectl, "show", "--property=NTPSynchronized", "--value").strip() == "no":
-        yield Finding("clock", "look", f"{told}, not synchronised: times of events may be off", set_it)
+        yield Symptom("clock", "look", f"{told}, not synchronised: times of events may be off", set_it)
     else:
-        yield Finding("clock", "well", told)
+        yield Symptom("clock", "well", told)
     if status is not None and status["uptime_s"] > 600 and status["stream_time"] > 1.01 * status["uptime_s"]:  # noqa: PLR2004
         told = f"{status['stream_time']:.0f} s of sound came in {status['uptime_s']:.0f} s"
-        yield Finding("clock", "look", f"the microphone's runs fast: {told}", "another rate or driver may help")
+        yield Symptom("clock", "look", f"the microphone's runs fast: {told}", "another rate or driver may help")
 
 
-LOOKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+LOOKS: tuple[Callable[[Patient], Iterator[Symptom]], ...] = (
     look_at_settings,
     look_at_model,
     look_at_microphone,
@@ -258,14 +258,14 @@ LOOKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
 )
 
 
-def examine(patient: Patient) -> Iterator[Finding]:
+def examine(patient: Patient) -> Iterator[Symptom]:
     """Every look, one after the other; one that fails is a finding itself."""
     for look in LOOKS:
         try:
             yield from look(patient)
         except (KwsdError, OSError, KeyError, TypeError) as error:
             area = look.__name__.removeprefix("look_at_")
-            yield Finding(area, "wrong", f"cannot be looked at: {error}", "report it: kwsctl doctor --bundle FILE")
+            yield Symptom(area, "wrong", f"cannot be looked at: {error}", "report it: kwsctl doctor --bundle FILE")
 
 
 def output_of(*command: str) -> str:
@@ -279,7 +279,7 @@ def output_of(*command: str) -> str:
     return done.stdout
 
 
-def as_json(finding: Finding) -> str:
+def as_json(finding: Symptom) -> str:
     """One line."""
     return json.dumps(
         {"area": finding.area, "verdict": finding.verdict, "what": finding.what, "remedy": finding.remedy}
