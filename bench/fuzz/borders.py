@@ -31,7 +31,8 @@ from kwsd.models.registry import read_registry
 from kwsd.outlets.clips import file_name
 from kwsd.outlets.exec import ExecOutlet
 from kwsd.protocol.client import Client
-from kwsd.protocol.commands import CommandError, SetKeywords, parse_command
+from kwsd.protocol.commands import SetKeywords, parse_command
+from kwsd.protocol.messages import CommandError
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON, Lexicon
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
