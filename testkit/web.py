@@ -5,15 +5,27 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+from kwsd.tuning.curves import curve_of
 from testkit.commands import clean_environment
 
 KWSD_WEB = str(Path(sys.executable).with_name("kwsd-web"))
+
+
+def curve(keyword: str) -> dict[str, Any]:
+    """A keyword as `kwsctl tune --json` prints it."""
+    dice = np.random.default_rng(0)
+    heard, false = dice.normal(0.75, 0.15, 30).tolist(), dice.normal(0.3, 0.1, 60).tolist()
+    return asdict(curve_of(Keyword(keyword), heard, false, hours=8.0, per_hour=0.3, search=SearchSettings()))
 
 
 @dataclass(frozen=True, slots=True)

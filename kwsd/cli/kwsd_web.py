@@ -43,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--names", nargs="+", metavar="NAME", help="host names that a browser may ask for it by")
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM: the page is https then")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, PEM")
+    parser.add_argument("--curves", metavar="FILE", help="what `kwsctl tune --json` printed, to be drawn")
     parser.add_argument("--token-file", metavar="FILE", help="where the token is, instead of this user's own file")
     parser.add_argument("--keywords", metavar="FILE", help="keyword file to edit, if not that of the running daemon")
     parser.add_argument("--model", metavar="NAME|DIR", help="whose pronunciations are shown, if not the settings'")
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.config import load_settings  # noqa: PLC0415 - likewise
     from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
 
-    own = ("host", "port", "tls_cert", "tls_key", "token_file")
+    own = ("host", "port", "tls_cert", "tls_key", "curves", "token_file")
     flags = {f"web.{name}": getattr(arguments, name) for name in own}
     names = tuple(arguments.names) if arguments.names else None
     settings = load_settings(

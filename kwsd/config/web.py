@@ -21,5 +21,7 @@ class Web:
     """Certificate, PEM. With it the page is https, and a browser on another machine lends its microphone."""
     tls_key: Path | None = None
     """The certificate's key, PEM."""
+    curves: Path | None = None
+    """What `kwsctl tune --json` printed: shown where thresholds are dragged."""
     token_file: Path | None = None
     """File of the token that opens the page; None is one of this user's own, made when it is missing."""

@@ -1,5 +1,6 @@
 """`kwsd-web` beside a real daemon, asked without a browser: who gets in, what it tells, what it bounds."""
 
+import json
 import shutil
 import socket
 import ssl
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kwsd.bridges.web.curves import CurveError, read_curves
 from kwsd.events import Detection, Level
 from testkit.commands import clean_environment, run
 from testkit.daemons import Plug, eventually, phrase, running
 from testkit.serving import serving
-from testkit.web import KWSD_WEB, WebProcess, serving_page
+from testkit.web import KWSD_WEB, WebProcess, curve, serving_page
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - of this machine, for a moment
 
@@ -233,6 +235,24 @@ def test_who_says_nothing_takes_no_place(locked: WebProcess) -> None:
         assert locked.ask("/").status == 200
         assert silent.recv(100) == b""
         assert b" 200 " not in slow.recv(100)
+
+
+def test_curves_of_tune_are_passed_on(tmp_path: Path) -> None:
+    """1. None: none. 2. What tune printed, with an infinite bound. 3. Another file: said, and no traceback."""
+    assert read_curves(None) == []
+    file = tmp_path / "curves.jsonl"
+    told = curve("LIGHT ON")
+    told["points"][0]["false_high"] = float("inf")  # as without any background
+    file.write_text(json.dumps(told) + "\n")
+    (found,) = read_curves(file)
+    assert (found["keyword"], found["points"][0]["false_high"], len(found["points"])) == ("LIGHT ON", None, 40)
+    assert found["proposed"] == told["proposed"]
+    for other in ("{}", "[" * 100_000, "no JSON", '{"keyword": 1}'):
+        file.write_text(other)
+        with pytest.raises(CurveError, match="kwsctl tune --json"):
+            read_curves(file)
+    with pytest.raises(CurveError, match="cannot be read"):
+        read_curves(tmp_path / "none")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs apt package openssl")

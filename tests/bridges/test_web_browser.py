@@ -1,5 +1,6 @@
 """The page in a real browser beside a real daemon: what a person sees, and how soon."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from kwsd.timebase import SAMPLE_RATE
 from testkit.browser import DESKTOP, PHONE, chromium, person
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.serving import detection, serving
-from testkit.web import WebProcess, serving_page
+from testkit.web import WebProcess, curve, serving_page
 
 SOON_MS, MUTED_MS = 100, 200
 VIEWS = ("live", "keywords", "teach", "tune", "health")
@@ -281,7 +282,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (directory / "keywords.txt").write_text(
         "# in the kitchen\nhey computer\nturn on the kitchen lights\nstop the alarm #x\n"
     )
-    (directory / "config.toml").write_text("")
+    (directory / "config.toml").write_text('[web]\ncurves = "curves.jsonl"\n')
+    (directory / "curves.jsonl").write_text(json.dumps(curve("hey computer")) + "\n")
     with (
         running(directory, MODELS / "kwsd-en", "--clips") as daemon,
         serving_page(directory, "--config", directory / "config.toml", socket=daemon.socket_path) as web,
@@ -302,6 +304,9 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
             one.go(view)
             if view == "keywords":
                 one.page.wait_for_selector("#lines .fault")
+            if view == "tune":
+                one.page.wait_for_selector(".curve .recall")
+                assert "Measured: hears" in one.page.inner_text("#scores li:first-child")
             if view == "live" and "KWSD_SCREENSHOTS" in os.environ:
                 demo.plug.say(demo_sound()[: 9 * SAMPLE_RATE])
                 one.page.wait_for_timeout(9000)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from kwsd.bridges.web.curves import read_curves
 from kwsd.bridges.web.hub import Hub, Told, TooManyPagesError
 from kwsd.bridges.web.keyword_editor import KeywordEditor, KeywordText
 from kwsd.bridges.web.teacher import LessonRequest, Teacher
@@ -45,10 +47,12 @@ class ThresholdRequest(BaseModel):
 class Pages:
     """The answers."""
 
-    def __init__(self, hub: Hub, keywords: KeywordEditor, teacher: Teacher) -> None:
+    def __init__(self, hub: Hub, keywords: KeywordEditor, teacher: Teacher, curves: Path | None) -> None:
+        """`curves` is the file that `kwsctl tune` wrote, if there is one."""
         self._hub = hub
         self._keywords = keywords
         self._teacher = teacher
+        self._curves = curves
         self._static = {
             found.name: (found.read_bytes(), TYPES[found.name.rpartition(".")[2]])
             for found in (files("kwsd.bridges.web") / "static").iterdir()
@@ -71,6 +75,7 @@ class Pages:
                 Route("/api/teach/listen", self.listen, methods=["POST"]),
                 Route("/api/teach/learn", self.learn, methods=["POST"]),
                 Route("/api/teach/keep", self.keep, methods=["POST"]),
+                Route("/api/curves", self.curves),
                 Route("/api/threshold", self.threshold, methods=["POST"]),
                 Route("/api/reload", self.reload, methods=["POST"]),
             ],
@@ -118,6 +123,10 @@ class Pages:
     async def reload(self, _: Request) -> Response:
         """Read the keyword file again."""
         return JSONResponse(await self._hub.ask("reload"))
+
+    async def curves(self, _: Request) -> Response:
+        """Recall and false alarms by threshold, as far as they were measured."""
+        return JSONResponse({"curves": await run_in_threadpool(read_curves, self._curves)})
 
     async def threshold(self, request: Request) -> Response:
         """For as long as the keyword file stays as it is."""

@@ -147,7 +147,7 @@ async def serve(settings: Settings, daemon: Path, *, tell: Callable[[str], None]
         logger.warning("whoever reaches %s and has the token sees the page, %s", web.host, how)
     hub = Hub(daemon)
     editor = KeywordEditor(settings, hub)
-    pages = Pages(hub, editor, Teacher(settings, editor, daemon))
+    pages = Pages(hub, editor, Teacher(settings, editor, daemon), web.curves)
     app = Gate(pages.app(), token=token, names=web.names, clock=monotonic)
     server = make_server(app, web)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ import { loadKeywords } from "./keywords.js";
 import { showLevel } from "./level.js";
 import { draw } from "./spectrum.js";
 import { showTeachLevel } from "./teach.js";
-import { showScores } from "./thresholds.js";
+import { loadCurves, showScores } from "./thresholds.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
@@ -102,6 +102,7 @@ function showView() {
     else link.removeAttribute("aria-current");
   }
   if (name === "#keywords") loadKeywords();
+  if (name === "#tune") loadCurves();
 }
 
 $("entrance").addEventListener("submit", (event) => {

@@ -1,15 +1,26 @@
 // Scores of what was heard and nearly heard, by keyword, with a threshold to drag: what would it have changed?
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { $, make } from "./dom.js";
 
 const KEPT = 100; // scores of a keyword
 const SVG = "http://www.w3.org/2000/svg";
 const scores = new Map(); // keyword → [{ score, hit }]
 const rows = new Map();
+let curves = new Map(); // keyword → what `kwsctl tune` measured
 
 export function forgetScores() {
   scores.clear();
+  for (const row of rows.values()) draw(row);
+}
+
+/** Read what `kwsctl tune` measured, if the server was told of it. */
+export async function loadCurves() {
+  try {
+    curves = new Map((await get("/api/curves")).curves.map((curve) => [curve.keyword, curve]));
+  } catch (error) {
+    $("scores-told").textContent = error.message;
+  }
   for (const row of rows.values()) draw(row);
 }
 
@@ -42,6 +53,12 @@ function build(names) {
     const row = { name, inForce: null };
     row.picture = document.createElementNS(SVG, "svg");
     row.picture.setAttribute("aria-hidden", "true");
+    row.curve = document.createElementNS(SVG, "svg");
+    row.curve.setAttribute("viewBox", "0 0 100 100");
+    row.curve.setAttribute("preserveAspectRatio", "none");
+    row.curve.setAttribute("aria-hidden", "true");
+    row.curve.setAttribute("class", "curve");
+    row.measured = make("p", { className: "verdict" });
     row.slider = make("input", { type: "range", min: 0.05, max: 1, step: 0.01, "aria-label": `Threshold of ${name}` });
     row.number = make("span", { className: "number" });
     row.verdict = make("span", { className: "verdict" });
@@ -51,7 +68,7 @@ function build(names) {
     rows.set(name, row);
     const head = make("div", { className: "head" }, make("strong", {}, name), row.number);
     const foot = make("div", { className: "head" }, row.verdict, row.button);
-    return make("li", {}, head, row.picture, row.slider, foot);
+    return make("li", {}, head, row.curve, row.measured, row.picture, row.slider, foot);
   }));
 }
 
@@ -61,10 +78,30 @@ function draw(row) {
   const dots = known.map(({ score, hit }, index) => shape("circle", { cx: `${100 * place(score)}%`, cy: 8 + 12 * (index % 3), r: 4.5, class: hit ? "dot-hit" : "dot-near" }));
   const x = `${100 * place(chosen)}%`;
   row.picture.replaceChildren(...dots, shape("line", { x1: x, x2: x, y1: 0, y2: "100%", class: "limit" }));
+  drawCurve(row, chosen);
   row.number.textContent = chosen.toFixed(2);
   row.slider.setAttribute("aria-valuetext", chosen.toFixed(2));
   row.button.disabled = row.inForce === null || Math.abs(chosen - row.inForce) < 0.001;
   row.verdict.textContent = verdict(known, chosen);
+}
+
+/** Recall as a line, false alarms dashed, both by threshold; and in words at the one chosen. */
+function drawCurve(row, chosen) {
+  const curve = curves.get(row.name);
+  row.curve.toggleAttribute("hidden", !curve);
+  row.measured.hidden = !curve;
+  if (!curve) return;
+  const most = Math.max(0.001, ...curve.points.map((point) => point.false_per_hour));
+  const line = (height, name) => shape("polyline", { class: name, points: curve.points.map((point) => `${100 * place(point.threshold)},${100 - 100 * height(point)}`).join(" ") });
+  const proposed = 100 * place(curve.proposed.threshold);
+  row.curve.replaceChildren(
+    line((point) => point.false_per_hour / most, "false"), line((point) => point.recall, "recall"),
+    shape("line", { x1: proposed, x2: proposed, y1: 0, y2: 100, class: "proposed" }));
+  const here = curve.points.reduce((best, point) => (Math.abs(point.threshold - chosen) < Math.abs(best.threshold - chosen) ? point : best));
+  const per = (low, high) => `${low.toFixed(2)} to ${high === null ? "any number" : high.toFixed(2)}`;
+  row.measured.textContent = [
+    `Measured: hears ${Math.round(100 * here.recall)} % (${per(here.recall_low, here.recall_high)}), ${here.false_per_hour.toFixed(2)} false alarms an hour (${per(here.false_low, here.false_high)}).`,
+    `Proposed: ${curve.proposed.threshold.toFixed(2)}.`, ...curve.doubts.map((doubt) => `Too little to tell: ${doubt}.`)].join(" ");
 }
 
 function verdict(known, chosen) {
