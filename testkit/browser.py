@@ -17,7 +17,9 @@ SLOW_MS = 30_000  # the first paint takes seconds of a busy core
 @contextmanager
 def chromium() -> Iterator[Any]:
     """The browser, by playwright; whoever has neither is skipped with the reason."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install --group browser")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: scripts/environment test lint bench browser"
+    )
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("needs apt package chromium")

@@ -296,7 +296,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int], scheme: str) -> None:
     """No section has a fault that axe-core calls serious, or is wider than the screen."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --group browser")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="no axe: scripts/environment test lint bench browser"
+    )
     with person(browser, demo.web, size, scheme) as one:
         one.open()
         one.page.wait_for_selector("#heard .hit:nth-child(2)")
