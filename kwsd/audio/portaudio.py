@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kwsd.errors import AudioError
+from kwsd.stream import Float32
+from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,16 @@ def portaudio() -> Any:
             f"PortAudio does not start: {error}; does the sound system run (arecord --list-pcms)?"
         ) from error
     return sounddevice
+
+
+def play(sound: Float32) -> None:
+    """Play sound (n,) at 16 kHz to its end. Raises AudioError where nothing can be played."""
+    try:
+        portaudio().play(sound, SAMPLE_RATE, blocking=True)
+    except AudioError:
+        raise
+    except Exception as error:  # whatever PortAudio raises here means the same
+        raise AudioError(f"cannot be played: {error}") from error
 
 
 def restart_portaudio() -> None:

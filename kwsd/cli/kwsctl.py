@@ -15,6 +15,7 @@ from kwsd.cli import (
     ctl_enrol,
     ctl_metrics,
     ctl_models,
+    ctl_review,
     ctl_show,
     ctl_transcribe,
     ctl_tune,
@@ -51,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (ctl_check, ctl_doctor, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune):
+    ordinary = (ctl_check, ctl_doctor, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune, ctl_review)
+    for command in ordinary:
         command.add_parser(subparsers).set_defaults(run=command.run)
     ctl_show.add_parsers(subparsers)
     ctl_change.add_parsers(subparsers)

@@ -66,6 +66,8 @@ class Service:
     """Keep the last 10 s of sound in memory for the command `clip`."""
     save_detections: Path | None = None
     """Directory for a WAV file per detection, one of its own."""
+    save_near_misses: bool = False
+    """Save the sound of near misses there as well, for `kwsctl review`."""
     save_group: str | None = None
     """Group that may read these files; None keeps them from everybody but kwsd's own user."""
     save_limit_mb: Annotated[float, limits.SAVE_MB] = 100.0

@@ -90,6 +90,7 @@ class Daemon:
                 self.recent,
                 limit_mb=service.save_limit_mb,
                 limit_days=service.save_limit_days,
+                near_misses=service.save_near_misses,
                 group=None if service.save_group is None else group_id(service.save_group, "save_group"),
             )
         handler = CommandHandler(

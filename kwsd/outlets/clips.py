@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import ConfigError
-from kwsd.events import Detection, Record
+from kwsd.events import Detection, NearMiss, Record
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.protocol.messages import CommandError
 from kwsd.timebase import samples, seconds
@@ -83,16 +83,24 @@ class Clips:
 class ClipFiles:
     """`--save-detections`: a WAV file per detection in a directory of limited size and age, on a thread of its own.
 
+    With `near_misses` one for each of these as well.
+
     The limits hold for the `*.wav` files in the directory, whoever wrote them: give it one of its own. Recordings of a
     room are private: files of mode 0600, and directories of 0700 where they are made here; with a group 0640 and 0750.
     """
 
-    wants = frozenset({Detection.type})
-
     def __init__(
-        self, directory: Path, recent: RecentAudio, *, limit_mb: float, limit_days: float, group: int | None = None
+        self,
+        directory: Path,
+        recent: RecentAudio,
+        *,
+        limit_mb: float,
+        limit_days: float,
+        group: int | None = None,
+        near_misses: bool = False,
     ) -> None:
         """Raises ConfigError when the directory cannot be made."""
+        self.wants = frozenset({Detection.type, NearMiss.type} if near_misses else {Detection.type})
         self.lost = 0
         """Clips that could not be written."""
         self.written_bytes = 0
@@ -103,7 +111,7 @@ class ClipFiles:
         self._group = group
         self._ailing = False
         self._closing = Event()
-        self._waiting: Queue[Detection | None] = Queue(MOST_WAITING)
+        self._waiting: Queue[Detection | NearMiss | None] = Queue(MOST_WAITING)
         try:
             self._make_directory()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -114,7 +122,7 @@ class ClipFiles:
 
     def take(self, event: Record) -> None:
         """Write its sound as soon as it has come."""
-        if isinstance(event, Detection):
+        if isinstance(event, Detection | NearMiss):
             try:
                 self._waiting.put_nowait(event)
             except Full:
@@ -146,7 +154,7 @@ class ClipFiles:
     def _write(self, name: str, wav: bytes) -> None:
         """Make room, write under another name, rename: a reader never sees half a file."""
         self._make_directory()
-        self._make_room(len(wav))
+        make_room(self._directory, len(wav), limit_bytes=self._limit_bytes, limit_s=self._limit_s)
         part = self._directory / f".{name}.part"
         part.unlink(missing_ok=True)
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -176,22 +184,6 @@ class ClipFiles:
         if not self._directory.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
-    def _make_room(self, size: int) -> None:
-        """The oldest files go; what else is in the directory, or goes by itself, is no matter."""
-        clips: list[tuple[float, int, str]] = []
-        with os.scandir(self._directory) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    if entry.name.endswith(".wav") and entry.is_file(follow_symlinks=False):
-                        found = entry.stat(follow_symlinks=False)
-                        clips.append((found.st_mtime, found.st_size, entry.path))
-        total = size + sum(clip_size for _, clip_size, _ in clips)
-        for written, clip_size, path in sorted(clips):
-            if total <= self._limit_bytes and time.time() - written <= self._limit_s:
-                return
-            Path(path).unlink(missing_ok=True)
-            total -= clip_size
-
     def _lose(self, why: str) -> None:
         self.lost += 1
         if not self._ailing:
@@ -199,9 +191,30 @@ class ClipFiles:
         self._ailing = True
 
 
-def file_name(event: Detection) -> str:
-    """Such as `20261121T081502.123Z-17-lights_on.wav`: sorts by time, and is safe whatever the keyword is called."""
+def make_room(directory: Path, size: int, *, limit_bytes: float, limit_s: float) -> None:
+    """The oldest files go; what else is in the directory, or goes by itself, is no matter."""
+    clips: list[tuple[float, int, str]] = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.name.endswith(".wav") and entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    clips.append((found.st_mtime, found.st_size, entry.path))
+    total = size + sum(clip_size for _, clip_size, _ in clips)
+    for written, clip_size, path in sorted(clips):
+        if total <= limit_bytes and time.time() - written <= limit_s:
+            return
+        Path(path).unlink(missing_ok=True)
+        total -= clip_size
+
+
+def file_name(event: Detection | NearMiss) -> str:
+    """Such as `20261121T081502.123Z-17-lights_on.wav`: sorts by time, and is safe whatever the keyword is called.
+
+    A near miss has an m before its number, as `kwsctl why` calls it.
+    """
     stamp = event.time.replace("-", "").replace(":", "").replace("+0000", "Z")
     word = "".join(letter if letter.isalnum() else "_" for letter in event.keyword.lower())
     short = word.encode(errors="replace")[:LONGEST_WORD_BYTES].decode(errors="ignore")
-    return f"{stamp}-{event.id}-{short}.wav"
+    mark = "m" if isinstance(event, NearMiss) else ""
+    return f"{stamp}-{mark}{event.id}-{short}.wav"
