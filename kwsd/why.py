@@ -33,8 +33,10 @@ class Evidence:
     spelling: str
     """The text that was looked for."""
     tokens: tuple[HeardToken, ...]
+    score: float
+    """What the threshold is compared with, 0 to 1: the mean posterior, or what a fitted model makes of all signs."""
     threshold: float
-    """Mean posterior that is needed, 0 to 1."""
+    """Score that is needed, 0 to 1."""
     running_threshold: float
     """The same among other words, where it is more."""
     margin_nats: float | None = None
@@ -50,11 +52,6 @@ class Evidence:
     next_token: str | None = None
     """What was heard behind it, where the word went on."""
 
-    @property
-    def score(self) -> float:
-        """Mean posterior."""
-        return sum(token.posterior for token in self.tokens) / len(self.tokens)
-
 
 def evidence_of(fields: Mapping[str, Any]) -> Evidence:
     """The record as it came over the socket; what a newer daemon adds is left out."""
@@ -69,7 +66,7 @@ def sentences(keyword: str, why: Evidence) -> tuple[str, str, str]:
     heard = [f"{word} with {posterior:.2f}" for word, posterior in words(why)]
     listed = " and ".join(", ".join(part) for part in (heard[:-1], heard[-1:]) if part)
     needed = why.threshold if why.rule == "alone" else max(why.threshold, why.running_threshold)
-    mean = f": {why.score:.2f}" if len(why.tokens) > 1 else ""
+    mean = "" if len(why.tokens) == 1 and why.score == why.tokens[0].posterior else f": {why.score:.2f}"
     return f"Heard {listed}{mean} of the needed {needed:.2f}.", f"{decided(keyword, why)}.", f"{sounded(why)}."
 
 

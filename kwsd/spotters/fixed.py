@@ -132,6 +132,7 @@ class FixedSpotter:
                 rule="score",
                 spelling=word.text,
                 tokens=(HeardToken(token=word.text, posterior=round(word.score, 4), time=start, emitted=start),),
+                score=round(word.score, 4),
                 threshold=round(word.threshold, 4),
                 running_threshold=0.0,
             ),

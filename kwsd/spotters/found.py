@@ -65,6 +65,7 @@ def _why(
             )
             for piece, posterior, aligned, emitted in heard
         ),
+        score=round(found.score, 4),
         threshold=grounds.threshold,
         running_threshold=grounds.running_threshold,
         margin_nats=round(found.margin_nats, 3),
