@@ -132,7 +132,7 @@ def main() -> int:
     with (
         patch.object(daemon, "source_opener", opener),
         patch.object(daemon, "open_spotter", spotter),
-        patch.object(spotters, "ModelRetry", impatient),
+        patch.object(model_retry, "ModelRetry", impatient),
     ):
         return kwsd_command.main(sys.argv[2:])
 

@@ -1,20 +1,22 @@
 """From settings to the spotter that hears: phrases, the fixed words, or both."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from kwsd.acoustic.model import Model
-from kwsd.commands12.model import find_model
 from kwsd.config.settings import Settings
 from kwsd.errors import KeywordFileError, ModelError
 from kwsd.keywords.keyword import Keyword
-from kwsd.spotters.fixed import FixedSpotter
 from kwsd.spotters.interface import Spotter
-from kwsd.spotters.model_retry import ModelRetry
-from kwsd.spotters.paired import PairedSpotter
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
+
+if TYPE_CHECKING:
+    from kwsd.spotters.fixed import FixedSpotter
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
     open_vocabulary = OpenVocabulary(settings, read)
     if mode == "off":
         return open_vocabulary.load()
+    from kwsd.commands12.model import find_model  # noqa: PLC0415 - 20 ms that most, who hear phrases alone, need not pay
+    from kwsd.spotters.fixed import FixedSpotter  # noqa: PLC0415 - likewise
+    from kwsd.spotters.model_retry import ModelRetry  # noqa: PLC0415 - likewise
+    from kwsd.spotters.paired import PairedSpotter  # noqa: PLC0415 - likewise
+
     model = find_model(settings.fallback.engine)
     fixed_keywords = _fixed_keywords(FixedSpotter(model, settings.fallback), read, only=mode == "only")
     if mode == "only":
