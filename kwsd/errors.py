@@ -16,6 +16,7 @@ _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60  # a message is for one
 
 
 MOST_PROBLEMS = 10  # told of one list; then how many more there are
+_MOST_LINES = 15  # of a message: ten problems, with what stands before and behind them
 _LONGEST_LINE = 1000  # characters of a message: what somebody has put into it may have millions
 
 
@@ -25,7 +26,9 @@ class KwsdError(Exception):
     exit_code = FAILED
 
     def __init__(self, message: str = "") -> None:
-        super().__init__("\n".join(map(shortened, message.split("\n"))))
+        lines = message.split("\n")
+        more = [f"and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+        super().__init__("\n".join([*map(shortened, lines[:_MOST_LINES]), *more]))
 
 
 class ConfigError(KwsdError):

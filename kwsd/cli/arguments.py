@@ -3,9 +3,12 @@
 import argparse
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+
+from kwsd.errors import shortened
+from kwsd.limits import Range
 
 SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".raw", ".pcm", ".s16"}
 
@@ -16,6 +19,19 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     if rest:
         parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
     return arguments
+
+
+def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], float]:
+    """For `type=` of an argument: numbers of this kind in a range, and no others."""
+
+    def number(typed: str) -> float:
+        try:
+            allowed.check(kind(typed))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{shortened(typed)} is no number {allowed}") from None
+        return kind(typed)
+
+    return number
 
 
 def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:

@@ -4,6 +4,8 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from kwsd import limits
+from kwsd.cli.arguments import number_in
 from kwsd.protocol.client import TIMEOUT_S, Client
 
 
@@ -13,7 +15,7 @@ def add_socket_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=number_in(limits.TIMEOUT_S),
         default=TIMEOUT_S,
         metavar="S",
         help="seconds to wait for it (default: %(default)g)",

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kwsd import limits
+from kwsd.cli.arguments import number_in
 from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.exit_codes import require_extra
 from kwsd.errors import KwsdError
@@ -29,7 +31,12 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--textfile", type=Path, metavar="FILE.prom", help="write them there, whole or not at all")
-    where.add_argument("--http", type=int, metavar="PORT", help="answer scrapes on this port of 127.0.0.1 until Ctrl-C")
+    where.add_argument(
+        "--http",
+        type=number_in(limits.PORT, int),
+        metavar="PORT",
+        help="answer scrapes on this port of 127.0.0.1 until Ctrl-C",
+    )
     add_socket_argument(parser)
     return parser
 

@@ -118,6 +118,8 @@ class Daemon:
         """Until a signal, the end of a file, or a failure, which is raised."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.end)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # of a script that takes us for another: no reason to end
+            self._loop.add_signal_handler(number, logger.warning, "%s means nothing here, SIGHUP reloads", number.name)
         self._loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal())
         if self._door is not None:
             self.server.listen(self._door.listener)

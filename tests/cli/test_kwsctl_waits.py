@@ -157,3 +157,11 @@ def test_letters_that_an_output_lacks_are_escaped(tmp_path: Path) -> None:
     ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     for command in ((KWSCTL, "--help"), (KWSCTL.replace("kwsctl", "kwsd"), "--help"), (KWSCTL, "models", "list")):
         assert run(*command, home=tmp_path, environ=ascii_only).returncode == 0
+
+
+@pytest.mark.parametrize("typed", ["nan", "-1", "1e300", "inf", "soon", "9" * 5000])
+def test_a_patience_that_cannot_be_is_refused(tmp_path: Path, typed: str) -> None:
+    done = run(KWSCTL, "status", "--socket", tmp_path / "s", f"--timeout={typed}", home=tmp_path)
+    assert done.returncode == 2
+    assert run(KWSCTL, "metrics", f"--http={typed}", home=tmp_path).returncode == 2
+    assert "is no number above 0" in done.stderr

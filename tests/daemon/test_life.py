@@ -264,3 +264,11 @@ def test_files_and_what_else_is_to_be_done_of_their_detections(tmp_path: Path, t
     several = kwsd("--input", "sound.wav", "--exec", "touch ran")
     assert several.returncode == 2
     assert "one input" in several.stderr
+
+
+def test_signals_that_mean_nothing_do_not_end_it(tmp_path: Path, tiny_model_dir: Path) -> None:
+    with running(tmp_path, tiny_model_dir) as daemon:
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1):
+            daemon.signal(number)
+        assert eventually(lambda: any("SIGUSR2 means nothing here" in line for line in daemon.log))
+        assert daemon.ask(command="status")["ok"]
