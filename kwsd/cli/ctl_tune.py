@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not (arguments.recordings or arguments.listen):
         raise FlagError("nothing to tune by: give recordings of keywords, or --listen 8h to gather background")
-    setup = open_setup(arguments)
+    setup = open_setup(arguments, wants_keywords=bool(arguments.recordings))
     if arguments.listen:
         listen_to_room(setup, arguments)
     return tune(setup, arguments) if arguments.recordings else DONE
@@ -85,10 +85,12 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     from kwsd.cli.progress import counted  # noqa: PLC0415 - --help needs no model
     from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
     from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
-    from kwsd.tuning.keyword_file import write_keyword  # noqa: PLC0415 - likewise
+    from kwsd.tuning.keyword_file import content_of, write_keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
 
     keywords = read_keywords(setup)
+    if arguments.write:
+        content_of(setup.keywords)  # a file that cannot be written to is told before the work, not after it
     positives = encode_positives(setup, arguments.recordings, keywords)
     background = prepared_background(setup, arguments.background)
     frames = list(background.frames) if background else []

@@ -32,6 +32,8 @@ examples:
   kwsctl listen                             what a running daemon hears; --json for programs
   kwsctl reload                             after editing the keyword file
   kwsctl clip 17 -o heard.wav               the sound of a detection
+  kwsctl why                                why the last keyword was heard, or was not
+  kwsctl enrol hadouken                     learn from three takes how you say it
 
 `kwsctl COMMAND --help` says more of each.
 {EXIT_CODES}"""

@@ -46,17 +46,17 @@ class Setup:
         return KeptFrames(self.work, self.model)
 
 
-def open_setup(arguments: argparse.Namespace) -> Setup:
+def open_setup(arguments: argparse.Namespace, *, wants_keywords: bool = True) -> Setup:
     """Flags, environment and settings. Raises FlagError: there is no keyword file, or no home for frames."""
     flags = {"keywords": arguments.keywords, "model": arguments.model}
     settings = load_settings(flags, file=arguments.config).settings
-    if settings.keywords is None:
+    if settings.keywords is None and wants_keywords:
         raise FlagError("which keyword file is meant? give --keywords FILE.toml")
     state = user_directory("state")
     work = arguments.work or (state / "tuning" if state else None)
     if work is None:
         raise FlagError("there is no home to keep frames in; give --work DIR")
-    return Setup(settings, settings.keywords.expanduser(), work.expanduser())
+    return Setup(settings, (settings.keywords or Path()).expanduser(), work.expanduser())
 
 
 def read_keywords(setup: Setup) -> tuple[Keyword, ...]:

@@ -22,7 +22,7 @@ def find_keyword(path: Path, name: str) -> Keyword:
     Raises:
         KeywordFileError: the file is no TOML keyword file, or cannot be read.
     """
-    for line in read_tables(_content(path)):
+    for line in read_tables(content_of(path)):
         found = line.keyword
         if found is not None and name.casefold() in {found.label.casefold(), found.phrase.casefold()}:
             return found
@@ -41,7 +41,7 @@ def write_keyword(path: Path, keyword: Keyword, changes: Mapping[str, Any]) -> P
     """
     import tomlkit  # noqa: PLC0415 - of the extra `tune`
 
-    content = _content(path)
+    content = content_of(path)
     document = tomlkit.parse(content.decode())
     tables = document.get("keyword")
     if tables is None:
@@ -60,7 +60,8 @@ def write_keyword(path: Path, keyword: Keyword, changes: Mapping[str, Any]) -> P
     return replace_file(path.resolve(), tomlkit.dumps(document).encode())
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """What a keyword file holds; nothing where it is not there. Raises KeywordFileError: it is no TOML keyword file."""
     if path.suffix.lower() != ".toml":
         raise KeywordFileError(f"{path}: spellings and thresholds are written to TOML only; give a file called *.toml")
     try:

@@ -63,7 +63,7 @@ def test_background_is_gathered_from_the_microphone_as_frames_alone(
     monkeypatch.chdir(home)
     monkeypatch.setattr(opened, "open_source", lambda *_given: FileSource(home / "talk.wav"))
     given = ["--keywords", "k.toml", "--model", str(tiny_model_dir), "--work", "w"]
-    assert main(["tune", "--listen", "2s", *given]) == 0
+    assert main(["tune", "--listen", "2s", *given[2:]]) == 0
     assert "encoder frames only, never sound" in capsys.readouterr().err
     assert [path.suffix for path in (home / "w").rglob("*") if path.is_file()] == [".frames"]
     assert main(["tune", "--listen", "2s", "--keep-sound", "room.wav", *given]) == 0
@@ -81,6 +81,7 @@ def test_background_is_gathered_from_the_microphone_as_frames_alone(
         (("said", "--keywords", "none.toml"), 78, "none.toml"),
         (("said", "--listen", "soon"), 2, "is no time"),
         (("talk.wav",), 1, "talk.wav: cannot be read"),
+        (("said", "--keywords", "k.txt", "--write"), 78, "written to TOML only"),
         (("said", "--background", "none.wav"), 1, "none.wav does not exist"),
         (("said", "--png", "none/c.png"), 1, "none"),
         (("said", "--work", "talk.wav"), 1, "cannot be made"),
@@ -89,6 +90,7 @@ def test_background_is_gathered_from_the_microphone_as_frames_alone(
 def test_what_is_wrong_is_named_and_changes_nothing(
     home: Path, tiny_model_dir: Path, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
+    (home / "k.txt").write_text("stop\n")
     given = ["--model", str(tiny_model_dir)]
     given += [] if "--keywords" in arguments else ["--keywords", "k.toml"]
     given += [] if "--work" in arguments else ["--work", "w"]
