@@ -9,22 +9,21 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from kwsd.audio.portaudio import InputDevice, close_stream, find_device, portaudio
+from kwsd.audio.mono import LivingChannel, warn_of_narrow_band
+from kwsd.audio.portaudio import close_stream, find_device, open_stream, portaudio
 from kwsd.audio.resample import Resampler
 from kwsd.audio.sanitise import sanitise
 from kwsd.audio.source import ChunkCounter, Samples
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
-from kwsd.timebase import SAMPLE_RATE, samples
+from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
 
 BLOCK_S = 0.04  # at least, an eighth of the encoder's chunk; measured 0.55 % of a core, 0.8 % at 0.02 s
-LATENCY_S = 0.2  # PortAudio's buffer: rides out that much scheduling delay before anything is lost
 POLL_S = 0.01  # between looks at a device that is late; ALSA devices count in periods of about 10 to 50 ms
 STALL_S = 5.0  # without sound for so long the device is dead; PulseAudio wakes an idle sink in up to 2
 CLOSE_S = 1.0  # how long `close` waits for a read in progress, which takes microseconds unless the device hangs
@@ -33,28 +32,35 @@ CLOSE_S = 1.0  # how long `close` waits for a read in progress, which takes micr
 class MicrophoneSource:
     """A Source that ends only by `close` or by AudioError: unplugged, stalled or failed. Open a new one after that.
 
-    `device` is a name, an index or None for the default; `channel` is counted from 1. It is never a mix: the channels
-    of a microphone array differ in delay, and one may carry what the loudspeaker plays.
+    `device` is a name, an index or None for the default; `channel` is counted from 1; without one, the first that
+    has sound is heard.
     """
 
     duration_s = None
 
-    def __init__(self, device: str | int | None = None, channel: int = 1) -> None:
+    def __init__(self, device: str | int | None = None, channel: int | None = None) -> None:
         found = find_device(device)
-        if not 1 <= channel <= found.channels:
+        if channel is not None and not 1 <= channel <= found.channels:
             raise AudioError(f'"{found.name}" has no channel {channel}: it has {found.channels}, counted from 1')
         self.name = found.name
-        self.channel = channel
+        self._asked_channel = channel
+        self._living = LivingChannel(found.name)
         self._closed = threading.Event()
         self._released = False
         self._lock = threading.Lock()  # PortAudio must not close a stream that is being read
-        self._stream = _open_stream(found, channel)
+        self._stream = open_stream(found, channel)
         self.rate_hz = round(self._stream.samplerate)
+        warn_of_narrow_band(self.name, self.rate_hz)
         self._resampler = Resampler(self.rate_hz)
         self._counter = ChunkCounter(self.name)
         self._block_frames = round(BLOCK_S * self.rate_hz)
         self._read_at_s = time.monotonic()
-        logger.debug('listening to "%s", channel %d, at %d Hz', self.name, channel, self.rate_hz)
+        logger.debug('listening to "%s" at %d Hz', self.name, self.rate_hz)
+
+    @property
+    def channel(self) -> int:
+        """Which is heard, counted from 1."""
+        return self._asked_channel or self._living.channel
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks of 40 ms or more as they are heard."""
@@ -127,33 +133,10 @@ class MicrophoneSource:
 
     def _pick(self, frames: Samples) -> Samples:
         """(n, channels) → (n,)."""
-        finite, _ = sanitise(frames[:, self.channel - 1])
-        return np.ascontiguousarray(finite)
+        finite, _ = sanitise(frames)
+        if self._asked_channel is None:
+            return self._living.pick(finite)
+        return np.ascontiguousarray(finite[:, self._asked_channel - 1])
 
     def _failed(self, error: Exception) -> AudioError:
         return AudioError(f'"{self.name}" cannot be read any more ({error}); is it still plugged in?')
-
-
-def _open_stream(device: InputDevice, channel: int) -> Any:
-    """A started stream at 16 kHz, or at the device's own rate when it refuses that."""
-    library = portaudio()
-    try:
-        return _start(device, channel, SAMPLE_RATE)
-    except library.PortAudioError:
-        logger.debug('"%s" refuses %d Hz', device.name, SAMPLE_RATE)
-    try:
-        return _start(device, channel, device.default_rate_hz)
-    except library.PortAudioError as error:
-        raise AudioError(f'cannot listen to "{device.name}" ({error}); does another program use it?') from error
-
-
-def _start(device: InputDevice, channel: int, rate_hz: int) -> Any:
-    stream = portaudio().InputStream(
-        device=device.index, samplerate=rate_hz, channels=channel, dtype="float32", blocksize=0, latency=LATENCY_S
-    )
-    try:
-        stream.start()
-    except Exception:
-        close_stream(stream)
-        raise
-    return stream

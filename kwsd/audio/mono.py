@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 NARROW_HZ = 12_000  # below, what the model listens to above 4 kHz is missing: a third of the wake words went with it
 CANCELS = 0.1  # of the loudest channel's power; two equal ones have 1, one of two 0.25, opposite ones 0
+EMPTY_OF_TWO, DEAD_OF_MORE = 1e-2, 1e-9  # of the loudest channel's power
+REMEMBERS = 0.98  # per block of 40 ms: two seconds
 FORGETS = 0.8  # of what is remembered of the channels' power, per block
 
 
@@ -69,6 +71,33 @@ class Mono:
             )
             self._alone = loudest
         return np.ascontiguousarray(frames[:, self._alone])
+
+
+class LivingChannel:
+    """Of a microphone's channels the first that has sound; never a mix, for they differ in delay.
+
+    Of two, one that is 20 dB fainter is an empty socket. Of more, one may carry what the loudspeaker plays: there only
+    a channel of one value is passed over, and the first that wakes up is heard again.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.channel = 1
+        """The one that is heard, counted from 1."""
+        self._name = name
+        self._power: Samples | None = None
+
+    def pick(self, frames: Samples) -> Samples:
+        """(n, channels) → (n,)."""
+        if frames.shape[1] > 1 and len(frames):
+            power = frames.var(axis=0)
+            self._power = power if self._power is None else REMEMBERS * self._power + (1 - REMEMBERS) * power
+            least = self._power.max() * (EMPTY_OF_TWO if frames.shape[1] == 2 else DEAD_OF_MORE)  # noqa: PLR2004 - above
+            first = int((self._power > least).argmax()) + 1
+            if first < self.channel or self._power[self.channel - 1] < least / 4:
+                if first != self.channel:
+                    logger.info('"%s": hearing channel %d; --channel N takes another', self._name, first)
+                self.channel = first
+        return np.ascontiguousarray(frames[:, min(self.channel, frames.shape[1]) - 1])
 
 
 def warn_of_narrow_band(name: str, rate_hz: int) -> None:

@@ -16,7 +16,7 @@ def open_source(spec: str, device: str | int | None = None, channel: int | None 
     `channel` is counted from 1. Without it a microphone gives its first with sound, a file the mix. Raises AudioError.
     """
     if spec == MICROPHONE:
-        return MicrophoneSource(device, 1 if channel is None else channel)
+        return MicrophoneSource(device, channel)
     if spec == STDIN:
         return stdin_source(channel)
     return FileSource(expanded(spec), channel)

@@ -1,6 +1,7 @@
 """PortAudio's devices: listed, found by name, listed afresh. The only importer of sounddevice."""
 
 import atexit
+import itertools
 import logging
 import threading
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
+LATENCY_S = 0.2  # PortAudio's buffer: rides out that much scheduling delay before anything is lost
+MOST_CHANNELS = 8
+OTHER_RATES_HZ = (48_000, 44_100, 32_000, 8_000)  # should its own be refused as well
 CLOSE_S = 1.0  # a device that works closes in a tenth of that
 
 _hanging: list[threading.Thread] = []
@@ -146,3 +150,34 @@ def _not_found(wanted: str | int | None, error: Exception) -> str:
     several = "multiple" in str(error).lower()
     what = "names several microphones" if several else "is no microphone"
     return f'"{wanted}" {what}; there are:\n{listing}'
+
+
+def open_stream(device: InputDevice, channel: int | None) -> Any:
+    """A started stream at 16 kHz, or at another rate when the device refuses that.
+
+    Without a channel of all that it has; a device of more than eight is no microphone but a way to several.
+    """
+    library = portaudio()
+    several = device.channels if device.channels <= MOST_CHANNELS else 1
+    counts = (several, 1) if channel is None else (channel,)
+    rates = dict.fromkeys((SAMPLE_RATE, device.default_rate_hz, *OTHER_RATES_HZ))
+    first_error = None
+    for count, rate_hz in itertools.product(dict.fromkeys(counts), rates):
+        try:
+            return _start(device, count, rate_hz)
+        except library.PortAudioError as error:
+            logger.debug('"%s" refuses %d channels at %d Hz', device.name, count, rate_hz)
+            first_error = first_error or error
+    raise AudioError(f'cannot listen to "{device.name}" ({first_error}); does another program use it?') from first_error
+
+
+def _start(device: InputDevice, channel: int, rate_hz: int) -> Any:
+    stream = portaudio().InputStream(
+        device=device.index, samplerate=rate_hz, channels=channel, dtype="float32", blocksize=0, latency=LATENCY_S
+    )
+    try:
+        stream.start()
+    except Exception:
+        close_stream(stream)
+        raise
+    return stream

@@ -105,7 +105,7 @@ def _check_microphone(loaded: "LoadedSettings") -> None:
     from kwsd.cli.run_files import device  # noqa: PLC0415 - likewise
 
     try:
-        source = MicrophoneSource(device(loaded), loaded.settings.channel or 1)
+        source = MicrophoneSource(device(loaded), loaded.settings.channel)
         print(f'microphone  "{source.name}", channel {source.channel}, at {source.rate_hz} Hz')
         print(f"            recording {RECORD_S:.0f} s: say something", flush=True)
         level = measure_level(record(source, RECORD_S))
@@ -114,3 +114,5 @@ def _check_microphone(loaded: "LoadedSettings") -> None:
         return
     told = advice(level) or "no clipping"
     print(f"            level {level.rms_dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS; {told}")
+    if loaded.settings.channel is None and source.channel > 1:
+        print(f"            channel {source.channel} has the sound; --channel {source.channel} takes it for good")

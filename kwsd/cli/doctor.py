@@ -117,7 +117,7 @@ def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - PortAudio, which may not be there
 
     try:
-        source = MicrophoneSource(device(patient.loaded), patient.loaded.settings.channel or 1)
+        source = MicrophoneSource(device(patient.loaded), patient.loaded.settings.channel)
         level = measure_level(record(source, LISTENED_S))
     except AudioError as error:
         yield Symptom(area, "wrong", str(error), "kwsd --list-devices names those there are")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from kwsd.audio.level import LevelMeter, advice
 from kwsd.audio.open import MICROPHONE, STDIN, open_source
 from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
@@ -91,10 +92,14 @@ def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
     began_s = time.monotonic()
     with progress_of(source) as progress:
         report = make_report(as_json=settings.json, source=several, write=progress.write)
+        level = LevelMeter()
         for chunk in source:
+            level.push(chunk.samples)
             _tell(spotter.push(chunk), report)
             progress.advance(chunk.samples.size)
         _tell(spotter.finish(), report)
+    if level.samples and (what := advice(level.level)):
+        logger.warning("%s: %s", source.name, what)
     heard_s = seconds(spotter.position_samples)
     logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
 

@@ -1,17 +1,21 @@
 """How loud it is, for whoever asks; and whether a microphone gives anything but one value for ever."""
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
 
-from kwsd.audio.level import measure_level
+from kwsd.audio.level import LevelMeter, advice, measure_level
 from kwsd.daemon.spectrum import Spectrograph
 from kwsd.events import Event, Level, MicSilent, Spectrum
 from kwsd.outlets.bus import Bus
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import samples
 
+logger = logging.getLogger(__name__)
+
 LEVEL_SAMPLES = 5120  # 320 ms: what one `level` or `spectrum` event tells of
+ADVISED_S = 60.0
 FLAT_S = 10.0  # the same value for so long: no open microphone does that, its own noise is several steps of 16 bits
 
 
@@ -22,6 +26,7 @@ class LevelWatch:
         """Files and pipes may be as silent as they like."""
         self._bus = bus
         self._is_microphone = is_microphone
+        self._meter, self._advised = LevelMeter(), False
         self._unmeasured: list[Float32] = []
         self._spectrograph = Spectrograph()
         self._flat_samples = 0
@@ -34,6 +39,7 @@ class LevelWatch:
             return
         if self._is_microphone:
             yield from self._watch_flatness(sound, chunk.source)
+            self._advise(sound, chunk.source)
         if not self._bus.wants(Level.type) and not self._bus.wants(Spectrum.type):
             self._unmeasured.clear()
             return
@@ -45,6 +51,16 @@ class LevelWatch:
             if self._bus.wants(Spectrum.type):
                 yield self._spectrograph.push(block)
             yield Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1))
+
+    def _advise(self, sound: Float32, source: str) -> None:
+        """Log what is wrong with the level of the last minute, once until it is right again."""
+        self._meter.push(sound)
+        if self._meter.samples >= samples(ADVISED_S):
+            what = advice(self._meter.level)
+            if what and not self._advised and self._flat_samples < samples(FLAT_S):
+                logger.warning('"%s" in the last minute: %s', source, what)
+            self._advised = bool(what)
+            self._meter = LevelMeter()
 
     def _watch_flatness(self, sound: Float32, source: str) -> Iterator[Event]:
         told = self._flat_samples // samples(FLAT_S)

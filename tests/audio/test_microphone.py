@@ -161,7 +161,7 @@ def test_an_overrun_is_told_with_the_loss_that_time_shows(monkeypatch: pytest.Mo
     device = InputDevice(0, "usb", "ALSA", channels=1, default_rate_hz=48_000, is_default=True)
     monkeypatch.setattr(microphone, "find_device", lambda _: device)
     monkeypatch.setattr(microphone, "portaudio", lambda: SimpleNamespace(PortAudioError=OSError))
-    monkeypatch.setattr(microphone, "_open_stream", lambda *_: OverflowingStream())
+    monkeypatch.setattr(microphone, "open_stream", lambda *_: OverflowingStream())
     blocks = iter(MicrophoneSource())
     before, first, rest, second = (next(blocks) for _ in range(4))
     assert before.start_sample == 0
