@@ -7,16 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kwsd.acoustic.fbank import NUM_BINS
+from kwsd.acoustic.fbank import NUM_BINS, Fbank
 from kwsd.acoustic.gate import QuietGate, Segment
 from kwsd.acoustic.kaldi_fbank import KaldiFbank
 from kwsd.acoustic.model import Model
 from kwsd.stream import Chunk, Float32, Frames, Kind
 from kwsd.timebase import SAMPLE_RATE, fbank_samples_needed
 
-FEATURES = KaldiFbank
-"""`kwsd.acoustic.fbank.Fbank` costs less than half. It is 6e-5 away on a golden recording, and behind upstream's int8
-encoder that was enough to hear NIGHT in its NIGHTFALL, as noise of 1e-4 on these features does in one of ten tries."""
 FINISH_SAMPLES = SAMPLE_RATE  # silence that brings out the last words: look-ahead, segment and trailing blanks
 MEAN_OF_BINS = np.full(NUM_BINS, 1 / NUM_BINS, np.float32)
 LONGEST_SILENCE_SAMPLES = SAMPLE_RATE  # after a longer gap nothing that was heard before is of use
@@ -32,6 +29,9 @@ class AcousticStream:
         """A stream that has heard nothing; cheap, for it shares the model. `gate` spares the encoder a quiet room."""
         self.encoder = model.encoder
         self.gate = gate
+        # In NumPy they cost a third, which is most of a quiet room, and differ by 6e-5 on a golden recording. Behind
+        # upstream's int8 export that was enough to hear NIGHT in its NIGHTFALL, as noise of 1e-4 is one time in ten.
+        self._features = Fbank if gate and self.encoder.is_compact else KaldiFbank
         self.state = self.encoder.initial_state()
         """The encoder's memory. Silence never resets it."""
         self.waiting: deque[Segment] = deque()
@@ -69,7 +69,7 @@ class AcousticStream:
             self._accept(np.zeros(min(gap, LONGEST_SILENCE_SAMPLES), np.float32))
         if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
             self._release()
-            self._fbank = FEATURES(self.encoder.segment_frames, self.encoder.shift_frames)
+            self._fbank = self._features(self.encoder.segment_frames, self.encoder.shift_frames)
             self._origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
         self.next_sample = chunk.end_sample

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kwsd import Keyword, Model, Spotter
+from kwsd import Keyword, Model, Spotter, load_keywords
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.acoustic.gate import KNOWN_SEGMENTS, PROOF_SEGMENTS, QuietGate, Room, Segment
 from kwsd.acoustic.stream import AcousticStream, encode
@@ -169,3 +170,18 @@ def test_a_phrase_that_may_pause_for_long_keeps_the_gate_open(model: Model) -> N
     for spotter in spotters:
         told = [event for event in spotter.push(Chunk(0, sound, "")) if isinstance(event, Detection)]
         assert [event.keyword for event in told] == ["LIGHTS ON"]
+
+
+def test_the_demo_is_heard_the_same_with_the_gate_and_its_cheaper_features() -> None:
+    root = Path(__file__).parents[2]
+    model = Model.load(root / "models" / "kwsd-en")
+    keywords = load_keywords(root / "keywords" / "demo.txt", model)
+    sound, _ = soundfile.read(root / "models" / "demo.wav", dtype="float32")
+    plain, gated = Spotter(model, keywords), Spotter(model, keywords, quiet_gate=True)
+    expected = [*plain.accept(sound), *plain.finish()]
+    told = [*gated.accept(sound), *gated.finish()]
+    assert len(expected) == 6
+    assert [each.keyword for each in told] == [each.keyword for each in expected]
+    for one, other in zip(told, expected, strict=True):
+        assert one.end == pytest.approx(other.end, abs=0.041)
+        assert one.score == pytest.approx(other.score, abs=0.03)
