@@ -46,4 +46,5 @@ def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:
     if "input" in arguments and not Path(word).suffix:
         written = f"echo {shlex.quote(word)} > commands.txt"
         return f"{word} stands alone; phrases stand in a text file: {written}, then --keywords commands.txt"
-    return f"{word} stands alone; write --keywords {shlex.quote(word)}"
+    what = "for a text file with one phrase per line " if "input" in arguments else ""
+    return f"{word} stands alone; {what}write --keywords {shlex.quote(word)}"

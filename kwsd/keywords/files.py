@@ -96,6 +96,8 @@ def _read(path: Path) -> bytes:
         raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
     if content.startswith(_BOMS_OF_UTF16):
         raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
+    if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
+        raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
     return content.removeprefix(_BOM)
 
 

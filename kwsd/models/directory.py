@@ -139,6 +139,7 @@ def _how_to_get(name: str) -> str:
     known = [entry.name for entry in read_registry()]
     if name.casefold() in map(str.casefold, known):
         return f"fetch it with: kwsctl models pull {name}"
-    nearest = get_close_matches(name.casefold(), map(str.casefold, known), n=1, cutoff=0.4)
-    meant = next((f'did you mean "{each}"? ' for each in known if each.casefold() in nearest), "")
+    there = [*(directory.name for directory in (*packaged_models(), *pulled_models())), *known]
+    nearest = get_close_matches(name.casefold(), map(str.casefold, there), n=1, cutoff=0.4)
+    meant = next((f'did you mean "{each}"? ' for each in there if each.casefold() in nearest), "")
     return f"{meant}kwsctl models list shows those that can be fetched: {', '.join(known)}"

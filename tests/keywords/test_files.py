@@ -154,6 +154,11 @@ def test_utf16_is_named(tmp_path: Path) -> None:
         read(tmp_path, "LIGHTS ON".encode("utf-16"))
 
 
+def test_a_recording_is_no_list(tmp_path: Path) -> None:
+    with pytest.raises(KeywordFileError, match="is a recording; keywords stand in a text file"):
+        read(tmp_path, b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(100))
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeywordFileError, match=r"nowhere\.txt: there is no such file; write one phrase per line"):
         read_keyword_file(tmp_path / "nowhere.txt", TOKENIZER)
