@@ -86,6 +86,7 @@ class SocketFile:
         self._mode, self._group = mode, group
         self._lock: int | None = None
         self._complained = False
+        self._strange: tuple[int, int] | None = None  # what somebody has put in its place
         if len(os.fsencode(path)) > _LONGEST_PATH:
             raise ConfigError(f"socket: {path} is longer than {_LONGEST_PATH} bytes; give a shorter path with --socket")
         try:
@@ -101,17 +102,19 @@ class SocketFile:
             raise
 
     def renew(self) -> bool:
-        """Make the file anew if it is gone; whether that was so. One that another made meanwhile is left alone."""
-        if self._inode() is not None:
+        """Make the file anew if it is gone; whether that was so. What another put there stays, and is told once."""
+        there = self._inode()
+        if there is not None and there in {self._made, self._strange}:
             return False
         old = self.socket
         try:
             self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._listen()
-        except OSError as error:
-            if not self._complained:
-                logger.warning("%s was removed and cannot be made anew: %s", self.path, error.strerror)
-            self._complained = True
+        except (OSError, KwsdError) as error:
+            if not self._complained or there is not None:
+                why = getattr(error, "strerror", None) or error
+                logger.warning("%s was removed and cannot be made anew, nobody can connect: %s", self.path, why)
+            self._complained, self._strange = True, there
             return False
         old.close()
         self._complained = False

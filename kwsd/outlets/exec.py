@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kwsd.errors import ConfigError
 from kwsd.events import Detection, Record
+from kwsd.homes import exists
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ def _split(command: str) -> list[str]:
     except ValueError as error:
         raise ConfigError(f"exec: {command}: {error}") from None
     if not arguments or shutil.which(arguments[0]) is None:
-        raise ConfigError(f"exec: {command}: no such program; give its full path")
+        runs_not = bool(arguments) and Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
+        remedy = f"may not be run; chmod +x {arguments[0]}" if runs_not else "no such program; give its full path"
+        raise ConfigError(f"exec: {command}: {remedy}")
     meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)
     if meant is not None and Path(arguments[0]).name not in _SHELLS:
         remedy = f"sh -c {shlex.quote(command)}"

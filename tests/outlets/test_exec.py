@@ -113,3 +113,11 @@ def test_what_only_a_shell_would_do_is_refused_with_the_command_that_does_it(tmp
 def test_a_command_that_cannot_run_is_a_wrong_setting(command: str) -> None:
     with pytest.raises(ConfigError, match="exec: "):
         ExecOutlet(command, limit=1, timeout_s=1)
+
+
+def test_a_program_that_may_not_be_run_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "hook").write_text("#!/bin/sh\n")
+    with pytest.raises(ConfigError, match=r"may not be run; chmod \+x"):
+        ExecOutlet(str(tmp_path / "hook"), limit=1, timeout_s=1.0)
+    with pytest.raises(ConfigError, match="no such program"):
+        ExecOutlet(str(tmp_path / "nothing"), limit=1, timeout_s=1.0)

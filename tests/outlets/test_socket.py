@@ -340,3 +340,29 @@ def test_unusable_paths_are_named(tmp_path: Path, path: str, complaint: str) -> 
     (tmp_path / "directory").mkdir()
     with pytest.raises(ConfigError, match=complaint):
         SocketFile(tmp_path / path, 0o600)
+
+
+@pytest.mark.parametrize("kind", ["file", "dead socket", "another daemon's"])
+def test_what_somebody_put_in_its_place_is_told_once(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A dead socket makes way; a file, or a socket that somebody listens on, stays what it is."""
+    path = tmp_path / "s"
+    ours = SocketFile(path, 0o660)
+    path.unlink()
+    other = socket.socket(socket.AF_UNIX)
+    if kind == "file":
+        path.write_text("precious")
+    else:
+        other.bind(str(path))
+        other.listen()
+    if kind == "dead socket":
+        other.close()
+    assert [ours.renew() for _ in range(3)] == [kind == "dead socket", False, False]
+    assert caplog.text.count("nobody can connect") == (kind != "dead socket")
+    if kind != "dead socket":
+        path.unlink()
+        assert ours.renew()
+    ours.close()
+    other.close()
+    assert not path.exists()
