@@ -127,7 +127,8 @@ def test_without_files_whoever_is_there_loses_nothing(tmp_path: Path, tiny_model
         assert subscriber.ask(command="reload")["ok"]
         for client in others:
             client.close()
-        assert eventually(lambda: connected(daemon))
+        gone = {"subscribers": 1}
+        assert eventually(lambda: subscriber.ask(command="status")["data"].items() >= gone.items())
         assert daemon.ask(command="status")["ok"]
         assert sum("refused" in line for line in daemon.log) == 1
         daemon.signal(signal.SIGTERM)
