@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from training.zipformer.data.labels import read_labels
 from training.zipformer.data.records import Recording
-from training.zipformer.prepare import labelled, read_labels
+from training.zipformer.prepare import labelled
 
 
 def test_labels_are_believed_where_teachers_agree_or_one_is_sure(tmp_path: Path) -> None:

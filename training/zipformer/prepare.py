@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure import manifests
 from training.lexicon.lexicon import write_lexicon
+from training.zipformer.data.labels import read_labels
 from training.zipformer.data.pack import write_pack
 from training.zipformer.data.phrases import known_words, phrases
 from training.zipformer.data.records import Recording, everything
@@ -12,8 +12,6 @@ from training.zipformer.data.synthesis import synthesise
 from training.zipformer.data.units import BLANK, MARKED, train_pieces, write_tokens
 
 TEXT_SEED, VOICE_SEED = 1, 2
-LEAST_LOGPROB = -0.15
-"""Mean over a transcript above which one teacher alone is believed: 4.9 % word errors where 11.9 are usual."""
 
 
 def prepare(
@@ -55,22 +53,6 @@ def _make_units(folder: Path, texts: list[str], pieces: int) -> None:
     else:
         write_lexicon(folder)
         write_tokens(folder, (BLANK, *MARKED))
-
-
-def read_labels(table: Path) -> dict[str, str]:
-    """Read what teachers heard: file name to text.
-
-    Takes a table of `teach` (name and text, no header), or one with the columns path, transcript, agree and
-    avg_logprob, of which the rows are taken where the teachers agree or the bigger one is sure.
-    """
-    lines = table.read_text(encoding="utf-8").splitlines()
-    if not lines or not lines[0].startswith("path\t"):
-        return dict(line.split("\t", 1) for line in lines)
-    return {
-        Path(row["path"]).name: row["transcript"]
-        for row in manifests.read(table)
-        if row["agree"] == "1" or float(row["avg_logprob"] or "-inf") > LEAST_LOGPROB
-    }
 
 
 def labelled(recordings: list[Recording], pseudo_labels: Path | None) -> list[Recording]:

@@ -1,7 +1,7 @@
 """What a model is measured on: recordings with the phrases that are said in them. Dev material only.
 
 Nothing here is trained on: dev speakers, speakers of Speech Commands' test list, wake words, held-out voices; and, as
-further negatives, untranscribed speech, which only a model with pseudo-labels has heard.
+further negatives, untranscribed speech that no machine has labelled either.
 """
 
 import math
@@ -18,6 +18,7 @@ import soundfile
 
 from measure import manifests, streams
 from measure.scoring import Label
+from training.zipformer.data.labels import TEACHER_LABELS, read_labels
 from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
 Item = TypeVar("Item")
@@ -78,7 +79,7 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
     parts, labels = streams.lay(clips, draw)
     stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
-    speech = [*_speech(shared, "dev"), *(row for row in _speech(shared, "train") if not row["transcript"])]
+    speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
     quiet = (Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, QUIET_SHARE * limit))
     return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *quiet))
 
@@ -118,6 +119,13 @@ ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
 
 def _speech(shared: Path, split: str) -> list[dict[str, str]]:
     return [row for row in manifests.read(shared / "speech" / "manifest.tsv") if row["split"] == split]
+
+
+def _never_trained_on(shared: Path) -> list[dict[str, str]]:
+    """Untranscribed speech without the recordings that machines have labelled, for those may be trained on."""
+    table = shared / "speech" / TEACHER_LABELS
+    labelled = read_labels(table) if table.exists() else {}
+    return [row for row in _speech(shared, "train") if not row["transcript"] and Path(row["path"]).name not in labelled]
 
 
 def _somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
