@@ -86,7 +86,12 @@ def confidence_of(values: dict[str, Any]) -> Confidence:
 
 def inputs_of(signs: Signs) -> tuple[float, ...]:
     """What each weight is multiplied with, in their order."""
-    inside = min(max(signs.posterior, LEAST), 1.0 - LEAST)
-    likely, length = math.log(inside / (1.0 - inside)), math.log(signs.tokens)
+    likely, length = _logit(signs.posterior), math.log(signs.tokens)
     margin, before = max(LEAST_MARGIN, signs.margin_nats / signs.tokens), signs.spoken_before
-    return (1.0, likely, margin, length, signs.goes_on, before, before * likely, before * length)
+    goes_on = 0.5 + _logit(signs.goes_on) / (2 * _logit(1.0))  # 0 to 1: 0.3 tells much more than half of what 0.6 does
+    return (1.0, likely, margin, length, goes_on, before, before * likely, before * length)
+
+
+def _logit(probability: float) -> float:
+    inside = min(max(probability, LEAST), 1.0 - LEAST)
+    return math.log(inside / (1.0 - inside))

@@ -189,7 +189,8 @@ class Rules:
         weakness = _too_weak(candidate.score, alignment, limits)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:
-                return _say(MissCause.WORD_GOES_ON)
+                said = self._said(range(alignment.frames[-1] + 1, self._history.end), _context(candidate.best.sequence))
+                return _say(MissCause.WORD_GOES_ON, said[0][1] if said else None)
             if confidence.said_alone(signs) >= limits.threshold:
                 return _say(MissCause.NOT_ALONE)
         return weakness

@@ -1,7 +1,7 @@
 """What a model has heard: hours and speakers per source, counted in the packed data it was trained on."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from training.zipformer.data.records import Recording, everything
 
 UNKNOWN_SPEAKERS = frozenset({"", "unknown"})
 VERBS = {"train": "speech", "noise": "noise", "room": "room responses"}
+LABELLED = "-pseudo"
+LABELS = "texts by two Whisper models (MIT)"
 SYNTHETIC = "output of espeak-ng, flite and festival voices that are free for any use"
 
 
@@ -39,8 +41,16 @@ def sources(data: Path, shared: Path) -> list[Source]:
     for clip in read_pack(data).clips:
         if clip.split in VERBS:
             clips[_name(clip), clip.split].append(clip)
-    found = [_source(*key, own, licences.get(key, {SYNTHETIC})) for key, own in clips.items()]
+    found = [_source(*key, own, _licences(*key, licences)) for key, own in clips.items()]
     return sorted(found, key=lambda source: (list(VERBS.values()).index(source.kind), -source.hours))
+
+
+def _licences(corpus: str, split: str, known: Mapping[tuple[str, str], set[str]]) -> set[str]:
+    """Of a corpus; of one that machines labelled, its own and who wrote the texts."""
+    if corpus.endswith(LABELLED):
+        own = known.get((corpus.removesuffix(LABELLED), "unlabelled"), set())
+        return {f"{licence}, {LABELS}" for licence in own} or {LABELS}
+    return known.get((corpus, split), {SYNTHETIC})
 
 
 def _name(recording: Recording | Clip) -> str:

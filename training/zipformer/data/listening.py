@@ -53,7 +53,7 @@ def parts(shared: Path, folder: Path, limit: int) -> Iterator[Part]:
     """Every kind, by the folder of recordings; `limit` recordings of the long rows, 0 for all."""
     running = _utterances(shared)
     yield Part("running", "running", tuple(_phrases(shared, running)))
-    yield Part("beginnings", "running", tuple(_beginnings(shared, running)))
+    yield Part("beginnings", "running", tuple(_beginnings(shared, running)), weight=2.0)
     for name in ("words", "commands", "phrases"):
         yield _part(name, ROWS[name](shared, limit, folder), limit=limit)
     for name in CONDITIONS:
