@@ -55,7 +55,7 @@ def test_a_keyword_file_is_read_and_its_problems_counted(tmp_path: Path, tiny_mo
     (tmp_path / "k.txt").write_text("light on\n" + "你好\n" * 50)
     done = doctor(tmp_path, "--model", tiny_model_dir, "--keywords", "k.txt")
     told = of(done, "keywords")
-    assert len(told) == 11
+    assert len(told) == 12  # ten of them, how many more, and the sum
     assert "50 problems" in told[-1]["what"]
     (tmp_path / "k.txt").chmod(0o666)
     again = doctor(tmp_path, "--model", tiny_model_dir, "--keywords", "k.txt")

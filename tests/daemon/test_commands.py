@@ -17,6 +17,7 @@ from testkit.daemons import KEYWORDS, KWSCTL, DaemonProcess, Plug, eventually, p
 from testkit.serving import Client
 from testkit.tiny_model import speak
 
+SETTLED_S = 0.1  # `reloaded` of what went before is on its way to whoever connects now: an event rests for 10 ms
 UNWRITABLE = "你好"  # no piece of the model writes it
 
 
@@ -47,6 +48,7 @@ def daemon(shared_daemon: DaemonProcess, directory: Path) -> DaemonProcess:
     """The daemon, with the usual keywords."""
     (directory / "keywords.txt").write_text(KEYWORDS)
     shared_daemon.ask(command="reload")
+    time.sleep(SETTLED_S)
     return shared_daemon
 
 
