@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ModelError
+from kwsd.models.description import read_description
 from kwsd.models.directory import COMPACT, find_model_directory, model_homes, packaged_models, pulled_models
 from kwsd.models.registry import PACKAGED, find_entry, read_registry
 
@@ -64,8 +65,6 @@ def list_models(arguments: argparse.Namespace) -> None:
 
 def _describe(directory: Path) -> None:
     """A model that came with kwsd."""
-    from kwsd.models.description import read_description  # noqa: PLC0415 - pydantic, for this alone
-
     model = read_description(directory)
     print(f"{model.name} {model.version}: {model.about}" if model.about else model.name)
     if model.licence:

@@ -98,7 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(describe_devices() or "there is no microphone")
         return 0
-    from kwsd.config import load_settings  # noqa: PLC0415 - --help and --version should not wait for pydantic
+    from kwsd.config import load_settings  # noqa: PLC0415 - --help and --version need no settings
 
     loaded = load_settings(_flags(arguments), file=arguments.config)
     start_logging("kwsd", verbose=loaded.settings.verbose)

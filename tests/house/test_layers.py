@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kwsd"
 ROW = re.compile(r"^\| (\d) \| (.+?) \| .+ \| (.+) \|$", re.MULTILINE)
 NAME = re.compile(r"`(\w+)`")
-IMPORTERS = {
+IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "sounddevice": "kwsd/audio/portaudio.py",
-    "soundfile": "kwsd/audio/",
+    "soundfile": "kwsd/audio/file.py",
     "soxr": "kwsd/audio/resample.py",
     "onnxruntime": "kwsd/acoustic/session.py",
     "kaldi_native_fbank": "kwsd/acoustic/kaldi_fbank.py",
@@ -27,10 +27,11 @@ IMPORTERS = {
     "wyoming": "kwsd/bridges/wyoming/",
     "zeroconf": "kwsd/bridges/wyoming/announce.py",
     "prometheus_client": "kwsd/bridges/metrics.py",
-    "aiomqtt": "kwsd/bridges/mqtt/",
+    "aiomqtt": "kwsd/bridges/mqtt/bridge.py",
     "starlette": "kwsd/bridges/web/",
     "uvicorn": "kwsd/bridges/web/server.py",
     "tomllib": "kwsd/",
+    "pydantic": ("kwsd/protocol/", "kwsd/bridges/web/", "kwsd/limits.py"),
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BESIDE = {
@@ -122,3 +123,9 @@ def test_one_importer_per_library(path: Path) -> None:
     for module in imports(path):
         place = IMPORTERS.get(module.split(".")[0])
         assert place is None or where.startswith(place), f"{where} may not import {module}: {place} does"
+
+
+def test_only_programs_end_the_process() -> None:
+    """Anywhere else an error is raised, and `kwsd.cli.exit_codes` tells it and ends."""
+    calls = [path for path in MODULES if "sys.exit(" in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(PACKAGE)) for path in calls if path.parent.name != "cli"] == ["__main__.py"]
