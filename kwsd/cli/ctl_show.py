@@ -149,16 +149,13 @@ def clock(record: Record) -> str:
 
 def _all_of(record: Record) -> str:
     """For records with nothing special about them, and those of a newer daemon."""
-    details = (f"{name} {_plain(value)}" for name, value in record.items() if name not in {"type", "time"})
+    given = {name: value for name, value in record.items() if name not in {"type", "time"}}
+    details = (f"{n} {'; '.join(map(str, each)) if isinstance(each, list) else each}" for n, each in given.items())
     return f"{record['type']}: {', '.join(details)}".removesuffix(": ")
 
 
 def _counted(keywords: Sequence[str]) -> str:
     return "1 keyword" if len(keywords) == 1 else f"{len(keywords)} keywords"
-
-
-def _plain(value: object) -> str:
-    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _hello(record: Record) -> str:

@@ -38,7 +38,9 @@ def spot(loaded: LoadedSettings) -> int:
     """
     settings = loaded.settings
     make_spotter = spotter_maker(settings, keyword_reader(settings))
-    _try_files(settings)
+    for name in settings.input[1:]:  # the last one's absence is told at once, not after the hours of the first
+        if name not in {MICROPHONE, STDIN}:
+            open_source(name, channel=settings.channel).close()
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel)
         try:
@@ -59,13 +61,6 @@ def keyword_reader(settings: Settings) -> Reader | None:
     if settings.fallback.mode != "only":
         raise FlagError(NO_KEYWORDS)
     return None
-
-
-def _try_files(settings: Settings) -> None:
-    """Where there are several, the last one's absence is told at once, not after the hours of the first."""
-    for name in settings.input[1:]:
-        if name not in {MICROPHONE, STDIN}:
-            open_source(name, channel=settings.channel).close()
 
 
 def load_keywords(path: Path, tokenizer: PhraseTokenizer) -> Sequence[Keyword]:

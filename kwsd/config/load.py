@@ -56,7 +56,8 @@ def load_settings(
     values: dict[str, _Value] = {}
     if path:
         values.update(_from_toml(path))
-    values.update(_from_environment(environ))
+    known = {variable(key): key for key, _ in keys()}  # scripts and hooks have KWSD_ variables of their own
+    values.update({known[name]: _Value(value, name) for name, value in environ.items() if name in known and value})
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
     for key, allowed in keys():
         if key in values and Path in {allowed, *get_args(allowed)} and isinstance(values[key].value, str | Path):
@@ -134,12 +135,6 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
-    """Only names that are settings: scripts and hooks have KWSD_ variables of their own."""
-    known = {variable(key): key for key, _ in keys()}
-    return {known[name]: _Value(value, name) for name, value in environ.items() if name in known and value}
 
 
 def _validate(values: Mapping[str, _Value]) -> Settings:

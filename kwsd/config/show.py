@@ -25,7 +25,9 @@ def _lines(loaded: LoadedSettings) -> Iterator[str]:
             yield f"\n[{section}]"
         origin = loaded.origins.get(key, DEFAULT)
         value = _wherever_read(key, reduce(getattr, key.split("."), loaded.settings))
-        yield f"{_assignment(name, value):<40}  # {origin}"
+        plain = str(value) if isinstance(value, Path) else value
+        literal = json.dumps(plain, ensure_ascii=False)  # JSON is TOML for text, numbers, booleans and lists of them
+        yield f"{f'# {name} =' if value is None else f'{name} = {literal}':<40}  # {origin}"
 
 
 def _wherever_read(key: str, value: Any) -> Any:
@@ -38,13 +40,3 @@ def _wherever_read(key: str, value: Any) -> Any:
         case "input", tuple():
             return [each if each in {"mic", "-"} else str(expanded(each).absolute()) for each in value]
     return value
-
-
-def _assignment(name: str, value: Any) -> str:
-    return f"# {name} =" if value is None else f"{name} = {_literal(value)}"
-
-
-def _literal(value: Any) -> str:
-    """JSON is TOML for text, numbers, booleans and lists of them."""
-    plain = str(value) if isinstance(value, Path) else value
-    return json.dumps(plain, ensure_ascii=False)

@@ -71,7 +71,8 @@ def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Ke
     problems: list[Problem] = []
     for each in judge(entries, tokenizer):
         keywords.extend([] if each.keyword is None else [each.keyword])
-        problems.extend(_problem(path, each, fault) for fault in each.faults)
+        place = "" if each.table is None else f"{each.place}: "
+        problems.extend(Problem(path, each.line, place + fault) for fault in each.faults)
     return KeywordList(tuple(keywords), tuple(problems))
 
 
@@ -122,7 +123,3 @@ def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], to
         return str(error)
     earlier = taken.setdefault(tokens, place) if keyword.enabled else place
     return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'
-
-
-def _problem(path: Path, entry: Line, fault: str) -> Problem:
-    return Problem(path, entry.line, fault if entry.table is None else f"{entry.place}: {fault}")

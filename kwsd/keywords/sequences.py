@@ -70,7 +70,7 @@ def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[Tok
     some = False
     for text in _texts(keyword):
         try:
-            sequences = _sequences(text, tokenizer)
+            sequences = (TokenSequence(tokens, text) for tokens in tokenizer.encodings(text))
             yield next(sequences), sequences
             some = True
         except ValueError as error:
@@ -79,10 +79,6 @@ def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[Tok
         # where digits were read out, they are not to blame, and the last text has none
         wrong = last_error if any(map(str.isdigit, keyword.phrase)) else first_error
         raise wrong or ValueError("there is no text")
-
-
-def _sequences(text: str, tokenizer: PhraseTokenizer) -> Iterator[TokenSequence]:
-    return (TokenSequence(tokens, text) for tokens in tokenizer.encodings(text))
 
 
 def all_token_sequences(

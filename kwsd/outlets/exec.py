@@ -75,7 +75,10 @@ class ExecOutlet:
             code = await asyncio.wait_for(process.wait(), self._timeout_s)
         except TimeoutError:
             logger.warning("exec: %s ended after %g s", self.arguments[0], self._timeout_s)
-            await _end(process)
+            _signal(process, signal.SIGTERM)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _KILL_AFTER_S)
+            await _kill(process)
         except asyncio.CancelledError:
             await _kill(process)
             raise
@@ -106,13 +109,6 @@ def _split(command: str) -> list[str]:
         remedy = f"sh -c {shlex.quote(command)}"
         raise ConfigError(f"exec: no shell runs it, so {meant} would be an argument of {arguments[0]}; write {remedy}")
     return arguments
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    _signal(process, signal.SIGTERM)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _KILL_AFTER_S)
-    await _kill(process)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

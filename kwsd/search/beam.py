@@ -140,16 +140,13 @@ class BeamSearch:
         if known is None:
             if len(self._bonuses) >= CACHED_BONUSES:
                 self._bonuses.clear()
-            known = self._bonuses[node] = self._new_bonus(node)
+            size = self._acoustics.vocabulary_size
+            known = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
+            tokens, boost_sums = node.boosted()
+            known[tokens] = boost_sums
+            known[list(self._acoustics.silent_tokens)] = node.boost_sum
+            self._bonuses[node] = known
         return known
-
-    def _new_bonus(self, node: Node) -> NDArray[np.float32]:
-        size = self._acoustics.vocabulary_size
-        bonus = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
-        tokens, boost_sums = node.boosted()
-        bonus[tokens] = boost_sums
-        bonus[list(self._acoustics.silent_tokens)] = node.boost_sum
-        return bonus
 
     def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
         total = h.log_prob + log_prob
