@@ -18,11 +18,13 @@ torch = pytest.importorskip("torch", reason="training needs torch: scripts/train
 import soundfile  # noqa: E402  (after the skip)
 
 from training.zipformer.__main__ import main  # noqa: E402
-from training.zipformer.checkpoint import CHECKPOINT  # noqa: E402
+from training.zipformer.checkpoint import CHECKPOINT, load_model  # noqa: E402
 from training.zipformer.data.batches import plan_epoch  # noqa: E402
-from training.zipformer.data.pack import Clip, write_pack  # noqa: E402
+from training.zipformer.data.pack import Clip, read_pack, write_pack  # noqa: E402
 from training.zipformer.data.records import Recording  # noqa: E402
-from training.zipformer.data.units import train_pieces  # noqa: E402
+from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
+from training.zipformer.settings import TrainSettings  # noqa: E402
+from training.zipformer.train import Trainer  # noqa: E402
 from training.zipformer.workers import Workers, start  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(120)]
@@ -117,12 +119,21 @@ def test_batches_of_one_round_hold_like_lengths(together: int) -> None:
     assert max(max(one) - min(one) for one in rounds) < 1.0 < max(longest) - min(longest)
 
 
+def resumed(data: Path, run: Path, workers: Workers) -> Trainer:
+    """Build what a worker builds that goes on with a run."""
+    units = read_units(data)
+    model = load_model(run / CHECKPOINT).settings
+    settings, cpu = TrainSettings(), torch.device("cpu")
+    return Trainer(run, read_pack(data), units, model, settings=settings, device=cpu, workers=workers)
+
+
 def test_each_worker_takes_a_batch_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`train --workers 2` on seven batches of one recording each.
 
     1. Two steps. Result: four batches are done, and the hours count all of them.
     2. Up to the fourth step, from the checkpoint. Result: the odd batch of the first epoch is left out.
-    3. More workers than batches. Result: a message, not a run that waits for ever.
+    3. Each resumes by itself. Result: only the leader cuts the curve; together they left one of them an empty file.
+    4. More workers than batches. Result: a message, not a run that waits for ever.
     """
     data, run = pack_of_noise(tmp_path, 7), tmp_path / "run"
     arguments = ["train", str(data), str(run), "--threads", "1", "--batch-seconds", "4"]
@@ -133,6 +144,11 @@ def test_each_worker_takes_a_batch_of_its_own(tmp_path: Path, capsys: pytest.Cap
     assert main([*arguments, "--workers", "2", "--steps", "4"]) == 0
     done = torch.load(run / CHECKPOINT)["progress"]
     assert (done["step"], done["epoch"], done["batch"]) == (4, 1, 2)
+    curve = run / "metrics.csv"
+    curve.write_text("step\n2\n9\n")
+    for rank, left in ((1, "step\n2\n9\n"), (0, "step\n2\n")):
+        resumed(data, run, Workers(rank, 2))
+        assert curve.read_text().replace("\r", "") == left
     capsys.readouterr()
     one_batch = [*arguments, "--batch-seconds", "60"]
     assert main([*one_batch, "--workers", "2", "--steps", "5"]) == 1

@@ -255,7 +255,8 @@ class Trainer:
         self.average = MovingAverage(self.model, self.settings.average, values.get("average"))
         self.optimizer.load_state_dict(values["optimizer"])
         self.progress = Progress(**values["progress"])
-        metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
+        if self.workers.leads:
+            metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
 
 
 def train(
