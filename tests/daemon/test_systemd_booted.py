@@ -126,7 +126,7 @@ def test_a_users_service_from_start_to_stop(session: Manager, plug: Plug, home: 
         client.read()
         assert session.systemctl("reload", "kwsd").returncode == 0
         assert client.read_until("reloaded")["keywords"] == ["LIGHT ON"]
-        (home / ".config/kwsd/keywords.txt").write_text("7\N{DEGREE SIGN}\n")
+        (home / ".config/kwsd/keywords.txt").write_text("\N{GRINNING FACE}\n", encoding="utf-8")
         assert session.systemctl("reload", "kwsd").returncode != 0
         assert eventually(lambda: "keywords.txt:1" in session.show("kwsd", "StatusText"))
         assert session.show("kwsd", "ActiveState") == "active"
