@@ -107,9 +107,10 @@ def _read(allowed: Any, value: Any, *, typed: bool) -> Any:
             limit.check(found)
         return found
     if origin is Literal:
-        if value not in arguments:
-            raise _WrongError(f"is not one of {', '.join(arguments)}")
-        return value
+        given = value if isinstance(arguments[0], str) else _PLAIN[type(arguments[0])](value, typed)
+        if given not in arguments:
+            raise _WrongError(f"is not one of {', '.join(map(str, arguments))}")
+        return given
     if origin is tuple:
         return _several(arguments[0], value, typed=typed)
     return _PLAIN[allowed](value, typed)

@@ -150,6 +150,9 @@ HOLD_S = Range(0, 2, example=0.32)
 EngineName = Literal["ds-cnn", "nc-ssm"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
+# The model.
+ChunkMs = Literal[320, 160]
+
 # The daemon.
 CHANNEL = Range(1, 1024, example=1)
 BACKLOG_S = Range(0.5, 30, example=2.0)

@@ -15,12 +15,12 @@ from kwsd.stream import Float32
 
 SPEECH_BINS = slice(4, 50)  # of 80: some 120 to 2900 Hz, where voices are, whispers too
 LOUD_FRAMES = 9  # of 10 ms in a segment that must be loud: a click or a tick of a clock is not
-KNOWN_SEGMENTS = 16  # 5 s, by which loudness is judged; a room is heard in full until they are known
+KNOWN_FRAMES = 512  # of 10 ms: 5 s, by which loudness is judged; a room is heard in full until they are known
 ABOVE_USUAL_NATS = 1.0  # 4 dB over the loudness that three quarters of the frames stay below
 ABOVE_FLOOR_NATS = 4.5  # 20 dB over the quietest tenth: speech has filled the room, and the rest of it may be softer
 NEVER_QUIET_NATS = -5.0  # a room of -37 dBFS: words at its own level are found there by the encoder alone
-REPLAYED_SEGMENTS = 2  # of 320 ms: soft beginnings
-PROOF_SEGMENTS = 94  # 30 s, after which one segment is heard all the same
+REPLAYED_FRAMES = 64  # 640 ms: soft beginnings
+PROOF_FRAMES = 3008  # 30 s, after which one segment is heard all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Quiet:
 class Room:
     """How loud it has been lately, and what stands out from that. The first 5 s all do: what is usual is not known."""
 
-    def __init__(self) -> None:
-        self._known: deque[Float32] = deque(maxlen=KNOWN_SEGMENTS)
+    def __init__(self, known_segments: int) -> None:
+        self._known: deque[Float32] = deque(maxlen=known_segments)
 
     def stands_out(self, fbank: Float32) -> bool:
         """Whether somebody may be speaking in the next segment (T, 80): it is loud for a while, as this room goes."""
         power = np.log(np.exp(fbank[:, SPEECH_BINS]).mean(axis=1))
         self._known.append(power)
-        if len(self._known) < KNOWN_SEGMENTS:
+        if len(self._known) < (self._known.maxlen or 0):
             return True
         known = np.concatenate(self._known)
         tenth, three_quarters = len(known) // 10, len(known) * 3 // 4
@@ -72,9 +72,17 @@ class Room:
 class QuietGate:
     """The gate of one stream."""
 
-    def __init__(self, hang_over: int) -> None:
-        """Stay open for `hang_over` segments behind the last loud one: as long as a phrase may pause."""
+    def __init__(self, hang_over: int, shift_frames: int) -> None:
+        """Stay open for `hang_over` segments behind the last loud one: as long as a phrase may pause.
+
+        Each segment brings `shift_frames` fbank frames that are new: 32 or 16.
+        """
         self.hang_over = hang_over
+        self.known_segments = KNOWN_FRAMES // shift_frames
+        """After so many the gate can close."""
+        self.proof_segments = PROOF_FRAMES // shift_frames
+        """One of so many is heard, however quiet it is."""
+        self._replayed_segments = REPLAYED_FRAMES // shift_frames
         self._segments = self._spared = 0
         self._held: deque[Segment] = deque()
         self._begin()
@@ -93,7 +101,7 @@ class QuietGate:
 
     def _begin(self) -> None:
         self._held.clear()
-        self._room = Room()
+        self._room = Room(self.known_segments)
         self._open_for = self._in_a_row = 0
 
     def push(self, segment: Segment) -> list[Segment]:
@@ -106,9 +114,9 @@ class QuietGate:
             self._held.clear()
             self._in_a_row = 0
             return heard
-        if len(self._held) <= REPLAYED_SEGMENTS:
+        if len(self._held) <= self._replayed_segments:
             return []
-        self._in_a_row = (self._in_a_row + 1) % PROOF_SEGMENTS
+        self._in_a_row = (self._in_a_row + 1) % self.proof_segments
         spared = self._in_a_row > 0  # else it shows that it could still hear
         self._spared += spared
         return [replace(self._held.popleft(), arrived_sample=segment.arrived_sample, quiet=spared)]

@@ -29,8 +29,12 @@ logger = logging.getLogger(__name__)
 class Model:
     """Encoder, decoder, joiner and tokeniser of one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, chunk_ms: int | None = None) -> None:
         """Load every file and run one chunk of silence through the whole.
+
+        Args:
+            directory: with encoder, decoder, joiner and tokens.
+            chunk_ms: 160 tells a word sooner and costs more; None is what every model has, mostly 320.
 
         Raises:
             ModelError: a file is missing, is not what its name says, or the parts do not fit each other.
@@ -41,7 +45,7 @@ class Model:
         self.name = self.description.name
         self.tokens = read_tokens(directory / "tokens.txt")
         self.tokenizer = load_tokenizer(directory)
-        self.encoder = Encoder(find_encoder(directory))
+        self.encoder = Encoder(find_encoder(directory, chunk_ms))
         if not self.encoder.is_compact and self.encoder.path.stat().st_size > WORTH_BYTES:
             logger.info(
                 "%s runs as exported; `kwsctl models optimise %s` makes it cost two thirds", self.name, directory
@@ -51,13 +55,13 @@ class Model:
         self._self_test()
 
     @classmethod
-    def load(cls, name_or_directory: str | Path) -> Self:
-        """Load a model by the directory it is in, or by the name it was pulled under.
+    def load(cls, name_or_directory: str | Path, chunk_ms: int | None = None) -> Self:
+        """Load a model by the directory it is in, or by the name it was pulled under; `chunk_ms` as for a Model.
 
         Raises:
             ModelError: there is no such model, or it does not run.
         """
-        return cls(find_model_directory(name_or_directory))
+        return cls(find_model_directory(name_or_directory), chunk_ms)
 
     def settings(self, **given: Any) -> SearchSettings:
         """The model's own settings with some of them changed: `model.settings(boost=2)`. Raises SettingError."""

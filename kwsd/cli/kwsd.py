@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--model", metavar="NAME|DIR", help="a model (kwsctl models list) or its directory; kwsd-en comes with kwsd"
     )
+    what.add_argument(
+        "--chunk-ms", type=int, metavar="N", help="320, or 160 to be told sooner at a higher cost, where a model can"
+    )
     what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
     what.add_argument("--boost", type=float, metavar="X", help="how much the search leans towards the phrases, 0 to 20")
     what.add_argument(
@@ -142,6 +145,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
     return {
         "keywords": arguments.keywords,
         "model": arguments.model,
+        "chunk_ms": arguments.chunk_ms,
         "input": tuple(arguments.input) if arguments.input else None,
         "device": arguments.device,
         "channel": arguments.channel,

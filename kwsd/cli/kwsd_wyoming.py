@@ -47,6 +47,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--uri", metavar="tcp://HOST:PORT", help="where to listen; tcp://0.0.0.0:10400 by default")
     parser.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
     parser.add_argument("--model", metavar="NAME|DIR", help="an installed model or its directory")
+    parser.add_argument(
+        "--chunk-ms", type=int, metavar="N", help="320, or 160 to be told sooner at a higher cost, where a model can"
+    )
     parser.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
     parser.add_argument("--allow", nargs="+", metavar="NETWORK", help="who may connect, such as 192.168.1.0/24")
     parser.add_argument(
@@ -67,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {
         "keywords": arguments.keywords,
         "model": arguments.model,
+        "chunk_ms": arguments.chunk_ms,
         "search.threshold": arguments.threshold,
         "wyoming.uri": arguments.uri,
         "wyoming.allow": tuple(arguments.allow) if arguments.allow else None,

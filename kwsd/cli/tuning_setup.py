@@ -38,7 +38,7 @@ class Setup:
     @cached_property
     def model(self) -> Model:
         """Loaded when it is wanted first. Raises ModelError."""
-        return Model.load(self.settings.model)
+        return Model.load(self.settings.model, self.settings.chunk_ms)
 
     @cached_property
     def kept(self) -> KeptFrames:

@@ -20,6 +20,8 @@ LARGEST_FILE_BYTES = 1 << 30
 """Of a model; the largest in the registry has a tenth of it."""
 COMPACT = ".compact.onnx"
 """What the name of a graph by `kwsd.models.compact` ends with."""
+USUAL_CHUNK_MS = 320
+"""Sound that an encoder takes at once; the compact graph for another chunk has its length in its name."""
 COMPACT_LAYOUT = "kwsd compact 1"
 """What its metadata calls caches that come out as old rows and new ones, see `kwsd.acoustic.compact`."""
 FILE_PATTERNS = {
@@ -82,12 +84,21 @@ def _missing(name: str, path: Path) -> str:
     return f"model {name} is not installed (looked in {places}); {_how_to_get(name)}"
 
 
-def find_encoder(directory: Path) -> Path:
+def find_encoder(directory: Path, chunk_ms: int | None = None) -> Path:
     """The encoder to run: the compact one where there is one of this export, else the export itself.
+
+    Args:
+        directory: of a model.
+        chunk_ms: 160 for one that answers sooner; None or 320 for the one that every model has.
 
     Raises:
         ModelError: there is none.
     """
+    if chunk_ms not in (None, USUAL_CHUNK_MS):
+        sooner = directory / f"encoder.{chunk_ms}ms{COMPACT}"
+        if not sooner.is_file():
+            raise ModelError(f"model {directory.name} has no encoder for chunks of {chunk_ms} ms; leave out chunk_ms")
+        return sooner
     shipped = directory / f"encoder{COMPACT}"
     if shipped.is_file():
         return shipped

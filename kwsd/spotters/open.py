@@ -76,7 +76,7 @@ class OpenVocabulary:
 
     def load(self, keywords: Sequence[Keyword] | None = None) -> Callable[[], PhraseSpotter]:
         """Load the model and make keywords ready, by default those on disk now → `make`. Raises ConfigError."""
-        model, search = Model.load(self._settings.model), self._settings.search
+        model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
         compiled = PhraseSpotter(model, keywords, search).compiled

@@ -51,7 +51,8 @@ class PhraseSpotter:
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
-        self._stream = AcousticStream(self._model, QuietGate(self._longest_pause()) if self._quiet_gate else None)
+        gate = QuietGate(self._longest_pause(), self._model.encoder.shift_frames) if self._quiet_gate else None
+        self._stream = AcousticStream(self._model, gate)
         self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kwsd import Keyword, Model, Spotter, load_keywords
 from kwsd.acoustic.fbank import NUM_BINS
-from kwsd.acoustic.gate import KNOWN_SEGMENTS, PROOF_SEGMENTS, QuietGate, Room, Segment
+from kwsd.acoustic.gate import QuietGate, Room, Segment
 from kwsd.acoustic.stream import AcousticStream, encode
 from kwsd.events import Detection
 from kwsd.stream import Chunk, Float32, Frames
@@ -19,6 +19,8 @@ from kwsd.timebase import SAMPLE_RATE
 from testkit.tiny_model import silence, speak
 
 HANG_OVER = 3
+SHIFT = 32
+KNOWN_SEGMENTS, PROOF_SEGMENTS = 16, 94  # of 320 ms: 5 s and 30 s
 LEVEL = -9.0  # nats, of a room of -60 dBFS
 SHARED = [HealthCheck.function_scoped_fixture]
 
@@ -36,14 +38,14 @@ def fbank(level: float, *, louder: float = 0.0, frames: int = 0, seed: int = 0) 
 
 
 def known_room(level: float = LEVEL) -> Room:
-    room = Room()
+    room = Room(KNOWN_SEGMENTS)
     for number in range(2 * KNOWN_SEGMENTS):
         room.stands_out(fbank(level, seed=number))
     return room
 
 
 def test_nothing_is_known_of_a_room_for_five_seconds() -> None:
-    room = Room()
+    room = Room(KNOWN_SEGMENTS)
     found = [room.stands_out(fbank(LEVEL, seed=number)) for number in range(KNOWN_SEGMENTS + 2)]
     assert found == [True] * (KNOWN_SEGMENTS - 1) + [False] * 3
 
@@ -73,7 +75,7 @@ def test_what_came_just_before_a_sound_is_heard_too_and_later() -> None:
 
     Result: two segments before it and the hang-over behind it are heard, in order, none twice and none left out.
     """
-    gate, passed = QuietGate(HANG_OVER), []
+    gate, passed = QuietGate(HANG_OVER, SHIFT), []
     for number in range(60):
         loud = number == 40
         segment = Segment(0, number, fbank(LEVEL, louder=3.0 * loud, frames=20, seed=number), 5_000 * number)
@@ -87,12 +89,23 @@ def test_what_came_just_before_a_sound_is_heard_too_and_later() -> None:
 
 
 def test_after_half_a_minute_of_quiet_one_segment_is_heard_all_the_same() -> None:
-    gate, passed = QuietGate(HANG_OVER), []
+    gate, passed = QuietGate(HANG_OVER, SHIFT), []
     for number in range(3 * PROOF_SEGMENTS):
         passed += gate.push(Segment(0, number, fbank(LEVEL, seed=number), 0))
     first = next(segment.number for segment in passed if segment.quiet)
     heard = [segment.number - first + 1 for segment in passed if not segment.quiet and segment.number > first]
     assert heard == [PROOF_SEGMENTS, 2 * PROOF_SEGMENTS]
+
+
+@pytest.mark.parametrize("shift", [32, 16])
+def test_times_are_the_same_whatever_the_segments(shift: int) -> None:
+    """It closes after five seconds and proves that it hears every thirty, in segments of 320 ms and of 160 ms."""
+    gate = QuietGate(HANG_OVER, shift)
+    assert gate.known_segments * shift / 100 == pytest.approx(5.0, abs=0.2)
+    assert gate.proof_segments * shift / 100 == pytest.approx(30.0, abs=0.2)
+    numbers = range(40_00 // shift)
+    passed = [one for number in numbers for one in gate.push(Segment(0, number, fbank(LEVEL, seed=number), 0))]
+    assert next(one.number for one in passed if one.quiet) * shift / 100 == pytest.approx(5.4, abs=0.7)
 
 
 def room_with_words(seed: int = 0) -> Float32:
@@ -103,7 +116,7 @@ def room_with_words(seed: int = 0) -> Float32:
 
 
 def frames_of(model: Model, chunks: list[Chunk]) -> list[Frames]:
-    stream = AcousticStream(model, QuietGate(HANG_OVER))
+    stream = AcousticStream(model, QuietGate(HANG_OVER, SHIFT))
     return [frames for chunk in chunks for frames in stream.push(chunk)] + stream.finish()
 
 
@@ -141,7 +154,7 @@ def test_cuts_change_nothing(model: Model, cuts: list[int]) -> None:
 def test_a_quiet_stream_is_no_burden_to_a_loud_one_beside_it(model: Model) -> None:
     quiet = np.random.default_rng(1).normal(0, 1e-3, 20 * SAMPLE_RATE).astype(np.float32)
     loud = np.concatenate([speak("LIGHTS ON"), silence(0.5)] * 20)[: 20 * SAMPLE_RATE]
-    streams = [AcousticStream(model, QuietGate(HANG_OVER)) for _ in range(2)]
+    streams = [AcousticStream(model, QuietGate(HANG_OVER, SHIFT)) for _ in range(2)]
     for stream, sound in zip(streams, (quiet, loud), strict=True):
         stream.take(Chunk(0, sound, ""))
     told = encode(streams)

@@ -70,6 +70,14 @@ def test_one_input_needs_no_list(tmp_path: Path) -> None:
     assert load(tmp_path, KWSD_INPUT="a.wav").settings.input == ("a.wav",)
 
 
+def test_a_choice_of_numbers_is_a_number_wherever_it_comes_from(tmp_path: Path) -> None:
+    for way in ({"toml": "chunk_ms = 160"}, {"flags": {"chunk_ms": 160}}, {"KWSD_CHUNK_MS": "160"}):
+        assert load(tmp_path, **way).settings.chunk_ms == 160
+    for wrong, message in (("100", "is not one of 320, 160"), ('"x"', "is not a whole number")):
+        with pytest.raises(ConfigError, match=message):
+            load(tmp_path, f"chunk_ms = {wrong}")
+
+
 def test_commas_separate_inputs_in_the_environment(tmp_path: Path) -> None:
     assert load(tmp_path, KWSD_INPUT="a.wav, b.wav").settings.input == ("a.wav", "b.wav")
 

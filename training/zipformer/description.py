@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.models.description import DESCRIPTION, description_of
-from kwsd.models.directory import find_encoder
+from kwsd.models.directory import COMPACT, find_encoder
 from kwsd.models.download import checksum
 from kwsd.search.confidence import Confidence
 
@@ -22,7 +22,8 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
     path = directory / DESCRIPTION
     known = _read(path)
     tuned: dict[str, Any] = {section: known[section] for section in ("search", "confidence") if section in known}
-    unused = set(directory.glob("encoder*.onnx")) - {find_encoder(directory)}
+    used = {find_encoder(directory), *directory.glob(f"encoder.*ms{COMPACT}")}
+    unused = set(directory.glob("encoder*.onnx")) - used
     files = sorted(file for file in directory.iterdir() if file.suffix not in NOT_SUMMED and file not in unused)
     _write(
         path,

@@ -34,6 +34,8 @@ from training.zipformer.model.transducer import Decoder, Transducer
 
 LEFT_CONTEXT = 64
 """Inner frames (20 ms) of left context in the exported model."""
+USUAL_CHUNK = 16
+"""Inner frames per call in the graph that every model has: 320 ms."""
 OPSET = 13
 PIECES = ("bpe.model",)
 PHONES = (LEXICON, LETTER_SOUNDS, NOTICE)
@@ -130,10 +132,11 @@ def encoder_metadata(settings: ModelSettings, chunk: int) -> dict[str, str]:
     }
 
 
-def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
+def export(weights: Path, units: Path, output: Path, chunk: int = USUAL_CHUNK) -> None:
     """Write encoder, int8 encoder, decoder, joiner, and tokens with lexicon or BPE model into `output`.
 
-    Beside them lie the weights for PyTorch, which `adapt` goes on from.
+    Beside them lie the weights for PyTorch, which `adapt` goes on from. The compact graph for 320 ms brings one for
+    160 ms, which has its weights in common with it.
 
     Args:
         weights: of `train` or `average`.
@@ -151,7 +154,10 @@ def export(weights: Path, units: Path, output: Path, chunk: int = 16) -> None:
     storage.halve(output / "encoder.onnx")
     for path in output.glob("*.onnx"):
         storage.shorten_names(path)
-    onnx.save(compact_encoder(model, chunk), str(output / f"encoder{COMPACT}"))
+    usual = output / f"encoder{COMPACT}"
+    onnx.save(compact_encoder(model, chunk), str(usual))
+    if chunk == USUAL_CHUNK:
+        storage.save_beside(compact_encoder(model, chunk // 2), usual, output / f"encoder.160ms{COMPACT}")
     for name in ("tokens.txt", *_files_of_units(units)):
         shutil.copyfile(units / name, output / name)
 

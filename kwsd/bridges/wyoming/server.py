@@ -37,7 +37,7 @@ class WakeService:
         """Load model and keywords. Raises ConfigError."""
         self._settings = settings
         self._keyword_file = keyword_file
-        self._model = Model.load(settings.model)
+        self._model = Model.load(settings.model, settings.chunk_ms)
         self._words = self._read()
         own = settings.wyoming
         self._address = host_and_port(own.uri)
