@@ -76,6 +76,12 @@ PROGRAMS = {
         ("measure",),
         (SHARED / "speech" / "manifest.tsv",),
     ),
+    "orders": Program(
+        "bench.orders.report",
+        "whole sentences: slots and orders right, other speech taken for one, cost",
+        ("measure", "hassil"),
+        (UPSTREAM, SHARED / "speech" / "manifest.tsv", SHARED / "speech_commands" / "test_a" / "manifest.tsv"),
+    ),
     "commands12": Program(
         "bench.commands12.report",
         "the fixed ten words in a stream",

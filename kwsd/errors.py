@@ -51,6 +51,10 @@ class KeywordFileError(ConfigError):
     """A keyword file has no usable keyword. The message holds one `file:line: what and why` per bad line."""
 
 
+class SentenceFileError(ConfigError):
+    """A file of sentences has no usable one. The message holds one `file:line: what and what to change` per problem."""
+
+
 class ModelError(ConfigError):
     """A model directory is missing, incomplete or does not run."""
 

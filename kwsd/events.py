@@ -3,56 +3,15 @@
 Changes are additive: a client ignores types and fields that it does not know. Anything else raises PROTOCOL.
 """
 
-import json
-import re
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+from kwsd.intents import Intent
+from kwsd.records import Record
 from kwsd.why import Evidence
 
 State = Literal["listening", "waiting", "muted", "silent"]
 """`waiting`: there is no microphone, and kwsd keeps trying to open it; `silent`: it gives nothing but one value."""
-
-
-def now() -> str:
-    """The wall clock as ISO 8601 in UTC, to the microsecond. For people: nothing in kwsd computes with it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """Text of others, fit for a terminal or a log, JSON included.
-
-    What commands a terminal or turns the direction of writing is escaped as in JSON: ESC becomes six letters.
-    """
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What all records have in common."""
-
-    type: ClassVar[str]
-    """The name it goes by."""
-    optional: ClassVar[bool] = False
-    """Whether a subscriber gets it only by naming it."""
-    private: ClassVar[bool] = False
-    """Whether it is only for those who may change something."""
-
-    time: str = field(default_factory=now, compare=False)
-    """Wall clock when the record was made, ISO 8601 in UTC."""
-
-    def fields(self) -> dict[str, Any]:
-        """All of it, `type` and `time` first."""
-        return {"type": self.type, **asdict(self)}
-
-    def line(self) -> bytes:
-        """The record as it goes over the socket."""
-        text = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
-        return text.encode(errors="replace") + b"\n"  # a file's name may hold what is not UTF-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +224,7 @@ class Spectrum(Record):
 
 Event = (
     Detection
+    | Intent
     | MicLost
     | MicRecovered
     | MicSilent

@@ -141,6 +141,8 @@ DURATION_S = Range(0, 60, example=0.2)
 REFRACTORY_S = Range(0, 3600, example=2.0)
 BEAM = Range(1, 64, example=8)
 BEAM_DELTA = Range(0, 100, example=5.0, above=True)  # nats
+ARMED_S = Range(0.5, 600, example=8.0)
+END_S = Range(0.2, 10, example=0.8)
 TYPED = Text()
 NAME = Text(shortest=0)
 

@@ -23,7 +23,6 @@ from kwsd.config import load_settings
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.systemd import Notifier, inherited_socket
 from kwsd.errors import KwsdError
-from kwsd.events import printable
 from kwsd.keywords.compile import compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.models.description import read_description
@@ -33,6 +32,7 @@ from kwsd.outlets.exec import ExecOutlet
 from kwsd.protocol.client import Client
 from kwsd.protocol.commands import SetKeywords, parse_command
 from kwsd.protocol.messages import CommandError
+from kwsd.records import printable
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON, Lexicon
 from kwsd.text.phrase_tokenizer import PhraseTokenizer

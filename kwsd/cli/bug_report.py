@@ -18,8 +18,8 @@ from kwsd import __version__
 from kwsd.cli.doctor import Patient, Symptom, output_of, units
 from kwsd.config.load import keys
 from kwsd.daemon.saved_state import StateFile, state_path
-from kwsd.events import now
 from kwsd.keywords.text_lines import read_lines
+from kwsd.records import now
 from kwsd.small_files import read_small
 
 LIBRARIES = (

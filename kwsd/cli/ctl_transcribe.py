@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import FlagError
-from kwsd.events import printable
+from kwsd.records import printable
 
 if TYPE_CHECKING:
     from kwsd.audio.source import Source

@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to hear")
     what.add_argument("--keywords", metavar="FILE", help="phrases to listen for, one per line")
     what.add_argument(
+        "--sentences", metavar="FILE", help="sentences.yaml: whole sentences, armed by keywords or on their own"
+    )
+    what.add_argument(
         "--model", metavar="NAME|DIR", help="a model (kwsctl models list) or its directory; kwsd-en comes with kwsd"
     )
     what.add_argument(
@@ -144,6 +147,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
     """Dotted key of the setting → value, None where the flag was not given."""
     return {
         "keywords": arguments.keywords,
+        "sentences": arguments.sentences,
         "model": arguments.model,
         "chunk_ms": arguments.chunk_ms,
         "input": tuple(arguments.input) if arguments.input else None,

@@ -5,7 +5,7 @@ import os
 import sys
 from typing import ClassVar
 
-from kwsd.events import printable
+from kwsd.records import printable
 
 
 class _ForPeople(logging.Formatter):

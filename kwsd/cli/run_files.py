@@ -13,6 +13,7 @@ from kwsd.cli.progress import progress_of
 from kwsd.config import LoadedSettings, Settings
 from kwsd.errors import FlagError, first_few
 from kwsd.events import Degraded, Detection, Event, NearMiss
+from kwsd.intents import Intent
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.outlets.stdout import Report, make_report
@@ -58,7 +59,7 @@ def keyword_reader(settings: Settings) -> Reader | None:
     """
     if settings.keywords is not None:
         return partial(load_keywords, settings.keywords)
-    if settings.fallback.mode != "only":
+    if settings.fallback.mode != "only" and settings.sentences is None:
         raise FlagError(NO_KEYWORDS)
     return None
 
@@ -104,7 +105,7 @@ def _tell(events: Sequence[Event], report: Report) -> None:
     for event in events:
         if isinstance(event, Detection | NearMiss) and event.why is not None and logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s", " ".join(sentences(event.keyword, event.why)))
-        if isinstance(event, Detection):
+        if isinstance(event, Detection | Intent):
             report(event)
         elif isinstance(event, Degraded):
             logger.log(logging.WARNING if event.active else logging.INFO, "%s", event.reason)

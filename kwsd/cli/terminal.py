@@ -3,8 +3,8 @@
 import os
 import sys
 
-from kwsd.events import printable
 from kwsd.outlets.stdout import write_line
+from kwsd.records import printable
 
 
 def say(text: str) -> None:

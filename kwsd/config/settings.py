@@ -13,6 +13,7 @@ from kwsd.config.web import Web
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
 from kwsd.search.settings import SearchSettings
+from kwsd.sentences.settings import SentenceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class Settings:
 
     keywords: Path | None = None
     """Keyword file."""
+    sentences: Path | None = None
+    """File of sentences in Home Assistant's syntax; armed by keywords, or all the time where there are none."""
     model: str = DEFAULT_MODEL
     """Name of a model that came with kwsd or was pulled, or a model's directory."""
     chunk_ms: limits.ChunkMs = 320
@@ -100,6 +103,7 @@ class Settings:
     """Log more, and show tracebacks."""
     search: SearchSettings = field(default_factory=SearchSettings)
     fallback: FixedWords = field(default_factory=FixedWords)
+    intents: SentenceSettings = field(default_factory=SentenceSettings)
     daemon: Service = field(default_factory=Service)
     wyoming: Wyoming = field(default_factory=Wyoming)
     mqtt: Mqtt = field(default_factory=Mqtt)

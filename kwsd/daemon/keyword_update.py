@@ -12,11 +12,12 @@ from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
 from kwsd.errors import ConfigError, first_few
-from kwsd.events import Loaded, Record, Reloaded, ReloadFailed
+from kwsd.events import Loaded, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.watch_file import content_digest
 from kwsd.protocol.messages import CommandError
+from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 

@@ -16,13 +16,13 @@ from kwsd.events import (
     MicSilent,
     Muted,
     Overrun,
-    Record,
     Reloaded,
     ReloadFailed,
     State,
     Unmuted,
 )
 from kwsd.keywords.keyword import Keyword
+from kwsd.records import Record
 
 logger = logging.getLogger(__name__)
 

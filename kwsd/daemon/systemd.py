@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from kwsd.errors import ConfigError
-from kwsd.events import printable
+from kwsd.records import printable
 
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
 _DIGITS = 20  # of a 64-bit number

@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from kwsd.events import Record
 from kwsd.outlets.interface import Outlet
 from kwsd.protocol.messages import Dropped
+from kwsd.records import Record
 
 logger = logging.getLogger(__name__)
 

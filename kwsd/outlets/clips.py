@@ -14,9 +14,10 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import ConfigError
-from kwsd.events import Detection, NearMiss, Record
+from kwsd.events import Detection, NearMiss
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.protocol.messages import CommandError
+from kwsd.records import Record
 from kwsd.timebase import samples, seconds
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from kwsd.errors import ConfigError
-from kwsd.events import Detection, Record
+from kwsd.events import Detection
 from kwsd.homes import exists
+from kwsd.records import Record
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from kwsd.events import Record
+from kwsd.records import Record
 
 
 class Outlet(Protocol):

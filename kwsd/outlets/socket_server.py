@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from kwsd.events import DEFAULT_TYPES, Record
+from kwsd.events import DEFAULT_TYPES
 from kwsd.outlets.connection import CarryOut, Connection
 from kwsd.protocol.messages import Dropped, Hello, Reply
+from kwsd.records import Record
 
 logger = logging.getLogger(__name__)
 

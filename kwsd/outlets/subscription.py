@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from kwsd.events import DEFAULT_TYPES, Detection, NearMiss, Record
+from kwsd.events import DEFAULT_TYPES, Detection, NearMiss
 from kwsd.protocol.messages import Dropped
+from kwsd.records import Record
 
 QUEUE_LIMIT = 64  # events: some 20 kB, and minutes of talking to a busy room
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from kwsd.events import EVENTS, Record, State
+from kwsd.events import EVENTS, State
+from kwsd.records import Record
 
 PROTOCOL = 1
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from kwsd.events import Detection, Record
+from kwsd.events import Detection
 from kwsd.protocol.commands import Command
 from kwsd.protocol.messages import PROTOCOL, RECORDS, Microphone
+from kwsd.records import Record
 from kwsd.why import Evidence, HeardToken
 
 PUBLISHED: dict[type[Record], str] = {Detection: "DetectionEvent"}

@@ -1,8 +1,8 @@
-"""Log-probabilities of the frames at hand after each context that is asked about, made once each."""
+"""Log-probabilities of the frames at hand after each context that is asked about: searches of one stream share them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,28 +12,26 @@ from kwsd.units import Context
 
 
 class ContextRows:
-    """One piece of frames. Hypotheses of one context share its rows, which are made for all frames to come at once."""
+    """One piece of frames. What is asked for twice is computed once."""
 
-    def __init__(self, acoustics: Acoustics, frames: NDArray[np.float32]) -> None:
-        """`frames` are (n, C)."""
+    def __init__(self, acoustics: Acoustics, frames: NDArray[np.float32], likely: Sequence[Context]) -> None:
+        """`frames` are (n, C); contexts that are `likely` to be asked about all along are computed for all at once."""
         self._acoustics = acoustics
         self._frames = frames
-        self._rows: dict[Context, NDArray[np.float32]] = {}
+        contexts = [context for context in dict.fromkeys(likely) for _ in range(len(frames))]
+        found = acoustics.log_probs(np.concatenate([frames] * (len(contexts) // max(1, len(frames)))), contexts)
+        self._whole = {
+            context: found[at : at + len(frames)] for at, context in enumerate(contexts) if at % len(frames) == 0
+        }
+        self._offset = -1
+        self._here: dict[Context, NDArray[np.float32]] = {}
 
-    def prepare(self, contexts: Iterable[Context], offset: int) -> None:
-        """Make the rows of these contexts from frame `offset` on, in one call of the joiner for all that are new."""
-        new = [context for context in dict.fromkeys(contexts) if context not in self._rows]
-        if not new:
-            return
-        left = self._frames[offset:]
-        repeated = np.concatenate([left] * len(new)) if len(new) > 1 else left
-        found = self._acoustics.log_probs(repeated, [context for context in new for _ in range(len(left))])
-        for number, context in enumerate(new):
-            rows = np.full((len(self._frames), found.shape[1]), -np.inf, np.float32)
-            rows[offset:] = found[number * len(left) : (number + 1) * len(left)]
-            self._rows[context] = rows
-
-    def at(self, context: Context, offset: int) -> NDArray[np.float32]:
-        """Log-probabilities (vocabulary,) of a frame, after a context that was prepared."""
-        row: NDArray[np.float32] = self._rows[context][offset]
-        return row
+    def at(self, contexts: Sequence[Context], offset: int) -> list[NDArray[np.float32]]:
+        """Log-probabilities (vocabulary,) of a frame after each of the contexts; offsets never go back."""
+        if offset != self._offset:
+            self._offset, self._here = offset, {context: rows[offset] for context, rows in self._whole.items()}
+        new = [context for context in dict.fromkeys(contexts) if context not in self._here]
+        if new:
+            frame = self._frames[offset : offset + 1]
+            self._here.update(zip(new, self._acoustics.log_probs(frame.repeat(len(new), axis=0), new), strict=True))
+        return [self._here[context] for context in contexts]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kwsd.acoustic.model import Model
 from kwsd.config.settings import Settings
-from kwsd.errors import KeywordFileError, ModelError
+from kwsd.errors import KeywordFileError, ModelError, first_few
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.interface import Spotter
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 if TYPE_CHECKING:
+    from kwsd.sentences.compile import CompiledSentences
     from kwsd.spotters.fixed import FixedSpotter
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,21 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
     return make
 
 
+def read_sentences(path: Path, tokenizer: PhraseTokenizer) -> CompiledSentences:
+    """The usable sentences of a file; what is wrong with the others is logged as `file:line: what and why`.
+
+    Raises:
+        KwsdError: none can be used, or hassil is not installed.
+    """
+    from kwsd.sentences.compile import compile_sentences  # noqa: PLC0415 - few have sentences
+    from kwsd.sentences.files import read_sentence_file  # noqa: PLC0415 - likewise
+
+    compiled = compile_sentences(read_sentence_file(path), tokenizer)
+    for problem in first_few(map(str, compiled.listed.problems)):
+        logger.warning("%s", problem)
+    return compiled
+
+
 class OpenVocabulary:
     """The model that hears phrases, and the user's keywords for it; both may come late."""
 
@@ -80,7 +97,14 @@ class OpenVocabulary:
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
         compiled = PhraseSpotter(model, keywords, search).compiled
-        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=self._settings.quiet_gate)
+        gate = self._settings.quiet_gate
+        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=gate)
+        if self._settings.sentences is not None:
+            from kwsd.spotters.sentences import SentenceSpotter  # noqa: PLC0415 - few have sentences
+
+            sentences, intents = read_sentences(self._settings.sentences, model.tokenizer), self._settings.intents
+            spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, quiet_gate=gate)
+            self.make = partial(spotter, model, compiled, search)
         return self.make
 
 

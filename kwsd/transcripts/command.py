@@ -96,7 +96,7 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         return Transcription(" ".join(text.split()))
     try:
         tree = json.loads(text)
-        words = tuple(_word(word, start_s) for word in tree.get("words") or ())
+        words = tuple(spoken_word(word, start_s) for word in tree.get("words") or ())
         return Transcription(" ".join(str(tree["text"]).split()), words, _confidence(tree))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TranscriptError(
@@ -105,7 +105,8 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         ) from None
 
 
-def _word(tree: dict[str, Any], start_s: float) -> SpokenWord:
+def spoken_word(tree: dict[str, Any], start_s: float) -> SpokenWord:
+    """A word of the JSON. Raises ValueError, KeyError or TypeError: it is none."""
     text, start, end = str(tree["text" if "text" in tree else "word"]).strip(), float(tree["start"]), float(tree["end"])
     if not (text and math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
         raise ValueError(f"{text}: start and end are not seconds in order")

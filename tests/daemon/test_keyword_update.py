@@ -14,9 +14,9 @@ from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.errors import ConfigError, first_few
-from kwsd.events import Record
 from kwsd.keywords.keyword import Keyword
 from kwsd.protocol.messages import CommandError
+from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
 from testkit.scripted import ScriptedTokenizer
 

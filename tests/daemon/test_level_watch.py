@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 
 from kwsd.daemon.level_watch import FLAT_S, LevelWatch
-from kwsd.events import MicSilent, Record
+from kwsd.events import MicSilent
 from kwsd.outlets.bus import Bus
+from kwsd.records import Record
 from kwsd.stream import Chunk
 from kwsd.timebase import SAMPLE_RATE
 

@@ -2,7 +2,8 @@
 
 from kwsd.daemon.overload import PERSISTS_S, RECOVERS_S
 from kwsd.daemon.state import DaemonState, Decoded, Hearing
-from kwsd.events import Degraded, MicLost, MicRecovered, MicSilent, Muted, Overrun, Record, ReloadFailed, Unmuted
+from kwsd.events import Degraded, MicLost, MicRecovered, MicSilent, Muted, Overrun, ReloadFailed, Unmuted
+from kwsd.records import Record
 
 NO_MODEL = "only the fixed commands are heard"
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kwsd.events import Detection, Muted, Record, Unmuted
+from kwsd.events import Detection, Muted, Unmuted
 from kwsd.outlets.bus import Bus
+from kwsd.records import Record
 from testkit.serving import detection
 
 

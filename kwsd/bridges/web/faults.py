@@ -3,7 +3,8 @@
 from typing import Any
 
 from kwsd.bridges.daemon_link import GONE
-from kwsd.events import Degraded, MicLost, MicSilent, Overrun, ReloadFailed, now
+from kwsd.events import Degraded, MicLost, MicSilent, Overrun, ReloadFailed
+from kwsd.records import now
 
 
 def fault_of(record: dict[str, Any], *, running: bool) -> dict[str, Any] | None:

@@ -27,12 +27,12 @@ from kwsd.events import (
     Muted,
     NearMiss,
     Overrun,
-    Record,
     Reloaded,
     ReloadFailed,
     Spectrum,
     Unmuted,
 )
+from kwsd.records import Record
 from kwsd.why import evidence_of, sentences
 
 logger = logging.getLogger(__name__)

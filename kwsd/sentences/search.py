@@ -1,0 +1,209 @@
+"""Encoder frames → sentences heard or nearly heard: token passing over places of the graph and contexts of the decoder.
+
+Beside the sentences runs a search for any text (`TextBeam`). What a hypothesis is worth is how much less probable it is
+than that text since the sentence began, so that a loud room or a hard speaker costs both alike, and speech that is no
+sentence is known by the distance. A sentence ends with a pause.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.search.context_rows import ContextRows
+from kwsd.search.posteriors import Acoustics
+from kwsd.search.text_beam import TextBeam, TextEmission
+from kwsd.sentences.graph import Place, SentenceGraph, SentenceReading
+from kwsd.sentences.settings import SentenceSettings
+from kwsd.stream import Frames
+from kwsd.timebase import ENCODER_SHIFT_SAMPLES
+from kwsd.units import BLANK_ID, START, Context
+
+FREE_BEAM = 2
+NATS_BEHIND = 14.0
+"""Behind the best hypothesis, beyond which one is dropped."""
+HOPELESS_NATS = -80.0
+"""Behind any text: no sentence is accepted from so far, and the nearest one is not to be told from others."""
+UNSPOKEN_NATS = -8.0
+"""Mean log-probability of the units of a word below which it was not said, however well the others fit."""
+PAUSE_FRAMES = 4
+"""160 ms without a unit: a sentence may begin here."""
+
+
+class SentenceHypothesis(NamedTuple):
+    """One way to have said the beginning of a sentence."""
+
+    place: Place
+    context: Context
+    gain: float
+    """Nats by which it is more probable than any text since it began: mostly below 0."""
+    emissions: tuple[TextEmission, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardSentence:
+    """A sentence, decided at the end of what was said."""
+
+    reading: SentenceReading
+    emissions: tuple[TextEmission, ...]
+    score: float
+    """Mean per unit of how much less probable it is than any text: 0 to 1."""
+    accepted: bool
+    decided: int
+    """The frame after the last that was needed."""
+
+
+class SentenceSearch:
+    """The sentences of one stream. While it is not armed, frames cost nothing."""
+
+    def __init__(self, graph: SentenceGraph, acoustics: Acoustics, settings: SentenceSettings) -> None:
+        """`graph` is this search's own."""
+        self._graph = graph
+        self._acoustics = acoustics
+        self._settings = settings
+        self._armed = False
+        self._origin_sample: int | None = None
+        self._begin()
+
+    def arm(self, frames: Frames | None = None, from_sample: int = 0) -> None:
+        """From the next frames on a sentence may begin at once; of `frames` what is behind `from_sample` counts too."""
+        self._armed = True
+        self._begin()
+        if frames is None or frames.encoder_out is None:
+            return
+        self._origin_sample = frames.origin_sample
+        behind = -(-(from_sample - frames.origin_sample) // ENCODER_SHIFT_SAMPLES) - frames.first
+        self._search_frames(frames.encoder_out, frames.first, max(0, behind))
+
+    def disarm(self) -> None:
+        """Search no more."""
+        self._armed = False
+        self._graph.forget()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something is being said that is yet to be decided."""
+        return self._armed and self._spoken
+
+    def push(self, frames: Frames) -> list[HeardSentence]:
+        """The next frames → what they decide. A new origin, and frames that were not heard, begin anew."""
+        if not self._armed:
+            return []
+        if frames.origin_sample != self._origin_sample:
+            self._origin_sample = frames.origin_sample
+            self._begin()
+        if frames.encoder_out is None:
+            self._silent += frames.count
+            return self._decide(frames.first + frames.count)
+        return self._search_frames(frames.encoder_out, frames.first, 0)
+
+    def _search_frames(self, encoder_out: NDArray[np.float32], first: int, start: int) -> list[HeardSentence]:
+        """Frames from the one at `start` on."""
+        found = []
+        rows = ContextRows(self._acoustics, encoder_out, [self._free.best.context, START])
+        for offset in range(start, len(encoder_out)):
+            self.step(rows, offset, first + offset)
+            found += self._decide(first + offset + 1)
+        self._free.settle()
+        return found
+
+    def finish(self, frame: int) -> list[HeardSentence]:
+        """The sound has ended before `frame`: decide now."""
+        self._silent = 10**6
+        return self._decide(frame)
+
+    def _begin(self) -> None:
+        self._free = TextBeam(self._acoustics, FREE_BEAM)
+        self._silent = PAUSE_FRAMES
+        self._spoken = False
+        self._hypotheses = [SentenceHypothesis(self._graph.root, START, 0.0, ())]
+
+    def step(self, rows: ContextRows, offset: int, number: int) -> None:
+        """One frame of the free search and of the sentences."""
+        emitted = self._free.best.text
+        gained = self._free.step(rows, offset, number)
+        if self._free.best.text != emitted:
+            self._silent, self._spoken = 0, True
+        else:
+            self._silent += 1
+        live = self._hypotheses
+        if not self._spoken and self._silent >= PAUSE_FRAMES:  # whatever silence cost one that has not begun
+            root = SentenceHypothesis(self._graph.root, START, 0.0, ())
+            live = [root, *(h for h in live if h.emissions)]
+        if not live:
+            return
+        at = rows.at([h.context for h in live], offset)
+        parts = [
+            np.append(row[h.place.tokens], row[BLANK_ID]) + np.float32(h.gain - gained)
+            for h, row in zip(live, at, strict=True)
+        ]
+        gains = np.concatenate(parts)
+        floor = max(HOPELESS_NATS, float(gains.max()) - NATS_BEHIND)
+        kept = np.flatnonzero(gains >= floor)
+        if len(kept) > 2 * self._settings.beam:  # some become one
+            kept = kept[(-gains[kept]).argpartition(2 * self._settings.beam)[: 2 * self._settings.beam]]
+        ends = np.cumsum([len(part) for part in parts])
+        owners = np.searchsorted(ends, kept, side="right").tolist()
+        new = merged(
+            self.successor(live[owner], int(index) - int(ends[owner]), float(gains[index]), gained, number)
+            for owner, index in zip(owners, kept.tolist(), strict=True)
+        )
+        new.sort(key=lambda h: -h.gain)
+        self._hypotheses = new[: self._settings.beam]
+
+    def successor(
+        self, h: SentenceHypothesis, from_end: int, gain: float, gained: float, number: int
+    ) -> SentenceHypothesis:
+        """`from_end` counts back from behind the blank, which is the last of what may follow."""
+        if from_end == -1:
+            return h._replace(gain=gain)
+        token = int(h.place.tokens[from_end + 1])
+        emitted = TextEmission(token, number, gain - h.gain + gained)
+        return SentenceHypothesis(
+            self._graph.step(h.place, token), (h.context[1], token), gain, (*h.emissions, emitted)
+        )
+
+    def _decide(self, frame: int) -> list[HeardSentence]:
+        """Whether what was said has ended, and what it was."""
+        if not self._spoken or self._silent < self._settings.end_frames:
+            return []
+        begun = [h for h in self._hypotheses if h.emissions]
+        if begun and not begun[0].place.final and self._silent < 2 * self._settings.end_frames:
+            return []  # in the middle of a sentence one may pause
+        whole = [h for h in begun if h.place.final] or begun
+        self._spoken = False
+        self._hypotheses = [SentenceHypothesis(self._graph.root, START, 0.0, ())]
+        self._graph.forget()
+        if not whole:
+            return []
+        best = max(whole, key=lambda h: h.gain / len(h.emissions))
+        reading = self._graph.read([emission.token for emission in best.emissions])
+        if reading is None or not reading.steps:
+            return []
+        score = math.exp(min(0.0, best.gain) / len(best.emissions))
+        spoken = min(
+            sum(emission.log_prob for emission in best.emissions[step.first : step.last + 1])
+            / (step.last + 1 - step.first)
+            for step in reading.steps
+        )
+        accepted = best.place.final and score >= self._settings.threshold and spoken >= UNSPOKEN_NATS
+        return [HeardSentence(reading=reading, emissions=best.emissions, score=score, accepted=accepted, decided=frame)]
+
+
+def merged(hypotheses: Iterable[SentenceHypothesis]) -> list[SentenceHypothesis]:
+    """Those with the same future become one: probabilities add, the better one's times stay."""
+    merged: dict[tuple[int, Context], SentenceHypothesis] = {}
+    for h in hypotheses:
+        future = (id(h.place), h.context)
+        known = merged.get(future)
+        if known is None:
+            merged[future] = h
+            continue
+        better, worse = (known, h) if known.gain >= h.gain else (h, known)
+        merged[future] = better._replace(gain=better.gain + math.log1p(math.exp(worse.gain - better.gain)))
+    return list(merged.values())

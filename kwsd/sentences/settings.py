@@ -1,0 +1,26 @@
+"""How sentences are armed, ended and believed."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from kwsd.limits import ARMED_S, BEAM, END_S, THRESHOLD
+from kwsd.timebase import encoder_frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceSettings:
+    """[intents]: for `--sentences`, and for the lists that follow a keyword."""
+
+    threshold: Annotated[float, THRESHOLD] = 0.1
+    """Smallest score of a sentence that is accepted; below it the nearest sentence is told as rejected."""
+    armed_s: Annotated[float, ARMED_S] = 8.0
+    """Seconds after a wake word in which a sentence, or a word of a list that follows, may begin."""
+    end_s: Annotated[float, END_S] = 0.8
+    """Silence that ends a sentence, seconds."""
+    beam: Annotated[int, BEAM] = 16
+    """Hypotheses kept per frame."""
+
+    @property
+    def end_frames(self) -> int:
+        """`end_s` in encoder frames."""
+        return encoder_frames(self.end_s)

@@ -1,0 +1,158 @@
+"""sentences.yaml: what is meant, and every mistake with file, line and what to change, while the rest stays armed."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from kwsd.acoustic.model import load_tokenizer
+from kwsd.errors import SentenceFileError
+from kwsd.models.directory import find_model_directory
+from kwsd.sentences.compile import CompiledSentences, compile_sentences
+from kwsd.sentences.files import read_sentence_file
+from kwsd.sentences.graph import Place, SentenceGraph, SentenceReading
+from kwsd.spotters.sentences import spans_of
+
+TOKENIZER = load_tokenizer(find_model_directory("kwsd-en"))
+GOOD = """\
+language: en
+intents:
+  Light:
+    data:
+      - sentences:
+          - "<turn> (on|off) [the] {name} light[s]"
+          - "set [the] {name} to {0..100:brightness}[%| percent]"
+        slots: {domain: light}
+  Open:
+    data:
+      - sentences: ["open (the door;now;please)"]
+lists:
+  name:
+    values: [kitchen, {in: "(bed|sleeping) room", out: bedroom}, "40"]
+expansion_rules:
+  turn: "(turn|switch)"
+"""
+
+
+def compiled(tmp_path: Path, text: str) -> CompiledSentences:
+    path = tmp_path / "sentences.yaml"
+    path.write_text(text, encoding="utf-8")
+    return compile_sentences(read_sentence_file(path), TOKENIZER)
+
+
+def walk(graph: SentenceGraph, text: str) -> tuple[Place, SentenceReading | None]:
+    """Where a text leads, said word by word."""
+    place, tokens = graph.root, [token for word in text.split() for token in next(TOKENIZER.encodings(word))]
+    for token in tokens:
+        assert token in place.tokens, f"{text}: not beyond {TOKENIZER.pieces(tokens)}"
+        place = graph.step(place, token)
+    return place, graph.read(tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("turn on the kitchen lights", {"name": "kitchen"}),
+        ("switch off sleeping room light", {"name": "bedroom"}),
+        ("set bed room to twenty five percent", {"name": "bedroom", "brightness": 25}),
+        ("set the kitchen to zero", {"name": "kitchen", "brightness": 0}),
+        ("set forty to one hundred", {"name": "40", "brightness": 100}),
+        ("open now the door please", {}),
+        ("open please now the door", {}),
+    ],
+)
+def test_sentences_are_understood(tmp_path: Path, text: str, slots: dict[str, object]) -> None:
+    place, reading = walk(compiled(tmp_path, GOOD).graph(), text)
+    assert place.final
+    assert reading is not None
+    assert not reading.missing
+    assert {name: value for name, (value, _, _) in spans_of(reading).items()} == slots
+
+
+def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path: Path) -> None:
+    graph = compiled(tmp_path, GOOD).graph()
+    place, reading = walk(graph, "turn on the")
+    assert not place.final
+    assert reading is not None
+    assert reading.missing[0] in {"kitchen", "bed", "sleeping", "forty", "40"}
+    with pytest.raises(AssertionError, match="not beyond"):
+        walk(graph, "open the window")
+    with pytest.raises(AssertionError, match="not beyond"):
+        walk(graph, "open now now please")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "line", "why"),
+    [
+        ("turn {nope} on", 5, "there is no list {nope}"),
+        ("turn <nope> on", 5, "there is no rule <nope>"),
+        ("turn <loop> on", 12, "<loop> → <pool> → <loop> goes on for ever"),
+        ("turn {empty} on", 8, "list {empty} is empty; write `values:`"),
+        ("say {any}", 9, "list {any} is a wildcard"),
+        ("dim to {100..0:level}", 5, "100..0"),
+        ("dim to {0..10}", 5, "write {0..10:brightness}"),
+        ("turn (on", 5, "cannot be parsed"),
+        ("turn 日本 on", 5, "日"),
+        ("[turn on]", 5, "without a word"),
+        ("{0..999:a} {0..999:b} {0..999:c} {0..999:d}", 5, "1e+12 sentences, and 1e+09 are the most; take out"),
+        ("(a;b;c;d;e;f;g;h)", 5, "8 parts in any order"),
+        ("", 5, "a sentence is text"),
+    ],
+)
+def test_mistakes_are_named_with_line_and_remedy_and_the_rest_stays(
+    tmp_path: Path, sentence: str, line: int, why: str
+) -> None:
+    text = f"""\
+intents:
+  Some:
+    data:
+      - sentences:
+          - "{sentence}"
+          - "lights on"
+lists:
+  empty: {{values: []}}
+  any: {{wildcard: true}}
+expansion_rules:
+  loop: "a <pool>"
+  pool: "b <loop>"
+"""
+    found = compiled(tmp_path, text)
+    (problem,) = found.listed.problems
+    assert why in str(problem)
+    assert f"sentences.yaml:{line}: " in str(problem)
+    assert walk(found.graph(), "lights on")[0].final
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a", "a: [", "intents: {A: {data: [{sentences: []}]}}", "intents: {A: 3}", "\x00"]
+)
+def test_a_file_without_sentences_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SentenceFileError, match=r"sentences\.yaml"):
+        compiled(tmp_path, text)
+    with pytest.raises(SentenceFileError, match="cannot be read"):
+        read_sentence_file(tmp_path / "missing.yaml")
+
+
+def test_a_million_sentences_are_compiled_in_seconds_and_take_no_more_places(tmp_path: Path) -> None:
+    """1. 10^4 and 10^6 sentences of one shape, and one range of a million numbers. 2. Walk them.
+
+    Result: within 5 s of processor time, and a walk makes as many places in both.
+    """
+    places = []
+    for top in (99, 999):
+        began_s = time.process_time()
+        text = f'intents: {{Add: {{data: [{{sentences: ["add {{0..{top}:a}} and {{0..{top}:b}}"]}}]}}}}'
+        graph = compiled(tmp_path, text).graph()
+        place, reading = walk(graph, "add ninety nine and forty two")
+        assert time.process_time() - began_s < 5
+        assert place.final
+        assert reading is not None
+        assert {name: value for name, (value, _, _) in spans_of(reading).items()} == {"a": 99, "b": 42}
+        places.append(len(graph._places))
+    assert places[1] <= places[0] + 2
+    text = 'intents: {Count: {data: [{sentences: ["count to {0..999999:n}"]}]}}'
+    _, reading = walk(compiled(tmp_path, text).graph(), "count to two hundred thousand and five")
+    assert reading is not None
+    _, reading = walk(compiled(tmp_path, text).graph(), "count to twelve thousand three hundred forty five")
+    assert reading is not None
+    assert spans_of(reading)["n"][0] == 12_345

@@ -1,0 +1,138 @@
+"""Sentences heard: alone and behind a wake word, accepted and rejected, by the command that a person types."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kwsd.acoustic.model import Model
+from kwsd.events import Detection, Event
+from kwsd.intents import Intent
+from kwsd.sentences.compile import compile_sentences
+from kwsd.sentences.files import read_sentence_file
+from kwsd.sentences.settings import SentenceSettings
+from kwsd.spotters.sentences import SentenceSpotter
+from kwsd.stream import Chunk, Float32
+from testkit.tiny_model import silence, speak
+
+SENTENCES = """\
+intents:
+  Light:
+    data:
+      - sentences: ["turn {state} the {place} light"]
+        slots: {domain: light}
+lists:
+  state: {values: [{in: "on", out: true}, {in: "off", out: false}]}
+  place: {values: [hall, attic]}
+"""
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    path = tmp_path / "sentences.yaml"
+    path.write_text(SENTENCES)
+    return path
+
+
+def spotter(model_dir: Path, path: Path, *keywords: str) -> SentenceSpotter:
+    model = Model.load(model_dir)
+    compiled = compile_sentences(read_sentence_file(path), model.tokenizer)
+    return SentenceSpotter(model, keywords, sentences=compiled, intents=SentenceSettings())
+
+
+def heard(spotter: SentenceSpotter, sound: Float32, block: int = 5_120) -> list[Event]:
+    chunks = (Chunk(at, sound[at : at + block], "") for at in range(0, len(sound), block))
+    events = [event for chunk in chunks for event in spotter.push(chunk)]
+    return [event for event in [*events, *spotter.finish()] if isinstance(event, Detection | Intent)]
+
+
+ORDER = np.concatenate([silence(0.5), speak("TURN OFF THE ATTIC LIGHT"), silence(1.5)])
+
+
+@pytest.mark.parametrize("block", [160, 5_120, 1_000_000])
+def test_a_sentence_is_told_with_slots_and_times_however_sound_is_cut(
+    tiny_model_dir: Path, sentences: Path, block: int
+) -> None:
+    (intent,) = heard(spotter(tiny_model_dir, sentences), ORDER, block)
+    assert isinstance(intent, Intent)
+    assert (intent.intent, intent.text, intent.rejected, intent.nearest) == (
+        "Light",
+        "turn off the attic light",
+        False,
+        None,
+    )
+    values = {slot.name: (slot.value, slot.text) for slot in intent.slots}
+    assert values == {"state": (False, "off"), "place": ("attic", "attic"), "domain": ("light", "")}
+    state, place, domain = intent.slots
+    assert state.start is not None
+    assert place.start is not None
+    assert intent.start <= state.start < place.start < intent.end
+    assert domain.start is None
+    assert place.score is not None
+    assert place.score > 0.9
+    assert intent.score > 0.9
+    assert intent.latency_ms > 700
+
+
+def test_the_end_of_the_sound_ends_a_sentence(tiny_model_dir: Path, sentences: Path) -> None:
+    (intent,) = heard(spotter(tiny_model_dir, sentences), ORDER[: -int(1.4 * 16_000)])
+    assert isinstance(intent, Intent)
+    assert not intent.rejected
+
+
+def test_what_is_near_is_rejected_and_what_is_far_is_no_event(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. Words are missing at the end. 2. Something else is said. Result: the whole of the nearest; never accepted."""
+    (intent,) = heard(spotter(tiny_model_dir, sentences), np.concatenate([speak("TURN OFF"), silence(3.0)]))
+    assert isinstance(intent, Intent)
+    assert intent.rejected
+    assert intent.nearest == "turn off the hall light"
+    others = heard(spotter(tiny_model_dir, sentences), np.concatenate([speak("HEY POLICE COME HERE"), silence(3.0)]))
+    assert all(isinstance(event, Intent) and event.rejected for event in others)
+
+
+def test_behind_a_wake_word_and_only_there(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. A sentence alone. 2. Wake word, sentence at once. 3. Long after: the sentence. Result: 2 alone counts."""
+    wake = np.concatenate([speak("HEY LIGHT"), speak("TURN ON THE HALL LIGHT"), silence(1.5)])
+    sound = np.concatenate([ORDER, wake, silence(9.0), ORDER])
+    detection, intent = heard(spotter(tiny_model_dir, sentences, "hey light"), sound)
+    assert isinstance(detection, Detection)
+    assert isinstance(intent, Intent)
+    assert intent.text == "turn on the hall light"
+    assert not intent.rejected
+    assert intent.start >= detection.end - 0.05
+
+
+def test_the_command_hears_sentences_alone_and_with_keywords(
+    tmp_path: Path, tiny_model_dir: Path, sentences: Path
+) -> None:
+    """1. --sentences with --json. 2. As text, with one that cannot be used. 3. With --keywords. 4. All of it broken."""
+    soundfile.write(tmp_path / "order.wav", ORDER, 16_000)
+    (tmp_path / "k.txt").write_text("hey light\n")
+
+    def kwsd(*words: object) -> "subprocess.CompletedProcess[str]":
+        base = [str(Path(sys.executable).with_name("kwsd")), "--model", str(tiny_model_dir), "--sentences"]
+        given = [*base, str(sentences), "--input", str(tmp_path / "order.wav"), *map(str, words)]
+        return subprocess.run(given, capture_output=True, text=True, check=False)
+
+    told = json.loads(kwsd("--json").stdout)
+    assert (told["type"], told["intent"], told["rejected"]) == ("intent", "Light", False)
+    assert [slot["value"] for slot in told["slots"]] == [False, "attic", "light"]
+    sentences.write_text(SENTENCES.replace("sentences: [", 'sentences: ["turn {nope}", '))
+    done = kwsd()
+    assert done.stdout.split()[2:] == ["Light", "state=False", "place=attic", "domain=light", told_score(done.stdout)]
+    assert "sentences.yaml:4: there is no list {nope}" in done.stderr
+    assert kwsd("--keywords", tmp_path / "k.txt").stdout == ""
+    sentences.write_text("intents: {}")
+    done = kwsd()
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "has no usable sentence" in done.stderr
+
+
+def told_score(line: str) -> str:
+    """The last column."""
+    assert float(line.rsplit(maxsplit=1)[-1]) > 0.9
+    return line.rsplit(maxsplit=1)[-1]
