@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn and write; the exit code. Raises KwsdError: nothing was written."""
     require_extra("tune", ("tomlkit",))
     from kwsd.cli.tuning_setup import open_setup, prepared_background  # noqa: PLC0415 - --help needs no model
+    from kwsd.keywords.edit import find_keyword, write_keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
     from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
-    from kwsd.tuning.keyword_file import find_keyword, write_keyword  # noqa: PLC0415 - likewise
 
     if not FEWEST <= arguments.takes <= MOST_RETRIES:
         raise FlagError(f"--takes {arguments.takes}: choose from 3 to 5")

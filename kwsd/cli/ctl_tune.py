@@ -84,8 +84,8 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     """Sweep and show; the exit code."""
     from kwsd.cli.progress import counted  # noqa: PLC0415 - --help needs no model
     from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
+    from kwsd.keywords.edit import content_of, write_keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
-    from kwsd.tuning.keyword_file import content_of, write_keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
 
     keywords = read_keywords(setup)

@@ -50,7 +50,7 @@ class Teacher:
 
     def begin(self, asked: LessonRequest) -> dict[str, Any]:
         """A new lesson. Raises KwsdError: nothing that is learned could be written."""
-        from kwsd.tuning.keyword_file import find_keyword  # noqa: PLC0415 - the page opens a second sooner without
+        from kwsd.keywords.edit import find_keyword  # noqa: PLC0415 - the page opens a second sooner without
 
         if find_spec("tomlkit") is None:
             raise EditError("tomlkit is not installed; it comes with: pip install 'kwsd[tune]'")
@@ -97,7 +97,7 @@ class Teacher:
 
     def keep(self) -> dict[str, Any]:
         """Write it. Raises KwsdError: the keyword file is as it was."""
-        from kwsd.tuning.keyword_file import write_keyword  # noqa: PLC0415 - likewise
+        from kwsd.keywords.edit import write_keyword  # noqa: PLC0415 - likewise
 
         with self._alone():
             keyword, found = self._begun(), self._found

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kwsd.errors import KeywordFileError
+from kwsd.keywords.edit import find_keyword, write_keyword
 from kwsd.keywords.keyword import Keyword
-from kwsd.tuning.keyword_file import find_keyword, write_keyword
 
 BEFORE = """\
 # kitchen
