@@ -28,7 +28,8 @@ examples:
   kwsctl keywords --set "hey jarvis :1.5 @me"      lines as in a keyword file
   kwsctl keywords --threshold 0.5                  make all of them stricter
   kwsctl keywords --threshold 0.2 --keyword "lights on"
-The keyword file is not touched: `kwsctl reload` brings it back."""
+  kwsctl keywords --threshold 0.2 --keyword "lights on" --save
+Without --save the keyword file is not touched: `kwsctl reload` brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +94,21 @@ def _declare_keywords(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--set", nargs="+", metavar="PHRASE", help="listen for these instead, as lines of a keyword file")
     what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1")
     parser.add_argument("--keyword", metavar="NAME", help="with --threshold: only for this one")
+    parser.add_argument("--save", action="store_true", help="with --threshold: write it into the keyword file")
 
 
 def keywords(client: Client, arguments: argparse.Namespace) -> int:
     """List the keywords in force, or change them first."""
     patience = {"timeout_s": max(COMPILES_S, arguments.timeout)}
     problems = []
+    if arguments.threshold is None and (arguments.save or arguments.keyword):
+        raise FlagError("--keyword and --save go with --threshold X")
     if arguments.set:
         reply = client.ask("set_keywords", **patience, keywords=[_keyword(line) for line in arguments.set])
         names, problems = reply["keywords"], reply.get("problems", [])
     elif arguments.threshold is not None:
         change = {"threshold": arguments.threshold, "keyword": arguments.keyword}
+        change |= {"save": True} if arguments.save else {}  # which older daemons do not know
         names = client.ask("set_threshold", **patience, **change)["keywords"]
     else:
         names = client.hello["keywords"]

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn and write; the exit code. Raises KwsdError: nothing was written."""
     require_extra("tune", ("tomlkit",))
     from kwsd.cli.tuning_setup import open_setup, prepared_background  # noqa: PLC0415 - --help needs no model
-    from kwsd.keywords.edit import find_keyword, write_keyword  # noqa: PLC0415 - likewise
+    from kwsd.keywords.edit import find_keyword, write_keywords  # noqa: PLC0415 - likewise
     from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
     from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
 
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if not arguments.dry_run:
         changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
-        backup = write_keyword(setup.keywords, keyword, changes)
+        backup = write_keywords(setup.keywords, {keyword: changes})
         say(f"written to {setup.keywords}" + (f"; before: {backup}" if backup else ""))
     return DONE
 

@@ -84,13 +84,13 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     """Sweep and show; the exit code."""
     from kwsd.cli.progress import counted  # noqa: PLC0415 - --help needs no model
     from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
-    from kwsd.keywords.edit import content_of, write_keyword  # noqa: PLC0415 - likewise
+    from kwsd.keywords.edit import editable, write_keywords  # noqa: PLC0415 - likewise
     from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
     from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
 
     keywords = read_keywords(setup)
     if arguments.write:
-        content_of(setup.keywords)  # a file that cannot be written to is told before the work, not after it
+        editable(setup.keywords)  # a file that cannot be written to is told before the work, not after it
     positives = encode_positives(setup, arguments.recordings, keywords)
     background = prepared_background(setup, arguments.background)
     frames = list(background.frames) if background else []
@@ -113,9 +113,8 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
         draw_curves(arguments.png, curves)
     if arguments.write:
         of = {keyword.label: keyword for keyword in keywords}
-        for curve in curves:
-            write_keyword(setup.keywords, of[curve.keyword], changes_of(curve, of[curve.keyword], search))
-        logger.info("written to %s; before: %s.bak", setup.keywords, setup.keywords)
+        changes = {of[curve.keyword]: changes_of(curve, of[curve.keyword], search) for curve in curves}
+        logger.info("written to %s; before: %s", setup.keywords, write_keywords(setup.keywords, changes))
     elif not arguments.json:
         say("nothing is written without --write")
     return DONE_IN_PART if any(curve.doubts for curve in curves) else DONE

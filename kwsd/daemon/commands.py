@@ -85,7 +85,8 @@ class CommandHandler:
             case commands.Why():
                 return {"event": self._decisions.find(command.event).fields()}
             case commands.SetThreshold():
-                return {"keywords": await self._keywords.set_threshold(command.threshold, command.keyword)}
+                change = self._keywords.save_threshold if command.save else self._keywords.set_threshold
+                return {"keywords": await change(command.threshold, command.keyword)}
         raise CommandError("this daemon does not know that command")
 
     def hello(self) -> Hello:

@@ -11,7 +11,7 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.inbox import Inbox, NewKeywords
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
-from kwsd.errors import ConfigError, first_few
+from kwsd.errors import ConfigError, KeywordFileError, first_few
 from kwsd.events import Loaded, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -143,16 +143,50 @@ class KeywordUpdate:
     async def set_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
         """Change one keyword's threshold, or all; the names concerned. Raises CommandError."""
         async with self._one_at_a_time:
-            concerned = tuple(name for name in self._state.keywords if label in {None, name})
-            if not concerned:
-                raise CommandError(f'keyword: there is no "{label}"; `status` lists the names')
-            saved = self._source.saved.now
+            concerned, saved = self._called(label), self._source.saved.now
             old = {} if label is None else saved.thresholds
             digest = await in_background(self._source.digest)
             await self._bring_into_force(
                 replace(saved, thresholds={**old, label or EVERY_KEYWORD: threshold}, file_digest=digest)
             )
             return concerned
+
+    async def save_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
+        """The same in the keyword file, which is brought into force. Raises CommandError: file and list stay."""
+        async with self._one_at_a_time:
+            concerned, saved = self._called(label), self._source.saved.now
+            if self.file is None or saved.keywords is not None:
+                raise CommandError("save: the keywords in force stand in no file; set it without")
+            self.read_digest = await in_background(lambda: self._write(threshold, concerned))
+            others = {name: value for name, value in saved.thresholds.items() if name not in concerned}
+            if EVERY_KEYWORD in others:
+                others = {} if label is None else {**others, label: threshold}
+            await self._bring_into_force(replace(saved, thresholds=others, file_digest=self.read_digest))
+            return concerned
+
+    def _called(self, label: str | None) -> tuple[str, ...]:
+        """The keywords in force of that name, or all. Raises CommandError: there is none."""
+        concerned = tuple(name for name in self._state.keywords if label in {None, name})
+        if not concerned:
+            raise CommandError(f'keyword: there is no "{label}"; `status` lists the names')
+        return concerned
+
+    def _write(self, threshold: float, concerned: tuple[str, ...]) -> str:
+        """The digest of the keyword file with that threshold. Raises CommandError."""
+        from kwsd.keywords.edit import write_keywords  # noqa: PLC0415 - seldom wanted
+
+        assert self._source.file is not None  # noqa: S101 - asked before
+        try:
+            found = self._source.read_as(Saved(), self._spotter.tokenizer)
+            in_file = {each.label: each for each in found.keywords} if found else {}
+            write_keywords(self._source.file, {in_file[name]: {"threshold": threshold} for name in concerned})
+        except KeyError as error:
+            raise CommandError(f"save: {self.file} has no keyword {error} any more") from None
+        except KeywordFileError as error:
+            raise CommandError(f"save: {error}") from None
+        except OSError as error:
+            raise CommandError(f"save: {self.file}: cannot be written: {error.strerror}; it is as it was") from None
+        return self._source.digest()
 
     async def _again(self) -> None:
         async with self._one_at_a_time:

@@ -1,72 +1,76 @@
-"""Changes to one keyword of a TOML keyword file: comments and order stay, a backup lies beside it. Imports tomlkit."""
+"""Changes to keywords of a keyword file: comments and order stay, a backup lies beside it. Imports tomlkit."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import KeywordFileError
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.save import save_keyword_file
+from kwsd.keywords.shipped import shipped_lists
+from kwsd.keywords.text_lines import keyword_of_line
 from kwsd.keywords.toml_tables import read_tables
 from kwsd.small_files import read_small
 
-BACKUP = ".bak"
+Changes = Mapping[Keyword, Mapping[str, Any]]
+"""Keyword → keys and values, as in TOML."""
+
+BOM = b"\xef\xbb\xbf"
+IN_TEXT = {"boost": ":", "threshold": "#"}
+"""What a line of a text file can say, and how."""
 
 
 def find_keyword(path: Path, name: str) -> Keyword:
-    """The keyword of that name or phrase; a new one where the file has none such, or is not there.
+    """The keyword of that name or phrase in a TOML file; a new one where it has none such, or is not there.
 
     Raises:
         KeywordFileError: the file is no TOML keyword file, or cannot be read.
     """
-    for line in read_tables(content_of(path)):
+    if not is_toml(path):
+        raise KeywordFileError(f"{path}: spellings are written to TOML only; give a file called *.toml")
+    for line in read_tables(editable(path)):
         found = line.keyword
         if found is not None and name.casefold() in {found.label.casefold(), found.phrase.casefold()}:
             return found
     return Keyword(name)
 
 
-def write_keyword(path: Path, keyword: Keyword, changes: Mapping[str, Any]) -> Path | None:
-    """Set keys of a keyword, which is added where it is not there; the file changes at once or not at all.
+def write_keywords(path: Path, changes: Changes) -> Path | None:
+    """Set keys of keywords; the file changes at once or not at all.
+
+    One that is not there is added to a TOML file. In a text file boosts and thresholds of its keywords can be set.
 
     Returns:
         The backup of what was there before; None where nothing was.
 
     Raises:
-        KeywordFileError: the file is no TOML keyword file, or cannot be read.
+        KeywordFileError: the file cannot be read, or cannot say this.
         OSError: it cannot be written; it is as it was.
     """
-    import tomlkit  # noqa: PLC0415 - of the extra `tune`
-
-    content = content_of(path)
-    document = tomlkit.parse(content.decode())
-    tables = document.get("keyword")
-    if tables is None:
-        tables = document.setdefault("keyword", tomlkit.aot())
-    own = (keyword.phrase, keyword.name)
-    called = ((str(each.get("phrase", "")).strip(), str(each.get("name", "")).strip()) for each in tables)
-    table = next((each for each, name in zip(tables, called, strict=True) if name == own), None)
-    if table is None:
-        table = tomlkit.table()
-        table["phrase"] = keyword.phrase
-        if keyword.name:
-            table["name"] = keyword.name
-        tables.append(table)
-    for key, value in changes.items():
-        table[key] = list(value) if isinstance(value, tuple) else value
-    return replace_file(path.resolve(), tomlkit.dumps(document).encode())
+    content = editable(path)
+    return save_keyword_file(path, in_tables(content, changes) if is_toml(path) else in_lines(path, content, changes))
 
 
-def content_of(path: Path) -> bytes:
-    """What a keyword file holds; nothing where it is not there. Raises KeywordFileError: it is no TOML keyword file."""
-    if path.suffix.lower() != ".toml":
-        raise KeywordFileError(f"{path}: spellings and thresholds are written to TOML only; give a file called *.toml")
+def editable(path: Path) -> bytes:
+    """What a file holds that may be changed; nothing where it is not there.
+
+    Raises:
+        KeywordFileError: it is no keyword file, cannot be read or written, or is TOML and tomlkit is not installed.
+    """
+    locked = why_not_written(path)
+    if locked:
+        raise KeywordFileError(locked)
+    if is_toml(path) and find_spec("tomlkit") is None:
+        raise KeywordFileError(f"{path}: tomlkit is not installed; it comes with: pip install 'kwsd[tune]'")
     try:
         content = read_small(path)
-        read_tables(content)
+        if is_toml(path):
+            read_tables(content)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -76,22 +80,72 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def replace_file(path: Path, content: bytes) -> Path | None:
-    """Write a file whole, with a backup beside it of the one that was there; raises OSError, and it is as it was."""
-    backed_up = path.exists()
-    backup = path.with_name(path.name + BACKUP) if backed_up else None
-    if backup is not None:
-        shutil.copy2(path, backup)
-    part = path.with_name(f".{path.name}.part")
+def why_not_written(path: Path) -> str | None:
+    """What keeps a keyword file from being changed; None where nothing does."""
+    if path.resolve() in {each.resolve() for each in shipped_lists().values()}:
+        return f"{path} comes with kwsd: copy it, and start kwsd with the copy"
+    if path.is_file() and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
+        return f"{path} cannot be written by this user"
+    return None
+
+
+def in_tables(content: bytes, changes: Changes) -> bytes:
+    """The content of a TOML file with the changes."""
+    import tomlkit  # noqa: PLC0415 - of the extra `tune`
+
+    document = tomlkit.parse(content.decode())
+    tables = document.get("keyword")
+    if tables is None:
+        tables = document.setdefault("keyword", tomlkit.aot())
+    names = [(str(each.get("phrase", "")).strip(), str(each.get("name", "")).strip()) for each in tables]
+    for keyword, values in changes.items():
+        own = (keyword.phrase, keyword.name)
+        if own in names:
+            table = tables[names.index(own)]
+        else:
+            table = tomlkit.table()
+            table["phrase"] = keyword.phrase
+            if keyword.name:
+                table["name"] = keyword.name
+            tables.append(table)
+        for key, value in values.items():
+            table[key] = list(value) if isinstance(value, tuple) else value
+    return tomlkit.dumps(document).encode()
+
+
+def in_lines(path: Path, content: bytes, changes: Changes) -> bytes:
+    """The content of a text file with the changes. Raises KeywordFileError."""
+    lines = content.removeprefix(BOM).splitlines(keepends=True)
+    found = [_keyword(line) for line in lines]
+    for keyword, values in changes.items():
+        strange = next((key for key in values if key not in IN_TEXT), None)
+        if strange:
+            raise KeywordFileError(f"{path}: {strange} is written to TOML only; give a file called *.toml")
+        if keyword.label not in found:
+            raise KeywordFileError(f'{path}: has no keyword "{keyword.label}" any more; nothing was written')
+        number = found.index(keyword.label)
+        for key, value in values.items():
+            lines[number] = _with_attribute(lines[number], f"{IN_TEXT[key]}{value:g}")
+    return (BOM if content.startswith(BOM) else b"") + b"".join(lines)
+
+
+def is_toml(path: Path) -> bool:
+    """Whether a keyword file is one of tables."""
+    return path.suffix.lower() == ".toml"
+
+
+def _keyword(line: bytes) -> str | None:
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if backed_up:
-            shutil.copymode(path, part)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    return backup
+        keyword = keyword_of_line(line)
+    except ValueError:
+        return None
+    return keyword.label if keyword else None
+
+
+def _with_attribute(line: bytes, text: str) -> bytes:
+    """A line with another boost or threshold in place of its own, or one at its end."""
+    own = re.compile(rb"(?<!\S)" + re.escape(text[0].encode()) + rb"\S+")
+    if own.search(line):
+        return own.sub(text.encode(), line, count=1)
+    body = line.rstrip()
+    return body + b" " + text.encode() + line[len(body) :]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 BACKUP = ".bak"
@@ -19,18 +18,18 @@ def save_keyword_file(path: Path, content: bytes) -> Path | None:
     """
     path = path.resolve()
     backup = path.with_name(path.name + BACKUP) if path.exists() else None
-    if backup is not None:
-        shutil.copy2(path, backup)
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # daemon and page may both be at it
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        if backup is not None:
+            shutil.copy2(path, backup)
+        with part.open("wb") as file:
+            if backup is not None:
+                shutil.copymode(path, part)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if backup is not None:
-            shutil.copymode(path, part)
-        Path(part).replace(path)
+        part.replace(path)
     except OSError:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     return backup

@@ -63,12 +63,14 @@ class SetKeywords(Base):
 
 
 class SetThreshold(Base):
-    """Change what a score has to reach, until the next reload or restart."""
+    """Change what a score has to reach, until the keyword file changes or is read again."""
 
     command: Literal["set_threshold"]
     threshold: Annotated[float, THRESHOLD]
     keyword: Name | None = None
     """Name of the keyword; null means every keyword."""
+    save: bool = False
+    """Write it into the keyword file, where it stays."""
 
 
 class Mute(Base):

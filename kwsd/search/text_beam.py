@@ -52,6 +52,11 @@ class TextBeam:
         self._hypotheses = [TextHypothesis(START, 0.0, (), ())]
 
     @property
+    def hypotheses(self) -> tuple[TextHypothesis, ...]:
+        """The likeliest so far, the best first."""
+        return tuple(self._hypotheses)
+
+    @property
     def best(self) -> TextHypothesis:
         """The likeliest so far."""
         return self._hypotheses[0]

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from kwsd.search.posteriors import Acoustics
+from kwsd.search.text_beam import TextBeam
 from kwsd.stream import Float32
 from kwsd.units import START, Context
 
 Tokens = tuple[int, ...]
 
 BEAM = 8
-TOKENS_PER_FRAME = 6  # a hypothesis goes on with no more than these
 IMPOSSIBLE = -1e9
 
 
 def likeliest(frames: Float32, acoustics: Acoustics, most: int) -> list[tuple[Tokens, float]]:
-    """The `most` likeliest token sequences of encoder frames (n, C), with their log-probabilities; the best first.
-
-    Beam search without any phrase in mind, at most one token a frame as the keyword search has it; hypotheses that
-    spell the same are one.
-    """
-    beam: dict[Tokens, float] = {(): 0.0}
-    for frame in frames:
-        hypotheses = list(beam)
-        contexts = [context_of(tokens) for tokens in hypotheses]
-        rows = acoustics.log_probs(np.broadcast_to(frame, (len(hypotheses), len(frame))), contexts)
-        following: defaultdict[Tokens, float] = defaultdict(lambda: -math.inf)
-        for tokens, row in zip(hypotheses, rows, strict=True):
-            silent = float(np.logaddexp.reduce(row[list(acoustics.silent_tokens)]))
-            following[tokens] = float(np.logaddexp(following[tokens], beam[tokens] + silent))
-            for token in np.argpartition(-row, TOKENS_PER_FRAME)[:TOKENS_PER_FRAME].tolist():
-                if token not in acoustics.silent_tokens:
-                    spelt = (*tokens, token)
-                    following[spelt] = float(np.logaddexp(following[spelt], beam[tokens] + float(row[token])))
-        beam = dict(sorted(following.items(), key=lambda item: -item[1])[:BEAM])
-    return list(beam.items())[:most]
+    """The `most` likeliest token sequences of encoder frames (n, C), with their log-probabilities; the best first."""
+    beam = TextBeam(acoustics, BEAM)
+    settled = beam.push(frames, 0)
+    found = (tuple(each.token for each in (*settled, *text.emissions)) for text in beam.hypotheses[:most])
+    return sorted(((tokens, log_likelihood(frames, tokens, acoustics)) for tokens in found), key=lambda item: -item[1])
 
 
 def log_likelihood(frames: Float32, tokens: Tokens, acoustics: Acoustics) -> float:

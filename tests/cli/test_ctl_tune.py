@@ -81,7 +81,6 @@ def test_background_is_gathered_from_the_microphone_as_frames_alone(
         (("said", "--keywords", "none.toml"), 78, "none.toml"),
         (("said", "--listen", "soon"), 2, "is no time"),
         (("talk.wav",), 1, "talk.wav: cannot be read"),
-        (("said", "--keywords", "k.txt", "--write"), 78, "written to TOML only"),
         (("said", "--background", "none.wav"), 1, "none.wav does not exist"),
         (("said", "--png", "none/c.png"), 1, "none"),
         (("said", "--work", "talk.wav"), 1, "cannot be made"),

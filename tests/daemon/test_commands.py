@@ -142,6 +142,23 @@ def test_keywords_and_thresholds_at_run_time(daemon: DaemonProcess, client: Clie
     assert kwsctl(daemon, "keywords", "--threshold", "0.5").stdout == b"LIGHT DOWN\n"
 
 
+def test_a_threshold_is_saved_in_the_keyword_file(daemon: DaemonProcess, client: Client, directory: Path) -> None:
+    """1. Of one keyword: the file has it, and it is in force. 2. Of all. 3. What is in no file is refused."""
+    file = directory / "keywords.txt"
+    before = file.read_text()
+    first, *_ = names = ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
+    asked = kwsctl(daemon, "keywords", "--threshold", "0.77", "--keyword", first, "--save")
+    assert (asked.returncode, asked.stdout.decode()) == (0, f"{first}\n"), asked.stderr
+    assert file.read_text() == before.replace(first, f"{first} #0.77", 1)
+    status = client.ask(command="status")["data"]
+    assert (status["thresholds"][first], status["keywords_from"]) == (0.77, "file")
+    assert client.ask(command="set_threshold", threshold=0.6, save=True)["data"]["keywords"] == names
+    assert file.read_text().count("#0.6") == len(names)
+    assert client.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+    assert "stand in no file" in client.ask(command="set_threshold", threshold=0.5, save=True)["error"]
+    assert file.with_name("keywords.txt.bak").exists()
+
+
 def test_what_of_set_keywords_will_not_be_heard_is_told(daemon: DaemonProcess, client: Client) -> None:
     """1. The second of three has a spelling that the model lacks, the third its boost within the phrase.
 

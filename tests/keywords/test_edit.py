@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.errors import KeywordFileError
-from kwsd.keywords.edit import find_keyword, write_keyword
+from kwsd.keywords.edit import find_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
 
 BEFORE = """\
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 def test_comments_and_order_stay_and_a_backup_lies_beside_it(path: Path) -> None:
     keyword = find_keyword(path, "HADOUKEN")
     assert keyword == find_keyword(path, "game") == Keyword("hadouken", name="game", threshold=0.9)
-    backup = write_keyword(path, keyword, {"spellings": ("/AE D AX/",), "threshold": 0.5})
+    backup = write_keywords(path, {keyword: {"spellings": ("/AE D AX/",), "threshold": 0.5}})
     assert backup == path.with_name("k.toml.bak")
     assert backup.read_text() == BEFORE
     after = path.read_text()
@@ -43,30 +43,30 @@ def test_comments_and_order_stay_and_a_backup_lies_beside_it(path: Path) -> None
 
 
 def test_a_keyword_that_is_not_there_is_added_and_a_file_made(path: Path, tmp_path: Path) -> None:
-    write_keyword(path, find_keyword(path, "fenrir"), {"threshold": 0.4})
+    write_keywords(path, {find_keyword(path, "fenrir"): {"threshold": 0.4}})
     assert path.read_text().startswith(BEFORE)
     assert find_keyword(path, "fenrir").threshold == 0.4
-    assert write_keyword(tmp_path / "new.toml", Keyword("fenrir"), {"threshold": 0.4}) is None
+    assert write_keywords(tmp_path / "new.toml", {Keyword("fenrir"): {"threshold": 0.4}}) is None
     assert find_keyword(tmp_path / "new.toml", "fenrir") == Keyword("fenrir", threshold=0.4)
 
 
 def test_a_link_stays_one(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.toml"
     link.symlink_to(path)
-    write_keyword(link, find_keyword(link, "game"), {"threshold": 0.4})
+    write_keywords(link, {find_keyword(link, "game"): {"threshold": 0.4}})
     assert link.is_symlink()
     assert find_keyword(path, "game").threshold == 0.4
 
 
-@pytest.mark.parametrize(("name", "content"), [("k.txt", "lights on"), ("broken.toml", "[[keyword"), ("k.toml", None)])
-def test_what_is_no_toml_keyword_file_is_refused(tmp_path: Path, name: str, content: str | None) -> None:
+@pytest.mark.parametrize(("name", "content"), [("broken.toml", "[[keyword"), ("k.toml", None)])
+def test_what_is_no_keyword_file_is_refused(tmp_path: Path, name: str, content: str | None) -> None:
     path = tmp_path / name
     if content is None:
         path.mkdir()
     else:
         path.write_text(content)
     with pytest.raises(KeywordFileError, match=name.replace(".", r"\.")):
-        write_keyword(path, Keyword("a"), {"threshold": 0.4})
+        write_keywords(path, {Keyword("a"): {"threshold": 0.4}})
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +75,37 @@ def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_keyword(path, find_keyword(path, "game"), {"threshold": 0.4})
+        write_keywords(path, {find_keyword(path, "game"): {"threshold": 0.4}})
     assert path.read_text() == BEFORE
     assert not list(path.parent.glob(".*part"))
+
+
+LINES = "\ufeff# kitchen\r\nlights on :2 @big one\r\n\r\n#0.9 hadouken\nlights off#\n"
+
+
+def test_thresholds_and_boosts_of_a_text_file_change_and_nothing_else(tmp_path: Path) -> None:
+    """1. Set where there was none, behind a name, and in place of one. 2. What lines cannot say: refused."""
+    path = tmp_path / "k.txt"
+    path.write_bytes(LINES.encode())
+    keywords = Keyword("lights on", name="big one"), Keyword("hadouken")
+    assert write_keywords(path, {each: {"threshold": 0.45} for each in keywords}) == tmp_path / "k.txt.bak"
+    after = LINES.replace("one\r", "one #0.45\r").replace("#0.9", "#0.45")
+    assert path.read_bytes() == after.encode()
+    write_keywords(path, {keywords[0]: {"boost": 1.5}})
+    assert path.read_bytes() == after.replace(":2", ":1.5").encode()
+    with pytest.raises(KeywordFileError, match='has no keyword "x" any more'):
+        write_keywords(path, {keywords[0]: {"boost": 3.0}, Keyword("x"): {"boost": 3.0}})
+    with pytest.raises(KeywordFileError, match="spellings is written to TOML only"):
+        write_keywords(path, {keywords[0]: {"spellings": ("/AE/",)}})
+    assert path.read_bytes() == after.replace(":2", ":1.5").encode()
+
+
+def test_the_backup_is_what_was_there_before_all_changes(path: Path) -> None:
+    write_keywords(path, {find_keyword(path, name): {"threshold": 0.4} for name in ("game", "lights on", "new one")})
+    assert path.with_name("k.toml.bak").read_text() == BEFORE
+
+
+def test_lists_that_come_with_kwsd_stay() -> None:
+    shipped = Path(__file__).parents[2] / "keywords" / "demo.txt"
+    with pytest.raises(KeywordFileError, match="comes with kwsd: copy it"):
+        write_keywords(shipped, {Keyword("hey computer"): {"threshold": 0.4}})

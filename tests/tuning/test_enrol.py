@@ -43,12 +43,14 @@ def test_a_name_that_is_said_otherwise_than_written_is_learnt(model: Model) -> N
     assert (hears(found.before), hears(found.after)) == (False, True)
 
 
-def test_the_likeliest_reading_is_as_likely_as_its_forward_sum_says(model: Model) -> None:
-    """The beam's sum over paths can only lack some of them."""
+def test_the_likeliest_readings_come_first_and_can_be_written(model: Model) -> None:
     frames = frames_of_take(model, trim_take("a", take("good morning")))
     sound = np.concatenate([each.encoder_out for each in frames if each.encoder_out is not None])
-    for tokens, log_prob in likeliest(sound, model.transducer, 3):
-        assert log_prob <= log_likelihood(sound, tokens, model.transducer) + 1e-3
+    found = likeliest(sound, model.transducer, 3)
+    assert [log_prob for _, log_prob in found] == sorted((log_prob for _, log_prob in found), reverse=True)
+    said = log_likelihood(sound, next(model.tokenizer.encodings("good morning")), model.transducer)
+    assert said <= found[0][1] + 1e-3
+    for tokens, _ in found:
         text = spelling_of(tokens, model.tokenizer)
         if text is not None:
             assert next(model.tokenizer.encodings(text)) == tokens

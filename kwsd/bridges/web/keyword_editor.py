@@ -1,7 +1,6 @@
 """The keyword file as the page edits it: read, judged line by line while somebody types, and written."""
 
 import hashlib
-import os
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -13,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from kwsd.bridges.web.hub import Hub
 from kwsd.config import Settings
 from kwsd.errors import KwsdError
+from kwsd.keywords.edit import is_toml, why_not_written
 from kwsd.keywords.files import judge
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
 from kwsd.keywords.save import save_keyword_file
 from kwsd.keywords.sequences import token_sequences
-from kwsd.keywords.shipped import shipped_lists
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
 from kwsd.models.directory import find_model_directory
@@ -78,12 +77,12 @@ class KeywordEditor:
             raise EditError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise EditError(f"{path}: is not UTF-8; save it as UTF-8 with a text editor first") from None
-        why_not = self.why_not_written(path)
+        why_not = why_not_written(path)
         return {
             "text": text,
             "digest": _digest(content),
             "name": str(path),
-            "is_toml": _is_toml(path),
+            "is_toml": is_toml(path),
             "locked": why_not,
         }
 
@@ -91,7 +90,7 @@ class KeywordEditor:
         """For each line or table that is no comment: the pronunciation of its keyword, and what is wrong with it."""
         content = asked.text.removeprefix("\ufeff").encode()
         try:
-            lines = read_tables(content) if _is_toml(self.path) else list(islice(read_lines(content), MOST_LINES + 1))
+            lines = read_tables(content) if is_toml(self.path) else list(islice(read_lines(content), MOST_LINES + 1))
         except ValueError as error:
             return [{"line": None, "keyword": None, "ways": [], "faults": [str(error)]}]
         if len(lines) > MOST_LINES:
@@ -124,25 +123,12 @@ class KeywordEditor:
             "faults": line.faults,
         }
 
-    @staticmethod
-    def why_not_written(path: Path) -> str | None:
-        """What keeps a file from being edited here; None where nothing does."""
-        if path.resolve() in {each.resolve() for each in shipped_lists().values()}:
-            return f"{path} comes with kwsd: copy it, and start kwsd with the copy"
-        if not os.access(path, os.W_OK) or not os.access(path.resolve().parent, os.W_OK):
-            return f"{path} cannot be written by the user that kwsd-web runs as"
-        return None
-
 
 def pronunciations(keyword: Keyword, tokenizer: PhraseTokenizer) -> list[str]:
     """The likeliest ways in which it is listened for, as units with words apart."""
     ways = (tokenizer.pieces(sequence.tokens) for sequence in token_sequences(keyword, tokenizer, SHOWN_WAYS))
     texts = (" ".join(way).replace(f" {WORD_START}", " · ").removeprefix(WORD_START) for way in ways)
     return list(islice(dict.fromkeys(texts), SHOWN_WAYS))
-
-
-def _is_toml(path: Path) -> bool:
-    return path.suffix.lower() == ".toml"
 
 
 def _digest(content: bytes) -> str:

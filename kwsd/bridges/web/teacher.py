@@ -4,7 +4,6 @@ import io
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kwsd.bridges.web.keyword_editor import EditError, KeywordEditor
 from kwsd.config import Settings
+from kwsd.keywords.edit import find_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
@@ -50,14 +50,7 @@ class Teacher:
 
     def begin(self, asked: LessonRequest) -> dict[str, Any]:
         """A new lesson. Raises KwsdError: nothing that is learned could be written."""
-        from kwsd.keywords.edit import find_keyword  # noqa: PLC0415 - the page opens a second sooner without
-
-        if find_spec("tomlkit") is None:
-            raise EditError("tomlkit is not installed; it comes with: pip install 'kwsd[tune]'")
         path = self._editor.path
-        locked = self._editor.why_not_written(path)
-        if locked:
-            raise EditError(locked)
         with self._alone():
             self._keyword, self._takes, self._found = find_keyword(path, asked.name.strip()), [], None
         return {"name": self._keyword.label, "fewest": FEWEST, "most": MOST, "file": str(path)}
@@ -69,7 +62,7 @@ class Teacher:
 
     def listen(self) -> dict[str, Any]:
         """Three seconds of the daemon's own microphone, from now on. Raises KwsdError."""
-        from kwsd.tuning.record import record_take  # noqa: PLC0415 - likewise
+        from kwsd.tuning.record import record_take  # noqa: PLC0415 - the page opens a second sooner without
 
         with self._alone():
             return self._judge(record_take(self._socket, lambda _: None))
@@ -97,15 +90,13 @@ class Teacher:
 
     def keep(self) -> dict[str, Any]:
         """Write it. Raises KwsdError: the keyword file is as it was."""
-        from kwsd.keywords.edit import write_keyword  # noqa: PLC0415 - likewise
-
         with self._alone():
             keyword, found = self._begun(), self._found
             if found is None or found.after == found.before:
                 raise EditError("there is nothing new to write")
             changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
             try:
-                write_keyword(self._editor.path, keyword, changes)
+                write_keywords(self._editor.path, {keyword: changes})
             except OSError as error:
                 raise EditError(f"{self._editor.path}: cannot be written: {error.strerror}; it is as it was") from None
             self._found = None
