@@ -52,7 +52,19 @@ class Encoder:
         self.output_frames = self.shift_frames // SUBSAMPLING
         """Encoder frames per call (8 upstream)."""
         self._caches = self._layout(metadata)
-        self.width = self._self_test()
+        try:
+            zeros = np.zeros((self.segment_frames, NUM_BINS), np.float32)
+            frames, _ = self.run([zeros], [self.initial_state()])[0]
+        except Exception as error:
+            raise ModelError(
+                f"{self.path}: the graph does not run ({str(error).strip().splitlines()[0][:200]}); an upstream "
+                "`-mobile` export is mended by `kwsctl models repair`"
+            ) from error
+        if frames.shape[0] != self.output_frames or not np.isfinite(frames).all():
+            raise ModelError(
+                f"{self.path}: one segment gives {frames.shape}, expected {self.output_frames} finite frames"
+            )
+        self.width = int(frames.shape[1])
         """C, of a frame."""
 
     def _layout(self, metadata: Mapping[str, str]) -> CacheLayout:
@@ -96,22 +108,6 @@ class Encoder:
     def fingerprint(self) -> str:
         """Names the weights, and thereby all that the encoder makes of a sound."""
         return hashlib.sha256(read_graph(self.path)).hexdigest()[:16]
-
-    def _self_test(self) -> int:
-        """Run one zero segment → the width of a frame; raises ModelError."""
-        try:
-            zeros = np.zeros((self.segment_frames, NUM_BINS), np.float32)
-            frames, _ = self.run([zeros], [self.initial_state()])[0]
-        except Exception as error:
-            raise ModelError(
-                f"{self.path}: the graph does not run ({str(error).strip().splitlines()[0][:200]}); an upstream "
-                "`-mobile` export is mended by `kwsctl models repair`"
-            ) from error
-        if frames.shape[0] != self.output_frames or not np.isfinite(frames).all():
-            raise ModelError(
-                f"{self.path}: one segment gives {frames.shape}, expected {self.output_frames} finite frames"
-            )
-        return int(frames.shape[1])
 
 
 def require_alike(original: Path, other: Path) -> None:

@@ -48,7 +48,10 @@ class KaldiFbank:
         """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
         for start in range(0, len(samples), SLICE_SAMPLES):
             if self._next >= RENEWED_FRAMES:
-                self._renew()
+                self._online = kaldi_native_fbank.OnlineFbank(_options())
+                self._online.accept_waveform(SAMPLE_RATE, self._tail.tolist())
+                self._online.pop(1)  # frame 0, which alone is made of sound mirrored at the beginning
+                self._next = 1
             self._take(samples[start : start + SLICE_SAMPLES])
             while len(self._frames) >= self._segment_frames:
                 yield self._frames[: self._segment_frames]
@@ -67,11 +70,3 @@ class KaldiFbank:
         self._online.pop(ready - self._next)
         self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
         self._next = ready
-
-    def _renew(self) -> None:
-        """Give the tail to a new object: it mirrors sound at its beginning for frame 0 alone, which is left out."""
-        tail = self._tail
-        self._online = kaldi_native_fbank.OnlineFbank(_options())
-        self._online.accept_waveform(SAMPLE_RATE, tail.tolist())
-        self._online.pop(1)
-        self._next = 1

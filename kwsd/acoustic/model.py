@@ -52,7 +52,17 @@ class Model:
             )
         silent = (BLANK_ID, *(token for token, piece in enumerate(self.tokens) if piece == UNKNOWN))
         self.transducer = Transducer(find_part(directory, "decoder"), find_part(directory, "joiner"), silent)
-        self._self_test()
+        if self.transducer.vocabulary_size != len(self.tokens):
+            raise ModelError(
+                f"{self.directory}: tokens.txt has {len(self.tokens)} tokens, the joiner "
+                f"{self.transducer.vocabulary_size}: they belong to different models"
+            )
+        try:
+            log_probs = self.transducer.log_probs(np.zeros((1, self.encoder.width), np.float32), [START])
+        except Exception as error:  # whatever onnxruntime raises here means the same
+            raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
+        if not np.isfinite(log_probs).all():
+            raise ModelError(f"{self.directory}: the joiner's output is not finite")
 
     @classmethod
     def load(cls, name_or_directory: str | Path, chunk_ms: int | None = None) -> Self:
@@ -66,19 +76,6 @@ class Model:
     def settings(self, **given: Any) -> SearchSettings:
         """The model's own settings with some of them changed: `model.settings(boost=2)`. Raises SettingError."""
         return SearchSettings(**given).over(self.description.search)
-
-    def _self_test(self) -> None:
-        if self.transducer.vocabulary_size != len(self.tokens):
-            raise ModelError(
-                f"{self.directory}: tokens.txt has {len(self.tokens)} tokens, the joiner "
-                f"{self.transducer.vocabulary_size}: they belong to different models"
-            )
-        try:
-            log_probs = self.transducer.log_probs(np.zeros((1, self.encoder.width), np.float32), [START])
-        except Exception as error:  # whatever onnxruntime raises here means the same
-            raise ModelError(f"{self.directory}: encoder, decoder and joiner do not fit each other: {error}") from error
-        if not np.isfinite(log_probs).all():
-            raise ModelError(f"{self.directory}: the joiner's output is not finite")
 
 
 def load_tokenizer(directory: Path) -> Tokenizer | PhoneTokenizer:

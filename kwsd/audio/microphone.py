@@ -75,14 +75,11 @@ class MicrophoneSource:
         self._closed.set()
         if self._lock.acquire(timeout=CLOSE_S):
             try:
-                self._release()
+                if not self._released:
+                    self._released = True
+                    close_stream(self._stream)
             finally:
                 self._lock.release()
-
-    def _release(self) -> None:
-        if not self._released:
-            self._released = True
-            close_stream(self._stream)
 
     def _wait(self) -> int | None:
         """Frames available, at least a block; None when closed."""

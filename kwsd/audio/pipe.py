@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kwsd.audio.file import CONTAINERS, HEADER_BYTES, SoundSource, open_sound, zero_lengths
-from kwsd.audio.source import ChunkCounter, Samples
+from kwsd.audio.source import ChunkCounter
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
 
@@ -57,7 +57,7 @@ class PipeSource:
         while data:
             data = half + data
             half = data[len(data) - len(data) % SAMPLE_BYTES :]
-            yield counter.chunk(_decode(data))
+            yield counter.chunk(np.frombuffer(data, "<i2", len(data) // SAMPLE_BYTES).astype(np.float32) * FULL_SCALE)
             data = self._next_bytes()
         if half:
             logger.warning("%s ended in the middle of a sample; its last byte is dropped", self.name)
@@ -131,8 +131,3 @@ def stdin_source(channel: int | None = None) -> PipeSource:
     if sys.stdin.isatty():
         raise AudioError(f"stdin is a terminal, not sound; feed it so: {HOW_TO_FEED}")
     return PipeSource(sys.stdin.fileno(), channel=channel)
-
-
-def _decode(data: bytes) -> Samples:
-    """s16le bytes → (n,) in -1 to 1; an odd last byte is left out."""
-    return np.frombuffer(data, "<i2", len(data) // SAMPLE_BYTES).astype(np.float32) * FULL_SCALE

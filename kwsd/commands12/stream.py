@@ -114,7 +114,9 @@ class WordStream:
     def _words(self, decisions: Iterable[Decision]) -> Iterator[Word]:
         """Those of words that are said on their own, where that is asked for."""
         for decision in decisions:
-            span = self._span(decision.frame)
+            kept_from = self._frame - len(self._loudness)
+            first = max(decision.frame - CLIP_FRAMES, kept_from)  # the word is in the second before the decision
+            span = sounding_span(self._loudness[first - kept_from : decision.frame - kept_from]).moved(first)
             if self._alone and not self._is_alone(span, decision.frame + self._hold_frames):
                 continue
             end = min(self._origin_sample + _reach_samples(span.end), self.next_sample)
@@ -127,12 +129,6 @@ class WordStream:
                 threshold=float(self._decisions.thresholds[decision.label]),
                 arrived_sample=min(self.next_sample, self._origin_sample + _reach_samples(self._frame)),
             )
-
-    def _span(self, frame: int) -> Span:
-        """Where the word is in the second before `frame`, in frames of the stream."""
-        kept_from = self._frame - len(self._loudness)
-        first = max(frame - CLIP_FRAMES, kept_from)
-        return sounding_span(self._loudness[first - kept_from : frame - kept_from]).moved(first)
 
     def _is_alone(self, span: Span, until: int) -> bool:
         kept_from = self._frame - len(self._loudness)

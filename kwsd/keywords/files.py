@@ -50,7 +50,23 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
     Raises:
         KeywordFileError: the file cannot be read or has no usable keyword; the message holds every problem.
     """
-    found = _sift(path, _entries(path, _read(path)), tokenizer)
+    try:
+        content = read_small(path)
+    except FileNotFoundError as error:
+        raise KeywordFileError(no_such_list(path)) from error
+    except OSError as error:
+        raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if content.startswith(_BOMS_OF_UTF16):
+        raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
+    if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
+        raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
+    keywords: list[Keyword] = []
+    problems: list[Problem] = []
+    for each in judge(_entries(path, content.removeprefix(_BOM)), tokenizer):
+        keywords.extend([] if each.keyword is None else [each.keyword])
+        place = "" if each.table is None else f"{each.place}: "
+        problems.extend(Problem(path, each.line, place + fault) for fault in each.faults)
+    found = KeywordList(tuple(keywords), tuple(problems))
     if not found.keywords:
         remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
         raise KeywordFileError(
@@ -66,16 +82,6 @@ def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> K
     return KeywordList(tuple(keywords), problems)
 
 
-def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer) -> KeywordList:
-    keywords: list[Keyword] = []
-    problems: list[Problem] = []
-    for each in judge(entries, tokenizer):
-        keywords.extend([] if each.keyword is None else [each.keyword])
-        place = "" if each.table is None else f"{each.place}: "
-        problems.extend(Problem(path, each.line, place + fault) for fault in each.faults)
-    return KeywordList(tuple(keywords), tuple(problems))
-
-
 def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]:
     """Each entry, with its keyword if that can be used, and all that is wrong with it."""
     taken: dict[tuple[int, ...], str] = {}
@@ -86,20 +92,6 @@ def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]
         refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
         faults = (refusal,) if refusal else doubts(entry.keyword, tokenizer)
         yield replace(entry, keyword=None if refusal else entry.keyword, faults=(*entry.faults, *faults))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        content = read_small(path)
-    except FileNotFoundError as error:
-        raise KeywordFileError(no_such_list(path)) from error
-    except OSError as error:
-        raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
-    if content.startswith(_BOMS_OF_UTF16):
-        raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
-    if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
-        raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
-    return content.removeprefix(_BOM)
 
 
 def _is_toml(path: Path) -> bool:

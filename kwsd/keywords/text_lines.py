@@ -42,7 +42,24 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     phrase, attributes = _split(text.split())
     if not phrase:
         raise ValueError("has attributes but no phrase")
-    return _keyword(phrase, attributes)
+    name = attributes.get("name")
+    if name == "":
+        raise ValueError('"@" has no name after it')
+    # `hey jarvis: 1.5` and `hey jarvis:1.5`: a colon and a number at the end are no words; `at 5:30` is a time
+    if found := _DETACHED.search(" ".join(phrase)):
+        raise ValueError(
+            f'"{found[0].strip()}" is read as neither words nor boost; a boost is a word of its own, :{found[1]}'
+        )
+    pieces = (" ".join(phrase),) if phrase[0].startswith(WORD_START) else ()
+    words = "".join(phrase).replace(WORD_START, " ").split() if pieces else phrase  # `▁LIGHT S ▁UP` → LIGHTS UP
+    return Keyword(
+        phrase=" ".join(words),
+        name=name or "",
+        spellings=pieces,
+        written_forms=not pieces,
+        boost=_number(attributes, "boost", ":", BOOST),
+        threshold=_number(attributes, "threshold", "#", THRESHOLD),
+    )
 
 
 def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -64,27 +81,6 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
         else:
             phrase.append(word)
     return phrase, attributes
-
-
-def _keyword(phrase: list[str], attributes: dict[str, str]) -> Keyword:
-    name = attributes.get("name")
-    if name == "":
-        raise ValueError('"@" has no name after it')
-    # `hey jarvis: 1.5` and `hey jarvis:1.5`: a colon and a number at the end are no words; `at 5:30` is a time
-    if found := _DETACHED.search(" ".join(phrase)):
-        raise ValueError(
-            f'"{found[0].strip()}" is read as neither words nor boost; a boost is a word of its own, :{found[1]}'
-        )
-    pieces = (" ".join(phrase),) if phrase[0].startswith(WORD_START) else ()
-    words = "".join(phrase).replace(WORD_START, " ").split() if pieces else phrase  # `▁LIGHT S ▁UP` → LIGHTS UP
-    return Keyword(
-        phrase=" ".join(words),
-        name=name or "",
-        spellings=pieces,
-        written_forms=not pieces,
-        boost=_number(attributes, "boost", ":", BOOST),
-        threshold=_number(attributes, "threshold", "#", THRESHOLD),
-    )
 
 
 def _number(attributes: dict[str, str], kind: str, mark: str, allowed: Range) -> float | None:

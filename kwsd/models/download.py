@@ -46,7 +46,15 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, ad
     except (OSError, HTTPException) as error:
         raise DownloadError(f"{url}: {_reason(error)}; run it again to continue") from error
     digest = checksum(part)
-    _verify(url, part, digest, sha256, size)
+    got = part.stat().st_size
+    if sha256 is not None and digest != sha256:
+        part.unlink()  # of no use for continuing
+        raise DownloadError(
+            f"{url}: its checksum is {digest}, not {sha256}: it was changed or damaged; nothing is kept"
+        )
+    if size is not None and got != size:
+        part.unlink()
+        raise DownloadError(f"{url}: has {got} bytes, not {size}: it was changed or damaged; nothing is kept")
     part.replace(target)
     return digest
 
@@ -96,19 +104,6 @@ def _receive(response: HTTPResponse, part: Path, start: int, size: int | None, a
             advance(done, total)
     if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
-
-
-def _verify(url: str, part: Path, digest: str, sha256: str | None, size: int | None) -> None:
-    """A wrong file is of no use for continuing: it goes."""
-    got = part.stat().st_size
-    if sha256 is not None and digest != sha256:
-        part.unlink()
-        raise DownloadError(
-            f"{url}: its checksum is {digest}, not {sha256}: it was changed or damaged; nothing is kept"
-        )
-    if size is not None and got != size:
-        part.unlink()
-        raise DownloadError(f"{url}: has {got} bytes, not {size}: it was changed or damaged; nothing is kept")
 
 
 def _reason(error: Exception) -> str:

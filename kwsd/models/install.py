@@ -30,7 +30,10 @@ def pull(entry: RegistryEntry, home: Path, advance: Advance, archive: Path | Non
             download(entry.url, fetched, sha256=entry.sha256, size=entry.size, advance=advance)
         else:
             home.mkdir(parents=True, exist_ok=True)
-            _check_archive(entry, archive)
+            if not archive.is_file():
+                raise DownloadError(f"{archive}: no such file; it is fetched from {entry.url}")
+            if entry.sha256 and checksum(archive) != entry.sha256:
+                raise DownloadError(f"{archive}: is not {Path(entry.url).name} as the registry names it, or damaged")
         with tempfile.TemporaryDirectory(prefix=f".{entry.name}.", dir=home) as temporary:
             staged = Path(temporary) / entry.name
             _unpack(fetched, entry, staged)
@@ -92,13 +95,6 @@ def _recorded(path: Path) -> dict[str, str]:
         return {name.lstrip("*"): sha256 for sha256, name in lines}
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be used ({error}); delete it, or fetch the model again") from error
-
-
-def _check_archive(entry: RegistryEntry, archive: Path) -> None:
-    if not archive.is_file():
-        raise DownloadError(f"{archive}: no such file; it is fetched from {entry.url}")
-    if entry.sha256 and checksum(archive) != entry.sha256:
-        raise DownloadError(f"{archive}: is not {Path(entry.url).name} as the registry names it, or damaged")
 
 
 def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:

@@ -56,7 +56,11 @@ def repair_encoder(source: Path, target: Path) -> None:
     spurious = _spurious(graph.node)
     if len(spurious) != DOWNSAMPLINGS:
         raise ModelError(f"{source}: has {len(spurious)} padding nodes to take out, not {DOWNSAMPLINGS}; left as it is")
-    _bypass(graph, spurious)
+    instead = {node.output[0]: node.input[0] for node in spurious}  # for whoever reads what they give
+    for node in spurious:
+        graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
     _drop_unused(graph)
     target.write_bytes(model.SerializeToString())
 
@@ -74,15 +78,6 @@ def _load(path: Path) -> Any:
 
 def _spurious(nodes: Iterable[Any]) -> list[Any]:
     return [node for node in nodes if node.op_type == "Concat" and SPURIOUS.fullmatch(node.name)]
-
-
-def _bypass(graph: Any, nodes: Iterable[Any]) -> None:
-    """Take nodes out; whoever read their output reads their first input instead."""
-    instead = {node.output[0]: node.input[0] for node in nodes}
-    for node in nodes:
-        graph.node.remove(node)
-    for node in graph.node:
-        node.input[:] = [instead.get(name, name) for name in node.input]
 
 
 def _drop_unused(graph: Any) -> None:

@@ -75,16 +75,12 @@ class Connection:
     async def _send(self) -> None:
         while True:
             self._writer.write(await self.outbox.next())
-            await self._drained()
-
-    async def _drained(self) -> None:
-        """Wait until the kernel has taken everything. Raises TimeoutError when it takes nothing for STUCK_S."""
-        transport = self._writer.transport
-        while waiting := transport.get_write_buffer_size():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._writer.drain(), STUCK_S)
-            if transport.get_write_buffer_size() == waiting:
-                raise TimeoutError(f"took nothing for {STUCK_S:.0f} s")
+            transport = self._writer.transport
+            while waiting := transport.get_write_buffer_size():  # until the kernel has taken everything
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._writer.drain(), STUCK_S)
+                if transport.get_write_buffer_size() == waiting:
+                    raise TimeoutError(f"took nothing for {STUCK_S:.0f} s")
 
     async def _receive(self) -> None:
         rubbish = 0

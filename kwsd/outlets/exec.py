@@ -29,7 +29,21 @@ class ExecOutlet:
 
     def __init__(self, command: str, *, limit: int, timeout_s: float) -> None:
         """Args as in the settings exec, exec_limit and exec_timeout_s. Raises ConfigError for a command not found."""
-        self.arguments = _split(command)
+        try:
+            arguments = shlex.split(command)
+        except ValueError as error:
+            raise ConfigError(f"exec: {command}: {error}") from None
+        if not arguments or shutil.which(arguments[0]) is None:
+            runs_not = bool(arguments) and Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
+            remedy = f"may not be run; chmod +x {arguments[0]}" if runs_not else "no such program; give its full path"
+            raise ConfigError(f"exec: {command}: {remedy}")
+        meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)
+        if meant is not None and Path(arguments[0]).name not in _SHELLS:
+            remedy = f"sh -c {shlex.quote(command)}"
+            raise ConfigError(
+                f"exec: no shell runs it, so {meant} would be an argument of {arguments[0]}; write {remedy}"
+            )
+        self.arguments = arguments
         self.skipped = 0
         """Detections for which it was not run, because `limit` of them were still running."""
         self._limit = limit
@@ -94,22 +108,6 @@ def environment(event: Detection) -> dict[str, str]:
         "KWSD_TOKENS": " ".join(event.tokens),
         "KWSD_TIMESTAMPS": " ".join(map(str, event.timestamps)),
     }
-
-
-def _split(command: str) -> list[str]:
-    try:
-        arguments = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(f"exec: {command}: {error}") from None
-    if not arguments or shutil.which(arguments[0]) is None:
-        runs_not = bool(arguments) and Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
-        remedy = f"may not be run; chmod +x {arguments[0]}" if runs_not else "no such program; give its full path"
-        raise ConfigError(f"exec: {command}: {remedy}")
-    meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)
-    if meant is not None and Path(arguments[0]).name not in _SHELLS:
-        remedy = f"sh -c {shlex.quote(command)}"
-        raise ConfigError(f"exec: no shell runs it, so {meant} would be an argument of {arguments[0]}; write {remedy}")
-    return arguments
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

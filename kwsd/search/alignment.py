@@ -46,22 +46,18 @@ def align(
     tokens: tuple[int, ...], emissions: tuple[int, ...], history: FrameHistory, acoustics: Acoustics
 ) -> Alignment:
     """Find `tokens` near the frames that the search emitted them on. One call of the joiner."""
-    spans = _spans(emissions, history)
+    # (first frame, frame after the last) of each token, wide enough to hold one frame each in order.
+    following = (*emissions[1:], emissions[-1])
+    spans = [
+        (max(here - EARLY_FRAMES, history.start), min(after + LATE_FRAMES + 1, history.end))
+        for here, after in zip(emissions, following, strict=True)
+    ]
     frames = np.concatenate([np.arange(*span) for span in spans])
     so_far = (*START, *tokens)
     contexts = [(so_far[i], so_far[i + 1]) for i, span in enumerate(spans) for _ in range(*span)]
     log_probs = acoustics.log_probs(history.take(frames), contexts)
     rows = np.split(log_probs, np.cumsum([end - start for start, end in spans])[:-1])
     return _best_path([row[:, token] for row, token in zip(rows, tokens, strict=True)], spans)
-
-
-def _spans(emissions: tuple[int, ...], history: FrameHistory) -> list[tuple[int, int]]:
-    """(first frame, frame after the last) of each token, wide enough to hold one frame each in order."""
-    following = (*emissions[1:], emissions[-1])
-    return [
-        (max(here - EARLY_FRAMES, history.start), min(after + LATE_FRAMES + 1, history.end))
-        for here, after in zip(emissions, following, strict=True)
-    ]
 
 
 def _best_path(scores: list[NDArray[np.float32]], spans: list[tuple[int, int]]) -> Alignment:

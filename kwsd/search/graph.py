@@ -90,7 +90,21 @@ class ContextGraph:
         self._sequences = sorted((each for each in sequences if each.tokens), key=lambda each: each.tokens)
         self._nodes: dict[int, Node] = {}
         self._grow()
-        self._link()
+        # Failure nodes, level by level: those above are known, and all edges lie in one sorted array.
+        size = int(self.tokens.max()) + 1
+        edges = self._parents[1:].astype(np.int64) * size + self.tokens[1:]
+        self.fails = np.zeros(len(self.tokens), np.int32)
+        borders = np.searchsorted(self.levels, np.arange(2, int(self.levels.max()) + 2))
+        for first, end in pairwise(borders.tolist()):
+            nodes = np.arange(first, end)
+            tried = self.fails[self._parents[nodes]]
+            while len(nodes):
+                wanted = tried.astype(np.int64) * size + self.tokens[nodes]
+                place = np.searchsorted(edges, wanted).clip(max=len(edges) - 1)
+                found = edges[place] == wanted
+                self.fails[nodes[found]] = place[found] + 1
+                goes_on = ~found & (tried > 0)
+                nodes, tried = nodes[goes_on], self.fails[tried[goes_on]]
         self.root = self.node(0)
 
     def node(self, index: int) -> Node:
@@ -141,20 +155,3 @@ class ContextGraph:
         self._ends = here.argsort(kind="stable")
         self._end_nodes = here[self._ends]
         self.first_children = np.searchsorted(self._parents, np.arange(count + 1, dtype=np.int32)).astype(np.int32)
-
-    def _link(self) -> None:
-        """Failure nodes, level by level: those above are known, and all edges lie in one sorted array."""
-        size = int(self.tokens.max()) + 1
-        edges = self._parents[1:].astype(np.int64) * size + self.tokens[1:]
-        self.fails = np.zeros(len(self.tokens), np.int32)
-        borders = np.searchsorted(self.levels, np.arange(2, int(self.levels.max()) + 2))
-        for first, end in pairwise(borders.tolist()):
-            nodes = np.arange(first, end)
-            tried = self.fails[self._parents[nodes]]
-            while len(nodes):
-                wanted = tried.astype(np.int64) * size + self.tokens[nodes]
-                place = np.searchsorted(edges, wanted).clip(max=len(edges) - 1)
-                found = edges[place] == wanted
-                self.fails[nodes[found]] = place[found] + 1
-                goes_on = ~found & (tried > 0)
-                nodes, tried = nodes[goes_on], self.fails[tried[goes_on]]

@@ -45,17 +45,14 @@ class FrameHistory:
     def append(self, frames: Float32) -> None:
         """Add (n, C) frames."""
         if self._known + len(frames) > len(self._frames):
-            self._make_room(frames)
+            # Keep the last `capacity` frames and as much room again: most calls then move nothing.
+            kept = self.tail(self._capacity).reshape(-1, frames.shape[1])
+            self._frames = np.empty((2 * self._capacity + len(frames), frames.shape[1]), np.float32)
+            self._frames[: len(kept)] = kept
+            self._known = len(kept)
         self._frames[self._known : self._known + len(frames)] = frames
         self._known += len(frames)
         self.end += len(frames)
-
-    def _make_room(self, frames: Float32) -> None:
-        """Keep the last `capacity` frames and as much room again: most calls then move nothing."""
-        kept = self.tail(self._capacity).reshape(-1, frames.shape[1])
-        self._frames = np.empty((2 * self._capacity + len(frames), frames.shape[1]), np.float32)
-        self._frames[: len(kept)] = kept
-        self._known = len(kept)
 
     def skip(self, frames: int) -> None:
         """Time passes without frames: what came before is out of reach."""

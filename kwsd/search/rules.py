@@ -62,7 +62,10 @@ class Rules:
         misses: list[Hit | Miss] = []
         for candidate in self._open:
             if self._goes_on(candidate):
-                self._align(candidate)
+                best = candidate.best  # so far; its tokens are looked for only if that is worth it
+                if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
+                    candidate.aligned = best
+                    candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
             else:
                 misses += self._missed(candidate)
         # what the best explained takes, its parts and whatever resembles it cannot have
@@ -132,13 +135,6 @@ class Rules:
         limits = self._set.limits[match.sequence.keyword]
         return match.margin - limits.least_margin(len(match.sequence.tokens))
 
-    def _align(self, candidate: Candidate) -> None:
-        """Look for the tokens of its best match, if that is worth it; a later one may do better."""
-        best = candidate.best
-        if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
-            candidate.aligned = best
-            candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
-
     def _fires(self, candidate: Candidate, beam: BeamSearch, stronger: Sequence[Candidate]) -> bool:
         """Judge the candidate by what is known of it now; where a stronger one waits, it waits as well."""
         alignment = candidate.alignment
@@ -184,7 +180,14 @@ class Rules:
         if confidence is None:
             candidate.score = alignment.score
             return _too_weak(candidate.score, alignment, limits)
-        candidate.signs = signs = self._signs(candidate.best, alignment)
+        first, last, context = alignment.frames[0], alignment.frames[-1], _context(candidate.best.sequence)
+        candidate.signs = signs = Signs(
+            posterior=alignment.score,
+            margin_nats=candidate.best.margin,
+            tokens=len(candidate.best.sequence.tokens),
+            goes_on=goes_on(self._history, self._acoustics, last, context, self._set.word_starts),
+            spoken_before=spoken_before(self._history, self._acoustics, first),
+        )
         candidate.score = confidence.score(signs)
         weakness = _too_weak(candidate.score, alignment, limits)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
@@ -194,16 +197,6 @@ class Rules:
             if confidence.said_alone(signs) >= limits.threshold:
                 return _say(MissCause.NOT_ALONE)
         return weakness
-
-    def _signs(self, match: Match, alignment: Alignment) -> Signs:
-        first, last, context = alignment.frames[0], alignment.frames[-1], _context(match.sequence)
-        return Signs(
-            posterior=alignment.score,
-            margin_nats=match.margin,
-            tokens=len(match.sequence.tokens),
-            goes_on=goes_on(self._history, self._acoustics, last, context, self._set.word_starts),
-            spoken_before=spoken_before(self._history, self._acoustics, first),
-        )
 
     def _is_short_of_running(self, sequence: TokenSequence, alignment: Alignment) -> bool:
         """Whether the score is enough for what is said alone, and too little among other words."""

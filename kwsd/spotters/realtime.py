@@ -36,16 +36,6 @@ class RealTime:
             return Verdict.STAY
         load = self._work_s / self._sound_s
         self._start_count()
-        return self._judged(load)
-
-    def rested(self, sound_s: float) -> None:
-        """The model was left alone for `sound_s` of sound; after a while it is tried again."""
-        self._sound_s += sound_s
-        if self._sound_s >= self._pause_s:
-            self.paused, self.on_trial = False, True
-            self._start_count()
-
-    def _judged(self, load: float) -> Verdict:
         if self.on_trial:
             self.on_trial = False
             if load <= KEEPS_UP:
@@ -56,6 +46,13 @@ class RealTime:
             return Verdict.STAY
         self.paused = load > TOO_SLOW
         return Verdict.TAKE_OVER if self.paused else Verdict.STAY
+
+    def rested(self, sound_s: float) -> None:
+        """The model was left alone for `sound_s` of sound; after a while it is tried again."""
+        self._sound_s += sound_s
+        if self._sound_s >= self._pause_s:
+            self.paused, self.on_trial = False, True
+            self._start_count()
 
     def _start_count(self) -> None:
         self._sound_s = self._work_s = 0.0

@@ -22,7 +22,10 @@ def foreign_notation(text: str) -> str:
             "looks like phones, not words; write the words, or each word's phones between slashes: "
             f"/{' '.join(words[:3])} …/"
         )
-    if _are_pinyin(words):
+    if any(
+        first in _INITIALS and not _TONES.isdisjoint(unicodedata.normalize("NFD", second))
+        for first, second in pairwise(words)
+    ):
         return "looks like pinyin cut into sounds, for another engine's model; write the words"
     if text.startswith("_") and len(words) > 1:
         return f"looks like pieces of words with _ for {WORD_START}; write the words"
@@ -37,11 +40,3 @@ def _are_phones(words: list[str]) -> bool:
         return False
     plain = [word.rstrip("012") for word in words]
     return set(plain) <= _VOWELS | _CONSONANTS and not _VOWELS.isdisjoint(plain)
-
-
-def _are_pinyin(words: list[str]) -> bool:
-    """An initial alone before a vowel with its tone: `x iǎo`."""
-    return any(
-        first in _INITIALS and not _TONES.isdisjoint(unicodedata.normalize("NFD", second))
-        for first, second in pairwise(words)
-    )

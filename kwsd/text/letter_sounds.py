@@ -64,17 +64,14 @@ class LetterSounds:
         """The phones of a word of capitals and apostrophes; none where all its letters are silent."""
         numbers: list[int] = []
         for place in range(len(word)):
-            numbers.append(self._number(context(word, place, numbers)))
+            node = 0
+            for answer in context(word, place, numbers):
+                child = self.keys.find(answer, self.first_child[node], self.first_child[node + 1])
+                if child < 0:
+                    break
+                node = child
+            numbers.append(self.chosen[node])
         return tuple(phone for number in numbers for phone in self.sounds[number])
-
-    def _number(self, answers: bytes) -> int:
-        node = 0
-        for answer in answers:
-            child = self.keys.find(answer, self.first_child[node], self.first_child[node + 1])
-            if child < 0:
-                break
-            node = child
-        return self.chosen[node]
 
     def write(self, path: Path) -> None:
         """Store it, the same bytes every time."""

@@ -105,17 +105,15 @@ def _cardinal(number: int) -> str:
     groups: list[list[str]] = []
     while number:
         number, group = divmod(number, 1000)
-        groups.append([*_below_thousand(group), _GROUPS[len(groups)]] if group else [])
+        hundreds, rest = divmod(group, 100)
+        words = [_SMALL[hundreds], "HUNDRED"] if hundreds else []
+        if rest >= len(_SMALL):
+            tens, rest = divmod(rest, 10)
+            words.append(_TENS[tens])
+        if rest:
+            words.append(_SMALL[rest])
+        groups.append([*words, _GROUPS[len(groups)]] if group else [])
     return " ".join(filter(None, chain.from_iterable(reversed(groups))))
-
-
-def _below_thousand(number: int) -> list[str]:
-    hundreds, rest = divmod(number, 100)
-    words = [_SMALL[hundreds], "HUNDRED"] if hundreds else []
-    if rest >= len(_SMALL):
-        tens, rest = divmod(rest, 10)
-        words.append(_TENS[tens])
-    return [*words, _SMALL[rest]] if rest else words
 
 
 def _as_year(number: int) -> tuple[str, ...]:

@@ -42,25 +42,22 @@ def read_icefall(path: Path) -> tuple[Weights, EncoderShape, dict[str, str]]:
         ModelError: the file is not laid out as icefall's export of a streaming Zipformer2 of known parts.
     """
     try:
-        export = _walkable(onnx.load(path))
+        model = onnx.load(path)
+        constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+        makers = {name: node for node in model.graph.node for name in node.output}
+        for name, node in makers.items():
+            if node.op_type == "Constant":
+                constants[name] = numpy_helper.to_array(node.attribute[0].t)
+        takers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                takers[name].append(node)
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        export = Export(constants, makers, takers, metadata, list(model.graph.node))
         shape = _shape(export)
         return Weights(dict(_arrays(export, shape))), shape, export.metadata
     except (KeyError, ValueError, IndexError, StopIteration, TypeError) as error:
         raise ModelError(f"{path}: not laid out as icefall exports a streaming Zipformer2 ({error!r})") from error
-
-
-def _walkable(model: onnx.ModelProto) -> Export:
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
-    makers = {name: node for node in model.graph.node for name in node.output}
-    for name, node in makers.items():
-        if node.op_type == "Constant":
-            constants[name] = numpy_helper.to_array(node.attribute[0].t)
-    takers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-    for node in model.graph.node:
-        for name in node.input:
-            takers[name].append(node)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return Export(constants, makers, takers, metadata, list(model.graph.node))
 
 
 def _shape(export: Export) -> EncoderShape:
