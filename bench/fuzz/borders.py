@@ -17,7 +17,7 @@ from unittest.mock import patch
 from kwsd.acoustic.model import load_tokenizer
 from kwsd.audio.open import open_source
 from kwsd.cli.arguments import parse
-from kwsd.cli.kwsd import _parser
+from kwsd.cli.kwsd import make_parser
 from kwsd.commands12.model import read_bundle
 from kwsd.config import load_settings
 from kwsd.daemon.saved_state import StateFile
@@ -156,8 +156,8 @@ def name(content: bytes, folder: Path) -> object:
 def arguments(content: bytes, _: Path) -> object:
     """What is typed behind `kwsd`."""
     words = content.replace(b"\x00", b"").decode(errors="surrogateescape").split("\n")[:MOST_WORDS]
-    parser = _parser()
-    parser.exit = _exit  # type: ignore[assignment, method-assign]
+    parser = make_parser()
+    parser.exit = _exit  # type: ignore[assignment]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         found = parse(parser, words)
     flags: dict[str, Any] = {"keywords": found.keywords, "model": found.model, "search.threshold": found.threshold}

@@ -11,6 +11,7 @@ from kwsd.cli import (
     ctl_change,
     ctl_check,
     ctl_classify,
+    ctl_completions,
     ctl_doctor,
     ctl_enrol,
     ctl_metrics,
@@ -41,10 +42,11 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsctl` with these arguments (those of the process by default); returns the exit code."""
-    return run_program(_parser(), lambda arguments: int(arguments.run(arguments)), argv)
+    return run_program(make_parser(), lambda arguments: int(arguments.run(arguments)), argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Its arguments."""
     parser = argparse.ArgumentParser(
         prog="kwsctl",
         description="Tries out and controls kwsd.",
@@ -59,5 +61,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_parser(subparsers).set_defaults(run=command.run)
     ctl_show.add_parsers(subparsers)
     ctl_change.add_parsers(subparsers)
+    ctl_completions.add_parsers(subparsers)
     ctl_metrics.add_parser(subparsers).set_defaults(run=ctl_metrics.run)
     return parser

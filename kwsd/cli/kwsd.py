@@ -35,10 +35,11 @@ settings: flags, then environment (KWSD_MODEL, KWSD_SEARCH_THRESHOLD, …), then
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd` with these arguments (those of the process by default); returns the exit code."""
-    return run_program(_parser(), _run, argv)
+    return run_program(make_parser(), _run, argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Its arguments."""
     parser = argparse.ArgumentParser(
         prog="kwsd",
         usage="kwsd --keywords FILE [--input mic|FILE|-] [options]",

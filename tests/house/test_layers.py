@@ -23,6 +23,8 @@ IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "ahocorasick": "kwsd/keywords/overlaps.py",
     "rich": "kwsd/cli/progress.py",
     "platformdirs": "kwsd/homes.py",
+    "shtab": "kwsd/cli/ctl_completions.py",
+    "argparse_manpage": "kwsd/cli/man_pages.py",
     "onnx": "kwsd/models/",
     "wyoming": "kwsd/bridges/wyoming/",
     "zeroconf": "kwsd/bridges/wyoming/announce.py",
