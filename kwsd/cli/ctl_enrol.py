@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +123,8 @@ def takes_of_daemon(arguments: argparse.Namespace) -> "Sequence[Take]":
 
     socket, good, refused = socket_of(arguments), list["Take"](), 0
     while len(good) < arguments.takes:
-        say(f'take {len(good) + 1} of {arguments.takes}: say "{arguments.name}" now')
-        sound = record_take(socket, show_level, arguments.timeout)
+        prompt = f'take {len(good) + 1} of {arguments.takes}: say "{arguments.name}" now'
+        sound = record_take(socket, show_level, arguments.timeout, partial(say, prompt))
         try:
             good.append(trim_take(f"take {len(good) + 1}", sound))
         except TakeError as error:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import time
 import wave
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -157,7 +156,6 @@ def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
     """Keep frames of the microphone for so long; Ctrl-C keeps what came."""
     from kwsd.audio.open import MICROPHONE, open_source  # noqa: PLC0415 - as above
     from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
-    from kwsd.cli.tuning_setup import LISTENED  # noqa: PLC0415 - likewise
     from kwsd.timebase import samples  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept import until  # noqa: PLC0415 - likewise
 
@@ -167,7 +165,6 @@ def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
         else f"frames, and sound in {arguments.keep_sound}"
     )
     logger.info("listening; kept in %s: %s. Ctrl-C ends it, and loses nothing", setup.kept.folder, what)
-    name = f"{LISTENED}-{time.strftime('%Y%m%dT%H%M%S')}"
     with (
         closing(open_source(MICROPHONE, arguments.device)) as source,
         sound_progress("listening", arguments.listen) as advance,
@@ -175,7 +172,7 @@ def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
         chunks: Iterable[Chunk] = until(iter(source), samples(arguments.listen))
         if arguments.keep_sound:
             chunks = kept_sound(arguments.keep_sound, chunks)
-        for _ in setup.kept.keep_stream(chunks, name, advance):
+        for _ in setup.kept.listened(chunks, advance):
             pass
     logger.info("kept")
 

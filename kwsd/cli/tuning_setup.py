@@ -15,14 +15,10 @@ from kwsd.errors import FlagError
 from kwsd.homes import user_directory
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
-from kwsd.timebase import SAMPLE_RATE
 from kwsd.tuning.enrol import Background
-from kwsd.tuning.kept import SUFFIX, KeptFrames, recordings, samples_of
+from kwsd.tuning.kept import KeptFrames, hours_of, recordings
 
 logger = logging.getLogger(__name__)
-
-LISTENED = "listened"
-"""What the pieces begin with that `tune --listen` kept."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +65,8 @@ def read_keywords(setup: Setup) -> tuple[Keyword, ...]:
 
 def prepared_background(setup: Setup, given: Sequence[Path] | None) -> Background | None:
     """Recordings, encoded where that was not done before; without any, what `tune --listen` kept; None without that."""
-    pieces = encode(setup, given) if given else sorted(setup.kept.folder.glob(f"{LISTENED}*{SUFFIX}"))
-    if not pieces:
-        return None
-    hours = sum(map(samples_of, pieces)) / SAMPLE_RATE / 3600
-    return Background(setup.kept.read(pieces), hours)
+    pieces = encode(setup, given) if given else setup.kept.listened_to()
+    return Background(setup.kept.read(pieces), hours_of(pieces)) if pieces else None
 
 
 def encode(setup: Setup, given: Sequence[Path]) -> list[Path]:

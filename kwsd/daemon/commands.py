@@ -127,6 +127,7 @@ class CommandHandler:
             "detections": state.detections,
             "detections_by_keyword": dict(self._progress.detections),
             "near_misses_by_keyword": dict(self._progress.near_misses),
+            "save_detections": str(self._files.directory.absolute()) if self._files else None,
             "saved_bytes": self._files.written_bytes if self._files else None,
             "overruns": state.overruns,
             "lost_ms": state.lost_ms,

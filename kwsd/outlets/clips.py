@@ -105,7 +105,8 @@ class ClipFiles:
         self.lost = 0
         """Clips that could not be written."""
         self.written_bytes = 0
-        self._directory = directory
+        self.directory = directory
+        """Where they are."""
         self._recent = recent
         self._limit_bytes = limit_mb * 1e6
         self._limit_s = limit_days * 86_400
@@ -155,8 +156,8 @@ class ClipFiles:
     def _write(self, name: str, wav: bytes) -> None:
         """Make room, write under another name, rename: a reader never sees half a file."""
         self._make_directory()
-        make_room(self._directory, len(wav), limit_bytes=self._limit_bytes, limit_s=self._limit_s)
-        part = self._directory / f".{name}.part"
+        make_room(self.directory, len(wav), limit_bytes=self._limit_bytes, limit_s=self._limit_s)
+        part = self.directory / f".{name}.part"
         part.unlink(missing_ok=True)
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -165,30 +166,30 @@ class ClipFiles:
                     os.fchown(file, -1, self._group)
                     os.fchmod(file, 0o640)
                 writing.write(wav)
-            part.rename(self._directory / name)
+            part.rename(self.directory / name)
             self.written_bytes += len(wav)
         except OSError:
             part.unlink(missing_ok=True)
             raise
         if self._ailing:
-            logger.info("save_detections: %s: works again, %d clips lost", self._directory, self.lost)
+            logger.info("save_detections: %s: works again, %d clips lost", self.directory, self.lost)
         self._ailing = False
 
     def _make_directory(self) -> None:
         """With those above it. One that is there is its owner's: its mode is left."""
-        missing = [path for path in (self._directory, *self._directory.parents) if not path.exists()]
+        missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(mode=0o700, exist_ok=True)
             if self._group is not None:
                 os.chown(path, -1, self._group)
                 path.chmod(0o750)
-        if not self._directory.is_dir():
+        if not self.directory.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def _lose(self, why: str) -> None:
         self.lost += 1
         if not self._ailing:
-            logger.warning("save_detections: %s: %s; clips are lost until it works again", self._directory, why)
+            logger.warning("save_detections: %s: %s; clips are lost until it works again", self.directory, why)
         self._ailing = True
 
 

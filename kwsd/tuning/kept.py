@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -19,6 +20,8 @@ from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE, samples
 
 PIECE_S = 300.0  # of sound in a file: as much as an interruption may cost
 SUFFIX = ".frames"
+LISTENED = "listened"
+"""What the pieces of a room begin with that was listened to."""
 SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 
 Advance = Callable[[int], None]
@@ -91,6 +94,14 @@ class KeptFrames:
         if interrupted:
             raise KeyboardInterrupt
 
+    def listened(self, source: Iterable[Chunk], advance: Advance) -> Iterator[Path]:
+        """The frames of a room, from now on, beside those that are there."""
+        return self.keep_stream(source, f"{LISTENED}-{time.strftime('%Y%m%dT%H%M%S')}", advance)
+
+    def listened_to(self) -> list[Path]:
+        """The pieces of all that was ever listened to."""
+        return sorted(self.folder.glob(f"{LISTENED}*{SUFFIX}"))
+
     def read(self, pieces: Iterable[Path]) -> Iterator[Frames]:
         """The frames of pieces one after the other, each of which begins anew. Raises FrameFileError."""
         begins = 0
@@ -111,6 +122,11 @@ def until(chunks: Iterator[Chunk], end_sample: int) -> Iterator[Chunk]:
         yield chunk
         if chunk.end_sample >= end_sample:
             return
+
+
+def hours_of(pieces: Iterable[Path]) -> float:
+    """Sound in files of frames."""
+    return sum(map(samples_of, pieces)) / SAMPLE_RATE / 3600
 
 
 def samples_of(piece: Path) -> int:

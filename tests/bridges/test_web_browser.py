@@ -22,7 +22,7 @@ from testkit.serving import detection, serving
 from testkit.web import WebProcess, curve, serving_page
 
 SOON_MS, MUTED_MS = 100, 200
-VIEWS = ("live", "keywords", "teach", "tune", "health")
+VIEWS = ("live", "keywords", "teach", "clips", "tune", "health")
 MODELS = Path(__file__).parents[2] / "models"
 EVIL = '<img src=x onerror="document.title=1"><b>x</b>'
 
@@ -81,7 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> Ite
     plug.plug_in()
     (directory / "keywords.txt").write_text(f"# what is said here\nLIGHT ON\nTURN OFF\nHEY LIGHT @{EVIL}\n")
     with (
-        running(directory, tiny_model_dir, "--clips") as daemon,
+        running(directory, tiny_model_dir, "--clips", "--save-detections", str(directory / "clips")) as daemon,
         serving_page(directory, "--model", tiny_model_dir, socket=daemon.socket_path) as web,
     ):
         yield Stage(directory, plug, daemon, web)
@@ -245,6 +245,43 @@ def test_a_threshold_is_moved_with_the_keyboard(browser: Any, stage: Stage) -> N
         assert stage.daemon.ask(command="status")["data"]["thresholds"]["TURN OFF"] == pytest.approx(before + 0.05)
 
 
+def test_a_threshold_is_saved_in_the_file(browser: Any, stage: Stage) -> None:
+    """1. A slider is moved, Save pressed: the page says so, and the file has it behind the phrase."""
+    with person(browser, stage.web) as one:
+        one.open()
+        one.go("tune")
+        slider = one.page.get_by_label("Threshold of LIGHT ON", exact=True)
+        slider.focus()
+        one.page.keyboard.press("Home")
+        one.page.get_by_label("Save the threshold of LIGHT ON in the keyword file", exact=True).click()
+        one.page.wait_for_selector("#scores-told:has-text('the keyword file says so')")
+        assert "LIGHT ON #0.05\n" in (stage.directory / "keywords.txt").read_text()
+        assert one.troubles == []
+
+
+def test_saved_clips_are_judged_with_the_keyboard(browser: Any, stage: Stage) -> None:
+    """1. A phrase is said, its clip listed, and plays. 2. r: right; again: taken back. 3. d: gone, its file too."""
+    stage.plug.say_all(phrase("TURN OFF"))
+    assert eventually(lambda: any((stage.directory / "clips").glob("*turn_off.wav")))
+    with person(browser, stage.web) as one:
+        one.open()
+        one.go("clips")
+        first = one.page.locator("#saved li").first
+        first.locator(".play").focus()
+        keys = one.page.keyboard
+        keys.press("p")
+        one.page.wait_for_selector("#saved .play.playing")
+        keys.press("r")
+        one.page.wait_for_selector("#saved li:first-child .verdict-right[aria-pressed=true]")
+        keys.press("r")
+        one.page.wait_for_selector("#saved li:first-child .verdict-right[aria-pressed=false]")
+        before = len(list((stage.directory / "clips").glob("*.wav")))
+        keys.press("d")
+        one.page.wait_for_selector(f"#saved li:nth-child({before})", state="detached")
+        assert len(list((stage.directory / "clips").glob("*.wav"))) == before - 1
+        assert one.troubles == []
+
+
 def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stage) -> None:
     """1. A lesson for a text file: told why not. 2. With TOML, Chromium's own microphone beeps: the take is judged."""
     pytest.importorskip("tomlkit")
@@ -285,7 +322,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (directory / "config.toml").write_text('[web]\ncurves = "curves.jsonl"\n')
     (directory / "curves.jsonl").write_text(json.dumps(curve("hey computer")) + "\n")
     with (
-        running(directory, MODELS / "kwsd-en", "--clips") as daemon,
+        running(directory, MODELS / "kwsd-en", "--clips", "--save-detections", str(directory / "clips")) as daemon,
         serving_page(directory, "--config", directory / "config.toml", socket=daemon.socket_path) as web,
     ):
         plug.say_all(demo_sound()[: 11 * SAMPLE_RATE])
@@ -306,6 +343,8 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
             one.go(view)
             if view == "keywords":
                 one.page.wait_for_selector("#lines .fault")
+            if view == "clips":
+                one.page.wait_for_selector("#saved li")
             if view == "tune":
                 one.page.wait_for_selector(".curve .recall")
                 assert "Measured: hears" in one.page.inner_text("#scores li:first-child")

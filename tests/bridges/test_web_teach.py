@@ -40,8 +40,8 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
     """Scenario.
 
     1. A lesson begins; nothing can be learned yet. 2. A take that is no WAV, or of another rate: refused; a silent one:
-    the reason. 3. Two takes of the page's microphone, one of the daemon's: good. 4. Learned and written, the comment
-    kept: what was said is heard as the keyword.
+    the reason. 3. Two takes of the page's microphone, one of the daemon's: good. 4. The room is listened to. 5. Learned
+    and written, the comment kept: what was said is heard as the keyword.
     """
     plug = Plug(tmp_path)
     plug.plug_in()
@@ -66,8 +66,13 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
         Timer(0.7, plug.say, [saying(3)]).start()
         assert web.ask("/api/teach/listen", {}).json["refused"] is None
 
+        assert web.ask("/api/teach/room").json == {"hours": 0.0, "left_s": 0.0, "fault": None}
+        assert web.ask("/api/teach/room", {"minutes": 1}).json["left_s"] > 50
+        ended = web.ask("/api/teach/room", {"minutes": 0}).json
+        assert (ended["hours"] > 0.0, ended["left_s"], ended["fault"]) == (True, 0.0, None)
         found = web.ask("/api/teach/learn", {}).json
         assert (found["before"], found["after"], len(found["spellings"])) == (0, 3, 1)
+        assert found["hours"] == ended["hours"]
         kept = web.ask("/api/teach/keep", {})
         assert kept.json["keywords"] == ["LIGHT ON", "LIGHTS OUT"]
         assert file.read_text().startswith(TABLES)

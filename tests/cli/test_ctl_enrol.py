@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from kwsd.cli import ctl_enrol
 from kwsd.cli.kwsctl import main
-from kwsd.tuning import record
+from kwsd.cli.terminal import say
 from testkit.commands import KWSCTL, run
 from testkit.daemons import Plug, eventually, running
 from testkit.spoken import spoken, with_gaps
@@ -60,25 +61,34 @@ def test_what_is_wrong_is_named(tmp_path: Path, arguments: tuple[str, ...], code
     assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
 
 
-@pytest.mark.skip(
-    reason="takes are cut by the clock, so a busy machine fails it: the prompts are to drive what is said"
-)
 def test_takes_come_out_of_the_running_daemon(
     tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1. Three takes are recorded; nothing is worth adding. 2. The daemon has gone: said so, nothing written."""
-    monkeypatch.setattr(record, "TAKE_S", 1.5)
-    plug = Plug(tmp_path)
+    """Scenario, in which somebody speaks whenever the command asks for it.
+
+    1. Nothing is said at the first prompt: refused, and asked for again. 2. Three takes: nothing is worth adding.
+    3. The daemon has gone: said so, nothing written.
+    """
+    plug, prompts = Plug(tmp_path), list[str]()
+
+    def answer(text: str) -> None:
+        say(text)
+        if text.startswith("take "):
+            prompts.append(text.partition(":")[0])
+            if len(prompts) > 1:
+                plug.say(speak("LIGHT ON", lead_s=0.5, tail_s=0.65))
+
+    monkeypatch.setattr(ctl_enrol, "say", answer)
     plug.plug_in()
     given = ["--keywords", str(tmp_path / "k.toml"), "--work", str(tmp_path / "w"), "--model", str(tiny_model_dir)]
     with running(tmp_path, tiny_model_dir, "--clips") as daemon:
         assert eventually(lambda: plug.is_open)
-        for _ in range(3):
-            plug.say(speak("LIGHT ON", lead_s=0.5, tail_s=0.65))
-        assert main(["enrol", "LIGHT ON", *given, "--socket", str(daemon.socket_path)]) == 0
-        told = capsys.readouterr().out
-        assert "take 3 of 3" in told
-        assert "dB over noise of" in told
+        given += ["--socket", str(daemon.socket_path), "--timeout", "20"]
+        assert main(["enrol", "LIGHT ON", *given]) == 0
+        told = capsys.readouterr()
+        assert prompts == ["take 1 of 3", "take 1 of 3", "take 2 of 3", "take 3 of 3"]
+        assert "too quiet" in told.err
+        assert "dB over noise of" in told.out
         assert not (tmp_path / "k.toml").exists()
-    assert main(["enrol", "LIGHT ON", *given, "--socket", str(daemon.socket_path)]) == 1
+    assert main(["enrol", "LIGHT ON", *given]) == 1
     plug.pull_out()

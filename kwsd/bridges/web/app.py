@@ -17,6 +17,8 @@ from starlette.routing import Route
 from kwsd.bridges.web.curves import read_curves
 from kwsd.bridges.web.hub import Hub, Told, TooManyPagesError
 from kwsd.bridges.web.keyword_editor import KeywordEditor, KeywordText
+from kwsd.bridges.web.room import RoomRequest
+from kwsd.bridges.web.saved import SavedClips, VerdictRequest
 from kwsd.bridges.web.teacher import LessonRequest, Teacher
 from kwsd.errors import KwsdError
 from kwsd.limits import THRESHOLD
@@ -42,16 +44,21 @@ class ThresholdRequest(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
     keyword: Annotated[str, Field(min_length=1, max_length=500)]
     threshold: Annotated[float, THRESHOLD]
+    save: bool = False
+    """In the keyword file as well."""
 
 
 class Pages:
     """The answers."""
 
-    def __init__(self, hub: Hub, keywords: KeywordEditor, teacher: Teacher, curves: Path | None) -> None:
+    def __init__(
+        self, hub: Hub, keywords: KeywordEditor, teacher: Teacher, saved: SavedClips, curves: Path | None
+    ) -> None:
         """`curves` is the file that `kwsctl tune` wrote, if there is one."""
         self._hub = hub
         self._keywords = keywords
         self._teacher = teacher
+        self._saved = saved
         self._curves = curves
         self._static = {
             found.name: (found.read_bytes(), TYPES[found.name.rpartition(".")[2]])
@@ -66,6 +73,9 @@ class Pages:
                 Route("/{name}", self.static),
                 Route("/api/events", self.events),
                 Route("/api/clips/{number:int}", self.clip),
+                Route("/api/saved", self.saved),
+                Route("/api/saved/{number:int}", self.saved_sound),
+                Route("/api/saved/judge", self.judge, methods=["POST"]),
                 Route("/api/mute", self.mute, methods=["POST"]),
                 Route("/api/keywords", self.keywords),
                 Route("/api/keywords/check", self.check_keywords, methods=["POST"]),
@@ -75,6 +85,8 @@ class Pages:
                 Route("/api/teach/listen", self.listen, methods=["POST"]),
                 Route("/api/teach/learn", self.learn, methods=["POST"]),
                 Route("/api/teach/keep", self.keep, methods=["POST"]),
+                Route("/api/teach/room", self.room),
+                Route("/api/teach/room", self.listen_to_room, methods=["POST"]),
                 Route("/api/curves", self.curves),
                 Route("/api/threshold", self.threshold, methods=["POST"]),
                 Route("/api/reload", self.reload, methods=["POST"]),
@@ -115,6 +127,20 @@ class Pages:
             raise HTTPException(404, "that sound is not kept any more")
         return Response(wav, media_type="audio/wav")
 
+    async def saved(self, _: Request) -> Response:
+        """Clips that the daemon saved."""
+        return JSONResponse(await run_in_threadpool(self._saved.list))
+
+    async def saved_sound(self, request: Request) -> Response:
+        """The sound of one."""
+        wav = await run_in_threadpool(self._saved.sound, request.path_params["number"])
+        return Response(wav, media_type="audio/wav")
+
+    async def judge(self, request: Request) -> Response:
+        """Whether the keyword was said in it; or it is deleted."""
+        asked = VerdictRequest.model_validate_json(await request.body())
+        return JSONResponse(await run_in_threadpool(self._saved.judge, asked))
+
     async def mute(self, request: Request) -> Response:
         """The microphone is closed when the answer comes."""
         asked = MuteRequest.model_validate_json(await request.body())
@@ -129,10 +155,9 @@ class Pages:
         return JSONResponse({"curves": await run_in_threadpool(read_curves, self._curves)})
 
     async def threshold(self, request: Request) -> Response:
-        """For as long as the keyword file stays as it is."""
+        """For as long as the keyword file stays as it is, or in it."""
         asked = ThresholdRequest.model_validate_json(await request.body())
-        told = await self._hub.ask("set_threshold", keyword=asked.keyword, threshold=asked.threshold)
-        return JSONResponse(told)
+        return JSONResponse(await self._hub.ask("set_threshold", **asked.model_dump(exclude_defaults=True)))
 
     async def keywords(self, _: Request) -> Response:
         """The keyword file."""
@@ -162,6 +187,15 @@ class Pages:
     async def listen(self, _: Request) -> Response:
         """A take by the daemon's microphone."""
         return JSONResponse(await run_in_threadpool(self._teacher.listen))
+
+    async def room(self, _: Request) -> Response:
+        """How much background there is."""
+        return JSONResponse(await run_in_threadpool(self._teacher.room.status))
+
+    async def listen_to_room(self, request: Request) -> Response:
+        """Gather more of it, or stop."""
+        asked = RoomRequest.model_validate_json(await request.body())
+        return JSONResponse(await run_in_threadpool(self._teacher.room.listen, asked))
 
     async def learn(self, _: Request) -> Response:
         """What the takes lead to."""

@@ -94,7 +94,14 @@ class Hub:
 
     def daemons_file(self) -> Path | None:
         """The keyword file of a daemon of our own user: what another user's says is not written to."""
-        named = (self.status or {}).get("keywords_file")
+        return self._path_of_own("keywords_file")
+
+    def daemons_folder(self) -> Path | None:
+        """Where it saves clips, likewise."""
+        return self._path_of_own("save_detections")
+
+    def _path_of_own(self, name: str) -> Path | None:
+        named = (self.status or {}).get(name)
         return Path(named) if named and self._link.is_our_own else None
 
     async def page(self) -> AsyncGenerator[Told, None]:

@@ -18,6 +18,7 @@ from kwsd.bridges.web.app import Pages
 from kwsd.bridges.web.gate import Gate, bracketed
 from kwsd.bridges.web.hub import Hub
 from kwsd.bridges.web.keyword_editor import KeywordEditor
+from kwsd.bridges.web.saved import SavedClips
 from kwsd.bridges.web.teacher import Teacher
 from kwsd.bridges.web.token import read_token
 from kwsd.config import Settings
@@ -147,7 +148,7 @@ async def serve(settings: Settings, daemon: Path, *, tell: Callable[[str], None]
         logger.warning("whoever reaches %s and has the token sees the page, %s", web.host, how)
     hub = Hub(daemon)
     editor = KeywordEditor(settings, hub)
-    pages = Pages(hub, editor, Teacher(settings, editor, daemon), web.curves)
+    pages = Pages(hub, editor, Teacher(settings, editor, daemon), SavedClips(settings, hub), web.curves)
     app = Gate(pages.app(), token=token, names=web.names, clock=monotonic)
     server = make_server(app, web)
     for number in (signal.SIGTERM, signal.SIGINT):

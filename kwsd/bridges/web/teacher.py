@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from kwsd.bridges.web.keyword_editor import EditError, KeywordEditor
+from kwsd.bridges.web.room import RoomSound
 from kwsd.config import Settings
 from kwsd.keywords.edit import find_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
@@ -42,11 +43,22 @@ class Teacher:
         self._settings = settings
         self._editor = editor
         self._socket = socket
+        self.room = RoomSound(socket, self.model)
+        """What lessons are held against."""
         self._busy = Lock()
+        self._loading = Lock()
         self._model: Model | None = None
         self._keyword: Keyword | None = None
         self._takes: list[Take] = []
         self._found: Enrolment | None = None
+
+    def model(self) -> "Model":
+        """That of the settings, loaded when it is wanted first. Raises ModelError."""
+        from kwsd.acoustic.model import Model  # noqa: PLC0415 - the page opens a second sooner without
+
+        with self._loading:
+            self._model = self._model or Model.load(self._settings.model)
+            return self._model
 
     def begin(self, asked: LessonRequest) -> dict[str, Any]:
         """A new lesson. Raises KwsdError: nothing that is learned could be written."""
@@ -62,14 +74,13 @@ class Teacher:
 
     def listen(self) -> dict[str, Any]:
         """Three seconds of the daemon's own microphone, from now on. Raises KwsdError."""
-        from kwsd.tuning.record import record_take  # noqa: PLC0415 - the page opens a second sooner without
+        from kwsd.tuning.record import record_take  # noqa: PLC0415 - likewise
 
         with self._alone():
             return self._judge(record_take(self._socket, lambda _: None))
 
     def learn(self) -> dict[str, Any]:
         """What the takes lead to. Raises KwsdError."""
-        from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
         from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
         from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
 
@@ -77,15 +88,16 @@ class Teacher:
             keyword = self._begun()
             if len(self._takes) < FEWEST:
                 raise EditError(f"{FEWEST} takes are needed, and there are {len(self._takes)}")
-            self._model = self._model or Model.load(self._settings.model)
-            frames = [frames_of_take(self._model, take) for take in self._takes]
-            self._found = found = enrol(self._model, keyword, frames, None, settings=self._settings.search)
+            model, background = self.model(), self.room.background()
+            frames = [frames_of_take(model, take) for take in self._takes]
+            self._found = found = enrol(model, keyword, frames, background, settings=self._settings.search)
         return {
             "before": sum(found.heard_before),
             "after": sum(found.heard_after),
             "takes": len(found.heard_before),
             "spellings": [each for each in found.after.spellings if each not in found.before.spellings],
             "threshold": found.after.threshold,
+            "hours": found.hours,
         }
 
     def keep(self) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 // Detections and near misses as they come, the newest first, each with its sound where it is kept.
 
-import { blob } from "./api.js";
 import { $, clock, make, notice } from "./dom.js";
+import { play } from "./sound.js";
 import { forgetScores, remember } from "./thresholds.js";
 
 const SHOWN = 200;
 const rows = new Map();
-let playing = null;
 
 /** Show the whole list anew. */
 export function showHeard(list) {
@@ -20,7 +19,7 @@ export function showHeard(list) {
 export function addHeard(event) {
   const missed = event.type === "near_miss";
   const button = make("button", { type: "button", className: "play", hidden: !event.sound, "aria-label": `Play ${event.keyword}, ${clock(event.time)}` }, "▶");
-  button.addEventListener("click", () => play(event.number, button));
+  button.addEventListener("click", () => sound(event.number, button));
   const score = make("span", { className: "number", title: "score" }, event.score.toFixed(2));
   const name = make("span", { className: "name" }, event.keyword);
   const why = make("span", { className: "why" }, missed ? `nearly: ${event.reason}` : `${event.engine}, ${Math.round(event.latency_ms)} ms after its end`);
@@ -43,21 +42,9 @@ export function markSound(number, sound) {
   if (button) button.hidden = !sound;
 }
 
-async function play(number, button) {
-  playing?.stop();
+async function sound(number, button) {
   try {
-    const url = URL.createObjectURL(await blob(`/api/clips/${number}`));
-    const audio = new Audio(url);
-    const stop = () => {
-      audio.pause();
-      URL.revokeObjectURL(url);
-      button.classList.remove("playing");
-      playing = null;
-    };
-    playing = { stop };
-    audio.addEventListener("ended", stop);
-    button.classList.add("playing");
-    await audio.play();
+    await play(`/api/clips/${number}`, button);
   } catch (error) {
     notice(error.message);
   }

@@ -7,6 +7,7 @@ import { showHealth } from "./health.js";
 import { showHeld, showThresholds } from "./held.js";
 import { loadKeywords } from "./keywords.js";
 import { showLevel } from "./level.js";
+import { loadSaved } from "./review.js";
 import { draw } from "./spectrum.js";
 import { showTeachLevel } from "./teach.js";
 import { loadCurves, showScores } from "./thresholds.js";
@@ -102,6 +103,7 @@ function showView() {
     else link.removeAttribute("aria-current");
   }
   if (name === "#keywords") loadKeywords();
+  if (name === "#clips") loadSaved();
   if (name === "#tune") loadCurves();
 }
 

@@ -1,6 +1,6 @@
 // The lesson: takes by this device's microphone or kwsd's, what they lead to, and the keyword file with it.
 
-import { post, send } from "./api.js";
+import { get, post, send } from "./api.js";
 import { $, make } from "./dom.js";
 import { showLevel } from "./level.js";
 import { isLent, record } from "./microphone.js";
@@ -8,13 +8,45 @@ import { isLent, record } from "./microphone.js";
 const TAKE_S = 3;
 const NOT_LENT = "A browser lends its microphone to pages of the same machine, or over TLS, alone. Use kwsd's, or start kwsd-web with --tls-cert and --tls-key.";
 
+const ROOM_MINUTES = 10;
+const LOOK_MS = 2000; // at how much background there is, while it is gathered
+
 let good = 0;
+let roomTimer = 0;
 let bounds = { fewest: 3, most: 5 };
 
 /** The daemon's level, while it is the daemon's microphone that takes are recorded with. */
 export function showTeachLevel(level) {
   if (!$("lesson").hidden && $("source-daemon").checked) showLevel(level, "teach-level");
 }
+
+/** How much background there is, and whether more is being gathered. */
+function showRoom({ hours, left_s, fault }) {
+  const gathers = left_s > 0;
+  const known = hours > 0
+    ? `${hours < 1 ? `${Math.round(60 * hours)} minutes` : `${hours.toFixed(1)} h`} of your room: takes are held against it.`
+    : "None yet: the threshold will be a cautious one.";
+  const left = gathers ? ` Listening for ${Math.ceil(left_s / 60)} more minutes; do not say the keyword.` : " It is kept as encoder frames only, never as sound.";
+  $("room-told").textContent = (fault ? `${fault} ` : "") + known + left;
+  $("room-listen").textContent = gathers ? "Stop listening" : `Listen to the room for ${ROOM_MINUTES} minutes`;
+  $("room-listen").dataset.gathers = gathers;
+  clearTimeout(roomTimer);
+  if (gathers) roomTimer = setTimeout(() => room(get("/api/teach/room")), LOOK_MS);
+}
+
+async function room(answer) {
+  try {
+    showRoom(await answer);
+  } catch (error) {
+    $("room-told").textContent = error.message;
+  }
+}
+
+$("room-listen").addEventListener("click", async () => {
+  $("room-listen").disabled = true;
+  await room(post("/api/teach/room", { minutes: $("room-listen").dataset.gathers === "true" ? 0 : ROOM_MINUTES }));
+  $("room-listen").disabled = false;
+});
 
 function enable() {
   $("teach-say").disabled = good >= bounds.most;
@@ -46,6 +78,7 @@ $("teach-begin").addEventListener("submit", (event) => {
     $("source-own").disabled = !isLent();
     $("source-why").textContent = isLent() ? "" : NOT_LENT;
     $(isLent() ? "source-own" : "source-daemon").checked = true;
+    room(get("/api/teach/room"));
     $("teach-told").textContent = `Say “${bounds.name}” ${bounds.fewest} to ${bounds.most} times, once in each take.`;
   });
 });
@@ -73,6 +106,7 @@ $("teach-learn").addEventListener("click", () => busy(async () => {
     `As it is, ${found.before} of ${found.takes} takes are heard.`,
     `With what is new, ${found.after} of ${found.takes}: each judged by what the others led to.`,
     ...found.spellings.map((spelling) => `New spelling: ${spelling}`),
+    found.hours ? `Held against ${found.hours.toFixed(2)} h of background.` : "Held against no background.",
     found.spellings.length ? `Threshold: ${found.threshold}` : "Nothing is worth adding: what is there hears these takes as well.",
   ];
   $("learned").replaceChildren(...said.map((text) => make("li", {}, text)));

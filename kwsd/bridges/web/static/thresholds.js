@@ -42,6 +42,7 @@ export function showScores(thresholds) {
   for (const [name, row] of rows) {
     if (row.inForce === thresholds[name]) continue;
     row.inForce = thresholds[name];
+    if (row.saved !== row.inForce) row.saved = null;
     row.slider.value = thresholds[name];
     draw(row);
   }
@@ -63,11 +64,13 @@ function build(names) {
     row.number = make("span", { className: "number" });
     row.verdict = make("span", { className: "verdict" });
     row.button = make("button", { type: "button", disabled: true, "aria-label": `Set the threshold of ${name}` }, "Set");
+    row.save = make("button", { type: "button", disabled: true, "aria-label": `Save the threshold of ${name} in the keyword file` }, "Save");
     row.slider.addEventListener("input", () => draw(row));
     row.button.addEventListener("click", () => set(row));
+    row.save.addEventListener("click", () => set(row, true));
     rows.set(name, row);
     const head = make("div", { className: "head" }, make("strong", {}, name), row.number);
-    const foot = make("div", { className: "head" }, row.verdict, row.button);
+    const foot = make("div", { className: "head" }, row.verdict, make("span", { className: "row" }, row.button, row.save));
     return make("li", {}, head, row.curve, row.measured, row.picture, row.slider, foot);
   }));
 }
@@ -82,6 +85,7 @@ function draw(row) {
   row.number.textContent = chosen.toFixed(2);
   row.slider.setAttribute("aria-valuetext", chosen.toFixed(2));
   row.button.disabled = row.inForce === null || Math.abs(chosen - row.inForce) < 0.001;
+  row.save.disabled = row.inForce === null || row.saved === chosen;
   row.verdict.textContent = verdict(known, chosen);
 }
 
@@ -123,11 +127,13 @@ function shape(name, attributes) {
   return element;
 }
 
-async function set(row) {
-  row.button.disabled = true;
+async function set(row, save = false) {
+  row.button.disabled = row.save.disabled = true;
+  const chosen = Number(row.slider.value);
   try {
-    await post("/api/threshold", { keyword: row.name, threshold: Number(row.slider.value) });
-    $("scores-told").textContent = `${row.name} fires at ${Number(row.slider.value).toFixed(2)} now.`;
+    await post("/api/threshold", { keyword: row.name, threshold: chosen, save });
+    if (save) row.saved = chosen;
+    $("scores-told").textContent = `${row.name} fires at ${chosen.toFixed(2)} now${save ? ", and the keyword file says so" : ""}.`;
   } catch (error) {
     $("scores-told").textContent = error.message;
   }
