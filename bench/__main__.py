@@ -92,10 +92,16 @@ PROGRAMS = {
 
 
 def overview() -> str:
-    """What there is, and of each what it lacks here."""
-    lines = [__doc__ or "", ""]
+    """What there is, which of it runs here, and a line for each thing that the others lack."""
+    lines, lacking = [__doc__ or "", ""], dict[str, list[str]]()
     for name, program in PROGRAMS.items():
-        lines += [f"  {name:<11} {program.about}", *(f"{'':<14}missing: {line}" for line in program.missing())]
+        missing = program.missing()
+        lines.append(f"  {name:<11} {program.about}{' (not here)' if missing else ''}")
+        for line in missing:
+            lacking.setdefault(line, []).append(name)
+    if lacking:
+        lines += ["", "What is not here, and what wants it:"]
+        lines += [f"  {', '.join(names)}: {line}" for line, names in lacking.items()]
     return "\n".join(lines)
 
 

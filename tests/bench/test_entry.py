@@ -28,6 +28,9 @@ def test_it_says_what_can_be_measured_and_what_is_missing() -> None:
     assert done.returncode == 0
     assert all(f"  {name} " in done.stdout for name in PROGRAMS)
     assert "set KWSD_SHARED to the folder" in done.stdout
+    told = [line.partition(": ")[2] for line in done.stdout.splitlines() if " is not there: " in line]
+    assert told, "nothing is missing, though there is no shared data"
+    assert len(told) == len(set(told)), "a missing thing has one line, however many programs want it"
 
 
 @pytest.mark.parametrize("name", ["engine", "daemon", "commands12", "bridges"])

@@ -16,7 +16,7 @@ OTHER_THINGS = {
     ("training/commands12/models/ds_cnn.py", 160),  # channels
     ("training/zipformer/data/augment.py", 160),  # a length that suits the transform
     ("training/zipformer/data/synthesis.py", 160),  # words a minute
-    ("training/zipformer/__main__.py", 160),  # ms of a chunk
+    ("training/zipformer/train_commands.py", 160),  # ms of a chunk
     ("kwsd/limits.py", 160),  # likewise
 }
 

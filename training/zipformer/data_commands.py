@@ -2,10 +2,17 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
-def add_prepare(parser: argparse.ArgumentParser) -> None:
-    """Texts, units and recordings → packed data."""
+def add_parsers(commands: Any) -> None:
+    """Declare them."""
+    for add in (_add_prepare, _add_speak, _add_lexicon, _add_teach):
+        add(commands)
+
+
+def _add_prepare(commands: Any) -> None:
+    parser = commands.add_parser("prepare", help="speak texts, learn units, pack audio")
     parser.add_argument("folder", type=Path, help="where to write packed data")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
     parser.add_argument("--spoken", type=int, default=4000, help="texts to synthesise (default: %(default)s)")
@@ -16,32 +23,6 @@ def add_prepare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=2, help="threads (default: %(default)s)")
     parser.set_defaults(run=_prepare)
-
-
-def add_speak(parser: argparse.ArgumentParser) -> None:
-    """Names and orders by neural voices."""
-    parser.add_argument("folder", type=Path, help="where to write; what is there already is kept")
-    parser.add_argument("voices", type=Path, help="folder of Kokoro's voices, NAME.bin")
-    parser.add_argument("--count", type=int, default=15000, help="texts (default: %(default)s)")
-    parser.add_argument("--lexicon", type=Path, default=Path("models/kwsd-en"), help="model directory, for rare words")
-    parser.add_argument("--seed", type=int, default=11)
-    parser.set_defaults(run=_speak)
-
-
-def add_lexicon(parser: argparse.ArgumentParser) -> None:
-    """How words sound."""
-    parser.add_argument("folder", type=Path, help="where to write lexicon.txt.gz and letter_sounds.gz")
-    parser.add_argument("--held-out", action="store_true", help="also say how well words are read that were not learnt")
-    parser.set_defaults(run=_lexicon)
-
-
-def add_teach(parser: argparse.ArgumentParser) -> None:
-    """Texts for untranscribed speech."""
-    parser.add_argument("teacher", type=Path, help="model directory of the teacher")
-    parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
-    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
-    parser.add_argument("--confidence", type=float, default=0.8, help="least mean token probability")
-    parser.set_defaults(run=_teach)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -58,6 +39,16 @@ def _prepare(args: argparse.Namespace) -> None:
     )
 
 
+def _add_speak(commands: Any) -> None:
+    parser = commands.add_parser("speak", help="let neural voices say names and orders")
+    parser.add_argument("folder", type=Path, help="where to write; what is there already is kept")
+    parser.add_argument("voices", type=Path, help="folder of Kokoro's voices, NAME.bin")
+    parser.add_argument("--count", type=int, default=15000, help="texts (default: %(default)s)")
+    parser.add_argument("--lexicon", type=Path, default=Path("models/kwsd-en"), help="model directory, for rare words")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.set_defaults(run=_speak)
+
+
 def _speak(args: argparse.Namespace) -> None:
     from training.lexicon.stress import stressed_words  # noqa: PLC0415  (as above)
     from training.zipformer.data.neural_voices import speak_all  # noqa: PLC0415  (as above)
@@ -67,12 +58,28 @@ def _speak(args: argparse.Namespace) -> None:
     speak_all(args.folder, texts, args.voices, stressed_words(args.lexicon), args.seed)
 
 
+def _add_lexicon(commands: Any) -> None:
+    parser = commands.add_parser("lexicon", help="learn how words sound, from CMUdict")
+    parser.add_argument("folder", type=Path, help="where to write lexicon.txt.gz and letter_sounds.gz")
+    parser.add_argument("--held-out", action="store_true", help="also say how well words are read that were not learnt")
+    parser.set_defaults(run=_lexicon)
+
+
 def _lexicon(args: argparse.Namespace) -> None:
     from training.lexicon.lexicon import held_out_accuracy, write_lexicon  # noqa: PLC0415  (as above)
 
     write_lexicon(args.folder)
     if args.held_out:
         print(f"read rightly without being listed: {held_out_accuracy()}")
+
+
+def _add_teach(commands: Any) -> None:
+    parser = commands.add_parser("teach", help="let another model transcribe untranscribed speech")
+    parser.add_argument("teacher", type=Path, help="model directory of the teacher")
+    parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--confidence", type=float, default=0.8, help="least mean token probability")
+    parser.set_defaults(run=_teach)
 
 
 def _teach(args: argparse.Namespace) -> None:
