@@ -45,9 +45,9 @@ class Updating:
         state = DaemonState(model="m", microphone="fake")
         source = KeywordSource(file, StateFile(None))
         self.update = KeywordUpdate(source, cast(Spotter, self.spotter), self.inbox, state, self._tell)
+        self.decoding = threading.Thread(target=self._decode, daemon=True)
         if decoding:
-            threading.Thread(target=self._decode, daemon=True).start()
-
+            self.decoding.start()
         self._state = state
 
     def _tell(self, record: Record) -> None:
@@ -94,6 +94,22 @@ def test_whatever_a_reload_fails_with_is_an_answer_and_an_event(file: Path) -> N
         updating.spotter.fails = lambda: None
         assert (await updating.update.reload()).keywords == ("LIGHT UP",)
         assert updating.spotter.keywords == (Keyword("LIGHT UP"),)
+        updating.inbox.stop()
+
+    asyncio.run(play())
+
+
+def test_a_list_is_compiled_by_neither_the_loop_nor_the_decoding_thread(file: Path) -> None:
+    """While thousands of phrases are made ready, sound is heard and subscribers are served."""
+
+    async def play() -> None:
+        updating = Updating(file)
+        busy: set[int] = set()
+        updating.spotter.fails = lambda: busy.add(threading.get_ident())
+        await updating.update.set_keywords(["LIGHT DOWN"])
+        await updating.update.reload()
+        assert busy
+        assert not busy & {threading.get_ident(), updating.decoding.ident}
         updating.inbox.stop()
 
     asyncio.run(play())

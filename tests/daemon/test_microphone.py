@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kwsd.audio.microphone import STALL_S
+from kwsd.cli.ctl_change import CLOSES_S
+from kwsd.daemon.commands import MUTED_WITHIN_S
 from testkit.daemons import Manager, Plug, eventually, phrase, running
 
 
@@ -103,6 +106,28 @@ def test_a_microphone_that_hangs_starves_the_watchdog(
         plug.say(phrase("LIGHT ON"))
         client.read_until("detection")
         assert manager.times("WATCHDOG")[-1] > hung_at_s + 6
+        client.close()
+
+
+def test_a_microphone_that_hangs_is_muted_all_the_same(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The microphone hangs: reading it neither returns nor fails. 2. `mute`, before anybody has noticed.
+
+    Result: the reply comes when it is closed, within the time that both sides grant a dead device.
+    """
+    assert CLOSES_S > MUTED_WITHIN_S > STALL_S
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        plug.say(phrase("LIGHT ON"))
+        client.read_until("detection")
+        plug.frozen = True
+        time.sleep(0.3)
+        asked_s = time.monotonic()
+        assert client.ask(command="mute")["ok"]
+        assert time.monotonic() - asked_s < MUTED_WITHIN_S
+        assert daemon.ask(command="status")["data"]["state"] == "muted"
         client.close()
 
 
