@@ -18,6 +18,9 @@ class CacheLayout(Protocol):
     stacks: bool
     """Whether one call may hear several streams, and each then gives what it would give alone."""
 
+    reach: int
+    """Frames of 20 ms before a segment beyond which no sound makes a difference to what comes of it."""
+
     def initial(self) -> State:
         """Of a stream that has heard nothing."""
         ...
@@ -35,6 +38,16 @@ class CacheLayout(Protocol):
         ...
 
 
+def reach_of(lefts: Sequence[int], convolutions: Sequence[int]) -> int:
+    """What layers, one on the other, see of the past: by the length of their caches of keys and of both convolutions.
+
+    In frames of 20 ms. A layer attends three times over the same stretch (twice to values, once in the gate between).
+    """
+    stretch = max(lefts)
+    rates = [stretch // left for left in lefts for _ in range(2)]
+    return 3 * stretch * len(lefts) + sum(rate * rows for rate, rows in zip(rates, convolutions, strict=True))
+
+
 class IcefallCaches:
     """The graph takes every cache and returns it whole, under the name `new_…`, in the same order.
 
@@ -47,6 +60,10 @@ class IcefallCaches:
         named = [[axis for axis, size in enumerate(entry.shape) if not isinstance(size, int)] for entry in self._inputs]
         self._axes = [axes[0] if axes else 0 for axes in named]
         self.stacks = stacks and all(named)
+        self.reach = reach_of(
+            [entry.shape[0] for entry in self._inputs if "key" in entry.name],
+            [entry.shape[-1] for entry in self._inputs if "conv" in entry.name],
+        )
 
     @staticmethod
     def fits(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:

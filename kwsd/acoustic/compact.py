@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.acoustic.caches import reach_of
 from kwsd.stream import Float32
 
 INNER_FRAMES = 2  # of 20 ms, per frame of 40 ms
@@ -50,6 +51,10 @@ class CompactCaches:
             if not entry.name.startswith("mask_")
         ]
         """Name, rows that a stream has in it, shape of a row."""
+        self.reach = reach_of(
+            [rows for name, rows, _ in self._caches if name.startswith("key_")],
+            [rows for name, rows, _ in self._caches if name.startswith("conv")],
+        )
         self._open_masks: dict[int, dict[str, Float32]] = {}  # by number of streams, for those that have heard enough
 
     def initial(self) -> CompactState:

@@ -87,6 +87,12 @@ class Encoder:
         """Whether several streams are heard in one call of the graph."""
         return self._caches.stacks
 
+    @property
+    def reach_segments(self) -> int:
+        """Segments after which nothing is left of what the encoder knew before: from then on it gives the same."""
+        inner_frames = self.shift_frames // 2  # of 20 ms
+        return -(-self._caches.reach // inner_frames) + 1  # one for the convolutions before all layers
+
     def initial_state(self) -> State:
         """That of a stream that has heard nothing."""
         return self._caches.initial()

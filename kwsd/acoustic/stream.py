@@ -25,13 +25,16 @@ class AcousticStream:
     After a longer one everything heard is forgotten and a new origin begins, as it does with the first chunk.
     """
 
-    def __init__(self, model: Model, gate: QuietGate | None = None) -> None:
-        """A stream that has heard nothing; cheap, for it shares the model. `gate` spares the encoder a quiet room."""
+    def __init__(self, model: Model, gate: QuietGate | None = None, *, numpy_features: bool = False) -> None:
+        """A stream that has heard nothing; cheap, for it shares the model. `gate` spares the encoder a quiet room.
+
+        `numpy_features` takes the features of a stream with a gate where there is none.
+        """
         self.encoder = model.encoder
         self.gate = gate
         # In NumPy they cost a third, which is most of a quiet room, and differ by 6e-5 on a golden recording. Behind
         # upstream's int8 export that was enough to hear NIGHT in its NIGHTFALL, as noise of 1e-4 is one time in ten.
-        self._features = Fbank if gate and self.encoder.is_compact else KaldiFbank
+        self._features = Fbank if (gate or numpy_features) and self.encoder.is_compact else KaldiFbank
         self.state = self.encoder.initial_state()
         """The encoder's memory. Silence never resets it."""
         self.waiting: deque[Segment] = deque()
@@ -51,11 +54,7 @@ class AcousticStream:
 
     def finish(self) -> list[Frames]:
         """The sound has ended: the frames of its last words."""
-        self._finished = True
-        if self.next_sample is None:
-            return []
-        self._accept(np.zeros(FINISH_SAMPLES, np.float32))
-        self._release()
+        self.take_end()
         return encode([self])[0]
 
     def take(self, chunk: Chunk) -> None:
@@ -73,6 +72,13 @@ class AcousticStream:
             self._origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
         self.next_sample = chunk.end_sample
+
+    def take_end(self) -> None:
+        """The features of the silence that brings out the last words, for `encode`; nothing can come behind it."""
+        self._finished = True
+        if self.next_sample is not None:
+            self._accept(np.zeros(FINISH_SAMPLES, np.float32))
+            self._release()
 
     def _accept(self, samples: Float32) -> None:
         for fbank in self._fbank.accept(samples):

@@ -32,6 +32,9 @@ RAW_SUBTYPES = {
     **dict.fromkeys((".f32", ".f32le"), "FLOAT"),
 }
 """What files without a header hold, by their suffix: 16 kHz, mono, little-endian."""
+EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "RAW"}
+"""In which libsndfile seeks to the sample. Decoders of the others need what came before it."""
+WHOLE_IN_320_MS_HZ = 25
 CONTAINERS = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff")
 """How files with a header begin."""
 
@@ -62,6 +65,17 @@ class SoundSource:
                 logger.warning("%s holds no sound", self.name)
         finally:
             self.close()
+
+    @property
+    def can_begin_later(self) -> bool:
+        """Whether `begin_at` finds the very sample: uncompressed or FLAC, at a rate that 320 ms are whole frames of."""
+        return self._file.format in EXACT_FORMATS and self._file.samplerate % WHOLE_IN_320_MS_HZ == 0
+
+    def begin_at(self, sample: int) -> None:
+        """Leave out what comes before a sample of 16 kHz, a multiple of 320 ms; chunks count from 0 all the same."""
+        frame = sample * self._file.samplerate // SAMPLE_RATE
+        with self._lock:
+            self._file.seek(min(frame, self._file.frames))
 
     def close(self) -> None:
         """Release the file; iteration ends. Safe to call twice and from another thread."""

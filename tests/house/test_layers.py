@@ -32,6 +32,9 @@ IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "aiomqtt": "kwsd/bridges/mqtt/bridge.py",
     "starlette": "kwsd/bridges/web/",
     "uvicorn": "kwsd/bridges/web/server.py",
+    "fsspec": "kwsd/archive/recordings.py",
+    "distributed": "kwsd/archive/cluster.py",
+    "pyarrow": "kwsd/archive/outputs.py",
     "tomllib": "kwsd/",
     "pydantic": ("kwsd/protocol/", "kwsd/bridges/web/", "kwsd/limits.py"),
 }

@@ -1,0 +1,134 @@
+"""Recordings wherever they lie: files, folders, globs, and whatever fsspec opens. The only importer of fsspec."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from kwsd.archive.spans import ArchivedFile, FileSpan
+from kwsd.audio.file import FileSource, SoundSource, open_sound
+from kwsd.errors import AudioError
+from kwsd.stream import Chunk
+
+SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64"}
+"""What is taken of a folder. What is named itself, or by a glob, is taken whatever its suffix."""
+LOCAL = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A source that gives no sound."""
+
+    uri: str
+    why: str
+
+
+def find(sources: Iterable[str]) -> Iterator[str | Unusable]:
+    """Every file once: sources themselves, those in folders and below, those that a glob matches."""
+    told: set[str] = set()
+    for source in sources:
+        for found in _find(source):
+            uri = found.uri if isinstance(found, Unusable) else found
+            if uri not in told:
+                told.add(uri)
+                yield found
+
+
+def _find(source: str) -> Iterator[str | Unusable]:
+    try:
+        files, path = _filesystem(source)
+        if files.isfile(path):
+            yield _named(files, path)
+        elif files.isdir(path):
+            inside = [each for each in sorted(files.find(path)) if Path(each).suffix.lower() in SOUNDS]
+            yield from (_named(files, each) for each in inside)
+            if not inside:
+                yield Unusable(source, f"has no recordings ({', '.join(sorted(SOUNDS))})")
+        else:
+            matches = [each for each in sorted(files.glob(path)) if files.isfile(each)]
+            yield from (_named(files, each) for each in matches)
+            if not matches:
+                yield Unusable(source, "does not exist, and matches nothing")
+    except (OSError, ValueError, ImportError) as error:
+        yield Unusable(source, f"cannot be looked at: {error}")
+
+
+def look(uri: str) -> ArchivedFile | Unusable:
+    """What its header tells of a file; reads no more than that."""
+    try:
+        files, path = _filesystem(uri)
+        info = files.info(path)
+        changed = next((info[key] for key in ("mtime", "LastModified", "ETag", "updated") if info.get(key)), "")
+        version = f"{info.get('size')} {changed}"
+        with closing(_open(uri)) as source:
+            return ArchivedFile(uri, version, source.duration_s, source.can_begin_later)
+    except (AudioError, OSError, ValueError, ImportError) as error:
+        return Unusable(uri, str(error) or type(error).__name__)
+
+
+def open_span(span: FileSpan, start_sample: int) -> Iterator[Chunk]:
+    """The sound of its recording from a sample on. Raises AudioError."""
+    uri = span.recording.uri
+    try:
+        with closing(_open(uri)) as source:
+            if start_sample:
+                source.begin_at(start_sample)
+            for chunk in source:
+                yield replace(chunk, start_sample=start_sample + chunk.start_sample)
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{uri} cannot be read: {error}") from error
+
+
+class Notes(logging.Handler):
+    """What reading files is warned of, kept instead of printed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._messages: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a warning."""
+        self._messages[record.getMessage()] = None
+
+    def about(self, uri: str) -> tuple[str, ...]:
+        """Of one file, without its name."""
+        return tuple(each.removeprefix(uri).lstrip(": ") for each in self._messages if each.startswith(uri))
+
+
+@contextmanager
+def noted() -> Iterator[Notes]:
+    """Keep warnings about files for a while."""
+    logger, notes = logging.getLogger("kwsd.audio"), Notes()
+    before = logger.propagate
+    logger.addHandler(notes)
+    logger.propagate = False
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(notes)
+        logger.propagate = before
+
+
+def _filesystem(uri: str) -> tuple[Any, str]:
+    files, path = fsspec.url_to_fs(uri)
+    return files, path
+
+
+def _named(files: Any, path: str) -> str:
+    """A path of this machine as it is, else with its protocol."""
+    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
+    return path if LOCAL in protocols else str(files.unstrip_protocol(path))
+
+
+def _open(uri: str) -> SoundSource:
+    files, path = _filesystem(uri)
+    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
+    if LOCAL in protocols:
+        return FileSource(Path(path))
+    return SoundSource(uri, open_sound(uri, files.open(path, "rb")))
