@@ -14,9 +14,11 @@ from measure.scoring import Hit
 from measure.sound import read_exactly, unpadded
 
 GAP_S = (0.5, 1.5)
+COMMAND_GAP_S = (1.0, 4.0)
 HISS = 2e-4  # no microphone is digitally silent
 LATE_S = 0.3  # how far a hit may lie outside the clip it belongs to
 SEED = 56
+SET_APART = "commonvoice-en-korliu-untranscribed/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ class Outcome:
         return self.false.get(word, 0) / self.hours
 
 
-def lay(sounds: Iterable[tuple[Callable[[], FloatArray], float, frozenset[str]]]) -> Stream:
+def lay(
+    sounds: Iterable[tuple[Callable[[], FloatArray], float, frozenset[str]]], gap_s: tuple[float, float] = GAP_S
+) -> Stream:
     """Sounds with their lengths (s) and words, gaps before each."""
     generator = np.random.default_rng(SEED)
     parts: list[Callable[[], FloatArray]] = []
     pieces: list[Piece] = []
     position = 0.0
     for read, length, words in sounds:
-        gap = float(generator.uniform(*GAP_S))
+        gap = float(generator.uniform(*gap_s))
         parts += [hiss(gap, int(generator.integers(1 << 30))), read]
         start = position + int(gap * SAMPLE_RATE) / SAMPLE_RATE
         position = start + length
@@ -94,7 +98,7 @@ def words_with_gaps(shared: Path) -> Stream:
     folder = shared / "speech_commands" / "test_a"
     rows = [row for row in manifests.read(folder / "manifest.tsv") if row["class"] in WORDS]
     order = np.random.default_rng(SEED).permutation(len(rows))
-    return lay(_clip(folder, rows[place]) for place in order)
+    return lay((_clip(folder, rows[place]) for place in order), COMMAND_GAP_S)
 
 
 def _clip(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArray], float, frozenset[str]]:
@@ -120,11 +124,21 @@ def up_to(rows: Iterable[manifests.Row], duration_s: float) -> Iterator[manifest
         yield row
 
 
-def untranscribed_speech(shared: Path) -> Stream:
-    """All utterances without a transcript; what is said in them is not known."""
+def is_set_apart(path: str) -> bool:
+    """Whether no part of training may hear a file of `../shared/speech`, not even as babble."""
+    return path.startswith(SET_APART)
+
+
+def speech_set_apart(shared: Path) -> Stream:
+    """Speech that no part of training has heard; two recognisers have written the same words for each utterance."""
     folder = shared / "speech"
-    rows = [row for row in manifests.read(folder / "manifest.tsv") if not row["transcript"]]
-    return lay(_utterance(folder, row) for row in rows)
+    known = {
+        row["path"]: row["transcript"]
+        for row in manifests.read(folder / "teacher_labels.tsv")
+        if row["agree"] == "1" and is_set_apart(row["path"])
+    }
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["path"] in known]
+    return lay(_utterance(folder, {**row, "transcript": known[row["path"]]}) for row in rows)
 
 
 def _utterance(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArray], float, frozenset[str]]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -21,10 +22,10 @@ from measure.command_streams import (
     Stream,
     running_speech,
     score,
-    untranscribed_speech,
+    speech_set_apart,
     words_with_gaps,
 )
-from measure.paths import SHARED, WORK
+from measure.paths import WORK
 from measure.progress import track
 from measure.scoring import hit_of
 
@@ -43,19 +44,19 @@ class Heard:
     """Median from the end of the word to its report."""
 
 
-def streams() -> dict[str, Stream]:
+def streams(shared: Path) -> dict[str, Stream]:
     """Words, and all speech there is in three parts."""
     return {
-        "words": words_with_gaps(SHARED),
-        "dev": running_speech(SHARED, "dev", ALL_HOURS),
-        "train": running_speech(SHARED, "train", ALL_HOURS),
-        "untranscribed": untranscribed_speech(SHARED),
+        "words": words_with_gaps(shared),
+        "dev": running_speech(shared, "dev", ALL_HOURS),
+        "train": running_speech(shared, "train", ALL_HOURS),
+        "apart": speech_set_apart(shared),
     }
 
 
 def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
     """What this engine hears in a stream; measured once for each state of the models."""
-    path = WORK / "commands12" / f"{engine}-{name}-{state(engine)}.json"
+    path = WORK / "commands12" / f"{engine}-{name}-{len(stream.pieces)}-{int(stream.seconds)}-{state(engine)}.json"
     if path.exists():
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     found = listen(engine, stream, f"{engine}: {name}")

@@ -95,7 +95,7 @@ def plot(windows: "Sequence[Classification]", path: Path) -> None:
     Raises:
         FlagError: matplotlib is not installed, the file cannot be written, or there is nothing to draw.
     """
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its font cache
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError as error:

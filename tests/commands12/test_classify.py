@@ -50,9 +50,9 @@ def test_a_word_is_told_with_all_twelve_probabilities(tmp_path: Path, engine: st
 
 
 def test_longer_sound_is_a_table_with_the_words_in_it_and_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    fonts = {"MPLCONFIGDIR": pytest.importorskip("matplotlib").get_cachedir()}  # gathering them takes a minute at worst
     soundfile.write(tmp_path / "two.wav", with_gaps("yes", "off"), SAMPLE_RATE)
-    done = run(KWSCTL, "classify", "two.wav", "--plot", "two.png", home=tmp_path)
+    done = run(KWSCTL, "classify", "two.wav", "--plot", "two.png", home=tmp_path, environ=fonts)
     assert (done.returncode, done.stderr) == (0, "")
     likeliest = [line.split(" s ")[2].split()[0] for line in done.stdout.splitlines()]
     assert {"yes", "off"} <= set(likeliest)

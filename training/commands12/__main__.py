@@ -1,4 +1,4 @@
-"""`python -m training.commands12 train|export|thresholds|evaluate|noise-grid|card`: one command per stage."""
+"""`python -m training.commands12 train|export|thresholds|evaluate|card`: one command per stage."""
 
 import argparse
 import sys
@@ -26,11 +26,11 @@ def parser() -> argparse.ArgumentParser:
     stages = top.add_subparsers(required=True, metavar="STAGE")
     training = add_stage(stages, "train", stage.train, "train one model; goes on from its last checkpoint")
     training.add_argument("--epochs", type=int, help="default: the recipe's")
+    training.add_argument("--begin", type=Path, metavar="FILE", help="start from the weights of an exported model")
+    training.add_argument("--rate", type=float, help="the highest learning rate (default: the recipe's)")
     training.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     add_stage(stages, "export", stage.export, "the trained model to ONNX, and model.toml")
-    add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against the published figure")
-    grid = add_stage(stages, "noise-grid", stage.noise_grid, "accuracy under five noises at five levels")
-    grid.add_argument("--every", type=int, default=1, help="take only every so many-th clip")
+    add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against what is required")
     limits = add_stage(stages, "thresholds", stage.thresholds, "the threshold of each word, from running speech")
     limits.add_argument("--hours", type=float, default=100.0, help="at most, of each part of the speech")
     limits.add_argument("--false-per-hour", type=float, default=1.0, help="allowed per word (default: %(default)s)")

@@ -1,6 +1,6 @@
 """Sound of the shared folders as pictures: clips, negatives from speech, noise, babble, rooms."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ Pictures = NDArray[np.uint8]
 
 WINDOW_HOP_FRAMES = 49
 EDGE_SAMPLES = SAMPLE_RATE // 2  # of silence around an utterance: a window may see its beginning or end
+SPEECH_EVERY = 8  # utterance: already more windows than a short run draws
+SPOKEN_WORDS = "speechcommands-yes-no-up-down"
 NOISE_LEVEL = 1e9  # mean band power that every noise window is brought to, so that 8 bits code it well
-HELD_OUT_FOLD = "5-"  # ESC-10 files of this fold, and the kitchen, are kept for the noise grid
-HELD_OUT_FILES = ("picovoice/kitchen.opus",)
 REVERB_FRAMES = 24
 
 
@@ -41,50 +41,23 @@ def clip_pictures(folder: Path, split: str) -> tuple[Pictures, tuple[str, ...]]:
     return as_uint8(np.stack([clip_picture(unpadded(folder, row)) for row in rows])), tuple(row["word"] for row in rows)
 
 
+def spoken_words(folder: Path) -> tuple[Pictures, tuple[str, ...]]:
+    """Pictures of yes, no, up and down by the training speakers, with the whole band, and their words."""
+    rows = [row for row in transcribed(folder) if row["corpus"] == SPOKEN_WORDS]
+    words = tuple(row["transcript"].lower() for row in rows)
+    return as_uint8(np.stack([clip_picture(read_exactly(folder / row["path"])) for row in rows])), words
+
+
+def transcribed(folder: Path) -> list[manifests.Row]:
+    """Utterances of training speakers whose words are known."""
+    return [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == "train" and row["transcript"]]
+
+
 def negatives(folder: Path) -> Pictures:
-    """Windows of all training speech whose transcript has none of the commands, with its beginnings and ends."""
-    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == "train" and row["transcript"]]
-    spoken = (read_exactly(folder / row["path"]) for row in rows if not commands_in(row["transcript"]))
+    """Windows of training speech whose transcript has none of the commands, with its beginnings and ends."""
+    rows = [row for row in transcribed(folder) if not commands_in(row["transcript"])][::SPEECH_EVERY]
+    spoken = (read_exactly(folder / row["path"]) for row in rows)
     return np.concatenate([as_uint8(pixels(windows(mel_power(np.pad(sound, EDGE_SAMPLES))))) for sound in spoken])
-
-
-def is_held_out(row: dict[str, str]) -> bool:
-    """Whether a noise file is kept for the noise grid."""
-    return row["path"] in HELD_OUT_FILES or Path(row["path"]).name.startswith(HELD_OUT_FOLD)
-
-
-def training_noise(folder: Path) -> Iterator[FloatArray]:
-    """Every recording of noise that training may hear."""
-    for row in manifests.read(folder / "manifest.tsv"):
-        if not is_held_out(row):
-            yield read_exactly(folder / row["path"])
-
-
-def coloured_noise(seconds: float, exponent: float, generator: np.random.Generator) -> FloatArray:
-    """Gaussian noise whose power falls as 1 / f ** exponent: 0 white, 1 pink; RMS 0.1."""
-    size = int(seconds * SAMPLE_RATE)
-    spectrum = np.fft.rfft(generator.standard_normal(size))
-    frequencies = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20.0)
-    sound = np.fft.irfft(spectrum / frequencies ** (exponent / 2), size)
-    return np.asarray(sound * (0.1 / sound.std()), np.float32)
-
-
-def babble(folder: Path, split: str, seconds: float, generator: np.random.Generator) -> FloatArray:
-    """Five to nine talkers at once, each at the same level, RMS 0.1."""
-    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split]
-    talkers = int(generator.integers(5, 10))
-    voices = [talker(folder, rows, int(seconds * SAMPLE_RATE), generator) for _ in range(talkers)]
-    sound = np.sum(voices, axis=0)
-    return np.asarray(sound * (0.1 / sound.std()), np.float32)
-
-
-def talker(folder: Path, rows: list[dict[str, str]], size: int, generator: np.random.Generator) -> FloatArray:
-    """Utterances of a split end to end until `size` samples are there, RMS 1."""
-    pieces: list[FloatArray] = []
-    while sum(map(len, pieces)) < size:
-        pieces.append(read_exactly(folder / rows[int(generator.integers(len(rows)))]["path"]))
-    voice = np.concatenate(pieces)[:size]
-    return voice / max(float(voice.std()), 1e-4)
 
 
 def noise_pictures(sounds: Iterable[FloatArray]) -> Pictures:

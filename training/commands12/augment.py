@@ -22,11 +22,11 @@ HISTORY_FRAMES = (30, 120)
 class AugmentSettings:
     """How often and how much. Probabilities are per picture."""
 
-    shift_frames: int = 14  # ±140 ms: the issue's ±100, and the hop between two windows
+    shift_frames: int = 18  # ±180 ms: more than clips differ by, and the hop between two windows
     gain_db: float = 6.0  # standard deviation
     silence_gain_db: tuple[float, float] = (-40.0, 20.0)
     noise_probability: float = 0.6
-    snr_db: tuple[float, float] = (-6.0, 24.0)
+    snr_db: tuple[float, float] = (-15.0, 20.0)
     room_probability: float = 0.15
     coding_probability: tuple[float, float] = (0.5, 0.75)  # pictures of the sheets, pictures of live sound
     coding_levels: float = 5.5  # largest standard deviation of the coding noise, grey levels

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.commands12.frontend import FloatArray
+from measure import noises
 from measure.commands import LABELS, SILENCE, UNKNOWN, class_of
 from training.commands12 import audio
 from training.commands12.sheets import Sheets, read_sheets
 
-BABBLE_STRETCHES, BABBLE_SECONDS = 12, 40.0
-COLOURED_SECONDS = 60.0
+BABBLE_STRETCHES, BABBLE_SECONDS = 16, 40.0
+MADE_STRETCHES, MADE_SECONDS = 3, 60.0  # of each kind of noise that is put together or computed
 SEED = 12
 FILE_NAME = "bank.npz"
 
@@ -38,7 +39,7 @@ class Bank:
 
 
 def load_bank(shared: Path, work: Path) -> Bank:
-    """The bank of this work directory, made on first use (about two minutes)."""
+    """The bank of this work directory, made on first use (a few minutes)."""
     path = work / FILE_NAME
     if not path.exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -61,7 +62,8 @@ def make_bank(shared: Path) -> Bank:
     parts = [
         (sheets.pictures[rows_of(sheets, "training")], sheet_labels(sheets, "training"), True),
         (sheets.pictures[rows_of(sheets, "background")], sheet_labels(sheets, "background"), True),
-        live_clips(shared / "speech_commands" / "train_audio"),
+        live_clips(audio.clip_pictures(shared / "speech_commands" / "train_audio", "training")),
+        live_clips(audio.spoken_words(shared / "speech")),
         everything_is(UNKNOWN, audio.negatives(shared / "speech")),
         everything_is(SILENCE, noise),
     ]
@@ -88,9 +90,9 @@ def sheet_labels(sheets: Sheets, split: str) -> NDArray[np.int64]:
     return np.array([class_of(sheets.words[row]) for row in rows_of(sheets, split)])
 
 
-def live_clips(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
-    """The little training audio there is, through the live front end."""
-    pictures, words = audio.clip_pictures(folder, "training")
+def live_clips(found: tuple[NDArray[np.uint8], tuple[str, ...]]) -> tuple[NDArray[np.uint8], NDArray[np.int64], bool]:
+    """Clips that there is sound of, through the live front end."""
+    pictures, words = found
     return pictures, np.array([class_of(word) for word in words]), False
 
 
@@ -100,9 +102,11 @@ def everything_is(label: str, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.u
 
 
 def make_noise(shared: Path) -> NDArray[np.uint8]:
-    """Recorded noise, babble of training speakers, white and pink noise."""
+    """Recorded noise, babble of training speakers, factory, street, white to brown noise."""
     generator = np.random.default_rng(SEED)
-    chatter = (audio.babble(shared / "speech", "train", BABBLE_SECONDS, generator) for _ in range(BABBLE_STRETCHES))
-    coloured = (audio.coloured_noise(COLOURED_SECONDS, exponent, generator) for exponent in (0.0, 0.5, 1.0, 1.5))
-    sounds = (*audio.training_noise(shared / "noise"), *chatter, *coloured)
-    return audio.noise_pictures(sounds)
+    folder = shared / "noise"
+    chatter = (noises.babble(shared / "speech", "train", BABBLE_SECONDS, generator) for _ in range(BABBLE_STRETCHES))
+    works = (noises.factory(folder, MADE_SECONDS, generator) for _ in range(MADE_STRETCHES))
+    streets = (noises.street(folder, MADE_SECONDS, generator) for _ in range(MADE_STRETCHES))
+    coloured = (noises.coloured_noise(MADE_SECONDS, exponent, generator) for exponent in (0.0, 0.0, 0.5, 1.0, 1.5))
+    return audio.noise_pictures((*noises.training_noise(folder), *chatter, *works, *streets, *coloured))

@@ -1,17 +1,19 @@
 """The model card: README.md and pictures, made of what the other stages measured and of nothing else."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from measure import command_figures
+from measure.accuracy import Figures
+from measure.command_figures import CLEAN, Cell
 from measure.commands import LABELS
-from training.commands12 import curves, noise_grid
-from training.commands12.measure import Figures
+from training.commands12 import curves
 from training.commands12.models.registry import RECIPES
-from training.commands12.noise_grid import SNRS_DB, Grid
 
 HEADING = """\
 # The fixed command set: model card
@@ -40,9 +42,6 @@ class Measured:
 
     name: str
     figures: Figures
-    grid: Grid | None
-    grid_clips: str
-    """How many clips a cell of the grid has, in words."""
     epochs: int
 
 
@@ -59,10 +58,8 @@ def measured(work: Path, bundle: Path) -> list[Measured]:
 
 def measurement(folder: Path, name: str, figures: Figures) -> Measured:
     """What the work directory of one model holds."""
-    path = folder / "noise_grid.csv"
-    grid, clips = noise_grid.read(path) if path.exists() else (None, "")
     lines = curves.read(folder / "curves.csv")
-    return Measured(name, figures, grid, clips, lines[-1].epoch if lines else 0)
+    return Measured(name, figures, lines[-1].epoch if lines else 0)
 
 
 def write_card(work: Path, bundle: Path) -> Path:
@@ -77,25 +74,19 @@ def write_card(work: Path, bundle: Path) -> Path:
         "\n![Confusion matrices](confusion.png)\n",
     ]
     parts += ["## F1 by class\n", f1_table(models)]
-    with_grid = [model for model in models if model.grid]
-    if with_grid:
-        grid_picture(with_grid, bundle / "noise_grid.png")
-        parts += [
-            "\n## In noise\n",
-            GRID_NOTE,
-            f"Each cell: {with_grid[0].grid_clips}.\n",
-            grid_table(with_grid),
-            "\n![Accuracy in noise](noise_grid.png)",
-        ]
+    noisy = {cell: value for cell, value in command_figures.read(bundle).items() if cell.noise != CLEAN}
+    if noisy:
+        parts += ["\n## In noise\n", GRID_NOTE, grid_table(noisy), "\n![Accuracy in noise](noise_grid.png)"]
     path = bundle / "README.md"
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
     return path
 
 
 GRID_NOTE = """\
-Accuracy in %, noise and clip mixed at the given ratio over the clip's length. White and pink noise are computed; babble
-is five to nine talkers of the dev split of `../shared/speech`; factory-like is chainsaws over helicopters, kitchen a
-recording, both kept out of training.
+Accuracy in %, noise and clip mixed as sound, at the ratio of their RMS over the clip's length. White noise is computed;
+babble is five to nine talkers of the dev split of `../shared/speech`; factory is chainsaws over helicopters, street a
+computed rumble of cars with rain and dogs, recordings that training leaves out. As CSV, with the number of clips of
+each cell: `figures.csv`. `python -m bench commands12` measures it again.
 """
 
 
@@ -115,15 +106,15 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 def accuracy_table(models: list[Measured], bundle: Path) -> str:
-    """Measured, required and published accuracy."""
+    """Measured and required accuracy."""
     rows = []
     for model in models:
         recipe = RECIPES[model.name]
         size = (bundle / f"{model.name}.onnx").stat().st_size
         accuracy, macro_f1 = model.figures.accuracy, float(model.figures.f1.mean())
-        row = [percent(accuracy), percent(macro_f1), percent(recipe.required), percent(recipe.published)]
+        row = [percent(accuracy), percent(macro_f1), percent(recipe.required)]
         rows.append([model.name, f"{parameters(model.name):,}", f"{size:,}", str(model.epochs), *row])
-    heads = ["model", "parameters", "bytes", "epochs", "accuracy", "macro F1", "required", "published"]
+    heads = ["model", "parameters", "bytes", "epochs", "accuracy", "macro F1", "required"]
     return table(heads, rows)
 
 
@@ -143,22 +134,15 @@ def f1_table(models: list[Measured]) -> str:
     return table(["class", *(model.name for model in models)], rows)
 
 
-def grid_table(models: list[Measured]) -> str:
-    """One row per noise and ratio, and the means."""
+def grid_table(noisy: Mapping[Cell, float]) -> str:
+    """One row per noise, ratio and number of clips, one column per model."""
+    names = [name for name in RECIPES if any(cell.model == name for cell in noisy)]
     rows = []
-    for noise in models[0].grid or {}:
-        for column, snr_db in enumerate(SNRS_DB):
-            cells = [percent(model.grid[noise][column]) for model in models if model.grid]
-            rows.append([noise, f"{snr_db} dB", *cells])
-    for column, snr_db in enumerate(SNRS_DB):
-        means = [mean_at(model.grid, column) for model in models if model.grid]
-        rows.append(["**mean**", f"{snr_db} dB", *map(percent, means)])
-    return table(["noise", "SNR", *(model.name for model in models)], rows)
-
-
-def mean_at(grid: Grid, column: int) -> float:
-    """Mean accuracy over the noises at one ratio."""
-    return float(np.mean([row[column] for row in grid.values()]))
+    for noise, snr_db, clips in sorted({(cell.noise, cell.snr_db, cell.clips) for cell in noisy}):
+        found = [noisy.get(Cell(name, noise, snr_db, clips)) for name in names]
+        cells = ["" if value is None else percent(value) for value in found]
+        rows.append([noise, f"{snr_db} dB", str(clips), *cells])
+    return table(["noise", "SNR", "clips", *names], rows)
 
 
 def confusion_picture(models: list[Measured], path: Path) -> None:
@@ -192,24 +176,3 @@ def draw_confusion(axis: Any, model: Measured) -> None:
         if count:
             colour = "white" if said == heard else "black"
             axis.text(heard, said, str(count), ha="center", va="center", fontsize=6, color=colour)
-
-
-def grid_picture(models: list[Measured], path: Path) -> None:
-    """Accuracy over SNR, one curve per model, one panel per noise."""
-    import matplotlib as mpl  # noqa: PLC0415 - slow to load
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
-
-    names = list(models[0].grid or {})
-    figure, axes = plt.subplots(1, len(names), figsize=(3 * len(names), 3.2), sharey=True)
-    for axis, noise in zip(axes, names, strict=True):
-        for model in models:
-            axis.plot(SNRS_DB, [100 * value for value in (model.grid or {})[noise]], marker="o", label=model.name)
-        axis.set(title=noise, xlabel="SNR, dB")
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("accuracy, %")
-    axes[-1].legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, dpi=80)
-    plt.close(figure)

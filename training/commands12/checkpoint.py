@@ -22,21 +22,29 @@ class Progress:
     """Wall time of all sittings."""
 
 
-def save(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, epochs: int) -> None:
+@dataclass(frozen=True)
+class Parts:
+    """What changes while a run is on."""
+
+    model: nn.Module
+    average: nn.Module
+    """The mean of its weights over the last steps, fading: the one that is judged and exported."""
+    optimiser: torch.optim.Optimizer
+
+
+def save(path: Path, parts: Parts, progress: Progress, epochs: int) -> None:
     """Write everything a run needs to go on."""
     part = path.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "progress": vars(progress)}
-    torch.save({**state, "epochs": epochs}, part)
+    state = {name: value.state_dict() for name, value in vars(parts).items()}
+    torch.save({**state, "progress": vars(progress), "epochs": epochs}, part)
     part.replace(path)
 
 
-def resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
-    """Bring model and optimiser to where the checkpoint was; a fresh start when there is none."""
-    if not path.exists():
-        return Progress()
+def resume(path: Path, parts: Parts) -> Progress:
+    """Bring everything to where the checkpoint was."""
     state = read(path)
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
+    for name, value in vars(parts).items():
+        value.load_state_dict(state[name])
     return Progress(**state["progress"])
 
 

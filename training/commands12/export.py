@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES
 from training.commands12 import checkpoint
@@ -48,10 +49,10 @@ class Stepped(nn.Module):
 
 
 def trained(recipe: Recipe, path: Path) -> nn.Module:
-    """The network of a checkpoint, ready to be asked."""
-    model = recipe.build()
-    model.load_state_dict(checkpoint.read(path)["model"])
-    return model.eval()
+    """The averaged network of a checkpoint, ready to be asked."""
+    average = AveragedModel(recipe.build(), use_buffers=True)
+    average.load_state_dict(checkpoint.read(path)["average"])
+    return cast("nn.Module", average.module).eval()
 
 
 def export(model: nn.Module, path: Path) -> None:

@@ -11,9 +11,9 @@ from training.commands12.bank import Bank
 
 @dataclass(frozen=True)
 class EpochMix:
-    """Every keyword picture once, live clips several times, and a draw of unknown words and silence."""
+    """Every keyword picture once, and a draw of live clips, unknown words and silence."""
 
-    live_repeats: int = 3
+    live: int = 4000  # commands that there is sound of
     other_words: int = 4000
     speech: int = 6000  # windows of running speech without a command
     silence: int = 3000
@@ -26,7 +26,7 @@ def epoch_rows(bank: Bank, mix: EpochMix, seed: int, epoch: int) -> NDArray[np.i
     word = ~silence & ~unknown
     rows = [
         np.flatnonzero(word & bank.coded),
-        np.tile(np.flatnonzero(word & ~bank.coded), mix.live_repeats),
+        drawn(word & ~bank.coded, mix.live, generator),
         drawn(unknown & bank.coded, mix.other_words, generator),
         drawn(unknown & ~bank.coded, mix.speech, generator),
         drawn(silence, mix.silence, generator),

@@ -16,13 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from measure.commands import LABELS
 from training.commands12 import checkpoint, curves
 from training.commands12.augment import Augmenter, AugmentSettings, with_history
 from training.commands12.bank import Bank
+from training.commands12.checkpoint import Progress
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
+from training.commands12.restore import CALIBRATION_BATCH, restore
 
 LABEL_SMOOTHING = 0.1
 PRIOR_PART = 0.5  # of the logarithm of how often a class is shown; found on half A of the test audio
@@ -31,6 +34,7 @@ MASKED_PART = 0.75  # of all steps; then SpecAugment is off
 CHECKPOINT_STEPS = 50
 VALIDATION_BATCH = 256
 CLIP_NORM = 5.0
+AVERAGE_KEPT = 0.998  # of the mean of the weights, at every step
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Job:
 
     folder: Path
     epochs: int
+    begin: Path | None = None
+    """An exported file whose weights a new run starts from; without one it starts anew."""
+    peak_rate: float | None = None
+    """Learning rate instead of the recipe's."""
     seed: int = 12
     mix: EpochMix = field(default_factory=EpochMix)
 
@@ -64,17 +72,27 @@ class Trainer:
         self._bank, self._recipe, self._job = bank, recipe, job
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(job.seed)
-        self.model = recipe.build().to(self._device, memory_format=torch.channels_last)
+        self._peak_rate = job.peak_rate or recipe.peak_rate
+        self.model = self._build()
         self._optimiser = torch.optim.AdamW(
-            parameter_groups(self.model, recipe.weight_decay), lr=recipe.peak_rate, betas=(0.9, 0.98)
+            parameter_groups(self.model, recipe.weight_decay), lr=self._peak_rate, betas=(0.9, 0.98)
         )
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_KEPT), use_buffers=True)
+        self._parts = checkpoint.Parts(self.model, self.average, self._optimiser)
         job.folder.mkdir(parents=True, exist_ok=True)
-        self.progress = checkpoint.resume(job.checkpoint, self.model, self._optimiser)
+        self.progress = checkpoint.resume(job.checkpoint, self._parts) if job.checkpoint.exists() else Progress()
         self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
         self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, job.mix, job.seed, epoch))
         self._priors = priors(bank.labels[self._rows(0)]).to(self._device)
         self.steps_per_epoch = len(self._rows(0)) // recipe.batch
         self.steps = self.steps_per_epoch * job.epochs
+
+    def _build(self) -> nn.Module:
+        model = self._recipe.build()
+        if self._job.begin and not self._job.checkpoint.exists():
+            known = self._bank.pictures[:: max(1, len(self._bank.pictures) // CALIBRATION_BATCH)]
+            restore(model, self._job.begin, torch.from_numpy(known).float())
+        return model.to(self._device, memory_format=torch.channels_last)
 
     def run(self, on_step: Callable[[Report], None] = lambda _: None) -> None:
         """Train to the end, saving every few steps and after every epoch."""
@@ -91,13 +109,13 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        checkpoint.save(self._job.checkpoint, self.model, self._optimiser, self.progress, self._job.epochs)
+        checkpoint.save(self._job.checkpoint, self._parts, self.progress, self._job.epochs)
 
     def _step(self) -> float:
         step = self.progress.step
         pictures, labels = self._batch(step)
         for group in self._optimiser.param_groups:
-            group["lr"] = self._recipe.peak_rate * rate(step, self.steps)
+            group["lr"] = self._peak_rate * rate(step, self.steps)
         torch.manual_seed(self._job.seed + step)  # dropout
         self.model.train()
         loss, logits = self._loss(pictures, labels)
@@ -105,6 +123,7 @@ class Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         self._optimiser.step()
+        self.average.update_parameters(self.model)
         self.progress.step += 1
         value = float(loss.detach())
         self.progress.loss_sum += value
@@ -126,7 +145,7 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         shown = self.steps_per_epoch * self._recipe.batch
-        predicted = predict(self.model, self._bank.validation)
+        predicted = predict(self.average, self._bank.validation)
         line = curves.EpochLine(
             epoch=self.progress.step // self.steps_per_epoch,
             learning_rate=self._optimiser.param_groups[0]["lr"],

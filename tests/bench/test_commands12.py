@@ -1,0 +1,51 @@
+"""Figures of the fixed words, measured beside stated; without the shared data where that is possible."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.commands12 import run
+from measure.accuracy import Clip
+from measure.command_figures import CLEAN, Cell, read, write
+from testkit.spoken import spoken
+
+CELL = Cell("ds-cnn", CLEAN, 0, 10)
+
+
+def test_what_is_stated_is_read_as_it_was_written(tmp_path: Path) -> None:
+    stated = {Cell("b", "white", -5, 304): 0.5, CELL: 0.9594}
+    assert read(tmp_path) == {}
+    write(tmp_path, stated)
+    assert read(tmp_path) == stated
+
+
+@pytest.mark.parametrize(("found", "within"), [(0.96, True), (0.94, True), (0.9399, False), (0.9801, False)])
+def test_a_row_is_within_the_tolerance_or_not(found: float, within: bool) -> None:
+    row, is_near = run.verdict(CELL, found, {CELL: 0.96}, 2.0)
+    assert is_near is within
+    assert ("APART" in row) is not within
+
+
+def test_what_is_not_stated_cannot_be_compared() -> None:
+    assert run.verdict(CELL, 0.5, {}, 2.0)[1] is None
+
+
+@pytest.mark.parametrize(("stated", "status"), [({CELL: 1.0}, 0), ({CELL: 0.5}, 1), ({}, 1)])
+def test_it_ends_with_0_only_where_all_is_as_stated(
+    stated: dict[Cell, float], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. Ten clips of "yes" for the real model. Result: the exit status is whether the stated accuracy is near."""
+    (tmp_path / run.TEST).parent.mkdir(parents=True)
+    (tmp_path / run.TEST).touch()
+    monkeypatch.setattr(run, "test_clips", lambda _: [Clip(spoken("yes")[:16_000], 2)] * 10)
+    monkeypatch.setattr(run, "NOISES", ())
+    monkeypatch.setattr("measure.command_figures.read", lambda _: stated)
+    assert run.main(["--model", "ds-cnn", "--data-dir", str(tmp_path)]) == status
+
+
+def test_without_the_data_it_says_in_one_line_where_to_have_it_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.main(["--quick", "--data-dir", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--data-dir" in line
