@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kwsd.cli.trials import KEEPS_UP_RTF, advice, intact_directory, measured_rtf, record
+from kwsd.cli.trials import KEEPS_UP_RTF, intact_directory, measured_rtf, record
 from kwsd.errors import AudioError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _compare_graphs(model: "Model") -> None:
 
 
 def _check_microphone(loaded: "LoadedSettings") -> None:
-    from kwsd.audio.level import measure_level  # noqa: PLC0415 - loads PortAudio
+    from kwsd.audio.level import advice, measure_level  # noqa: PLC0415 - loads PortAudio
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - likewise
     from kwsd.cli.run_files import device  # noqa: PLC0415 - likewise
 
@@ -112,7 +112,7 @@ def _check_microphone(loaded: "LoadedSettings") -> None:
     except AudioError as error:
         print(f"microphone  none usable: {error}")
         return
-    told = advice(level) or "no clipping"
+    told = advice(level, spoken=True) or "no clipping"
     print(f"            level {level.rms_dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS; {told}")
     if loaded.settings.channel is None and source.channel > 1:
         print(f"            channel {source.channel} has the sound; --channel {source.channel} takes it for good")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kwsd import __version__
-from kwsd.audio.level import measure_level
+from kwsd.audio.level import advice, measure_level
 from kwsd.audio.open import MICROPHONE
 from kwsd.cli.run_files import device
-from kwsd.cli.trials import KEEPS_UP_RTF, advice, intact_directory, measured_rtf, record
+from kwsd.cli.trials import KEEPS_UP_RTF, intact_directory, measured_rtf, record
 from kwsd.config import LoadedSettings
 from kwsd.daemon.saved_state import state_path
 from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError, first_few

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
-    from kwsd.audio.level import Loudness
     from kwsd.audio.microphone import MicrophoneSource
     from kwsd.audio.source import Samples
     from kwsd.config import Settings
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 TIMED_S = 10.0  # of sound: about 200 ms on a desktop, 2 s on a small board
 KEEPS_UP_RTF = 0.5  # leaves as much for the rest of the machine
-SILENT_DBFS = -60.0  # a room at night through a working microphone is above this
-FAINT_DBFS = -30.0  # peak of speech that the model was not trained on
-CLIPPED_SHARE = 0.001
 
 
 def intact_directory(name: str) -> Path:
@@ -61,14 +57,3 @@ def record(source: "MicrophoneSource", duration_s: float) -> "Samples":
     finally:
         source.close()
     return np.concatenate(blocks)
-
-
-def advice(level: "Loudness") -> str:
-    """What to do about a level; empty where it is well."""
-    if level.clipped_share > CLIPPED_SHARE:
-        return f"{level.clipped_share:.1%} of it is clipped: lower the gain (alsamixer, F4)"
-    if level.rms_dbfs < SILENT_DBFS:
-        return "it is as good as silent: is the microphone muted, or its gain at zero (alsamixer, F4)?"
-    if level.peak_dbfs < FAINT_DBFS:
-        return "it is faint: raise the gain (alsamixer, F4) or come nearer"
-    return ""
