@@ -1,11 +1,13 @@
 """How a command finds the daemon: `--socket`, `--config` and `--timeout`."""
 
 import argparse
+import os
 from contextlib import closing
 from pathlib import Path
 
 from kwsd import limits
 from kwsd.cli.arguments import number_in
+from kwsd.errors import KwsdError
 from kwsd.protocol.client import TIMEOUT_S, Client
 
 
@@ -37,3 +39,15 @@ def socket_of(arguments: argparse.Namespace) -> Path:
 
     configured = load_settings({}, file=arguments.config).settings.daemon.socket
     return configured or find_socket()
+
+
+def path_of_daemon(arguments: argparse.Namespace, name: str) -> Path | None:
+    """A path in the status of a running daemon; None where there is none, or its socket is neither ours nor root's."""
+    try:
+        if socket_of(arguments).stat().st_uid not in {os.geteuid(), 0}:
+            return None
+        with connect(arguments) as client:
+            told = client.ask("status").get(name)
+    except (OSError, KwsdError):
+        return None
+    return Path(told) if told else None

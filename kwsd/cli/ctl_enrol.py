@@ -41,7 +41,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="phrase or name of the keyword; any that can be said")
     parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="recordings instead of you")
     parser.add_argument("--takes", type=int, default=FEWEST, metavar="N", help="to record, 3 to 5 (default: 3)")
-    parser.add_argument("--keywords", type=Path, metavar="FILE.toml", help="keyword file, if not that of the settings")
+    parser.add_argument(
+        "--keywords", type=Path, metavar="FILE.toml", help="keyword file, else that of settings or daemon"
+    )
     parser.add_argument("--model", metavar="NAME|DIR", help="model, if not that of the settings")
     parser.add_argument(
         "--background", nargs="+", type=Path, metavar="PATH", help="recordings in which nobody says it, or folders"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.connect import add_socket_argument, path_of_daemon
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FlagError, KwsdError
 from kwsd.events import NearMiss
@@ -44,7 +45,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="of clips, if not that of the settings")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="of clips, else that of settings or daemon")
     parser.add_argument("--list", action="store_true", help="print them instead of playing")
     parser.add_argument("--json", action="store_true", help="with --list: a JSON object for each")
     parser.add_argument("--silent", action="store_true", help="do not play, only ask")
@@ -52,7 +53,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         parser.add_argument(f"--{verb}", nargs="+", metavar="CLIP", default=(), help=f"mark these {verb}, ask nothing")
     parser.add_argument("--limit-mb", type=float, metavar="N", help="keep at most so much, the newest")
     parser.add_argument("--limit-days", type=float, metavar="D", help="keep none that is older")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
+    add_socket_argument(parser)
     return parser
 
 
@@ -64,12 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.tuning.review import saved_clips  # noqa: PLC0415 - likewise
 
     service = load_settings({}, file=arguments.config).settings.daemon
-    folder = arguments.folder or service.save_detections
+    folder = arguments.folder or service.save_detections or path_of_daemon(arguments, "save_detections")
     if folder is None:
-        raise FlagError("which clips are meant? give their folder, or save_detections in the settings")
+        raise FlagError("which clips are meant? give their folder, or start kwsd with --save-detections DIR")
     folder = folder.expanduser()
     clips = {clip.path.name: clip for clip in saved_clips(folder)}
-    if clips and (arguments.folder is None or arguments.limit_mb is not None or arguments.limit_days is not None):
+    if clips and (
+        folder == service.save_detections or arguments.limit_mb is not None or arguments.limit_days is not None
+    ):
         limit_mb = service.save_limit_mb if arguments.limit_mb is None else arguments.limit_mb
         limit_days = service.save_limit_days if arguments.limit_days is None else arguments.limit_days
         make_room(folder, 0, limit_bytes=limit_mb * 1e6, limit_s=limit_days * 86_400)

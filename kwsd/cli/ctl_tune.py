@@ -85,6 +85,7 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
     from kwsd.keywords.edit import editable, write_keywords  # noqa: PLC0415 - likewise
     from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
+    from kwsd.tuning.kept import CURVES_FILE  # noqa: PLC0415 - likewise
     from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
 
     keywords = read_keywords(setup)
@@ -106,8 +107,10 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
             settings=search,
             done=done,
         )
-    for curve in curves:
-        say(json.dumps(asdict(curve), ensure_ascii=False) if arguments.json else "\n".join(table(curve)))
+    told = [json.dumps(asdict(curve), ensure_ascii=False) for curve in curves]
+    keep_curves(setup.work / CURVES_FILE, told)
+    for curve, line in zip(curves, told, strict=True):
+        say(line if arguments.json else "\n".join(table(curve)))
     if arguments.png:
         draw_curves(arguments.png, curves)
     if arguments.write:
@@ -117,6 +120,15 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     elif not arguments.json:
         say("nothing is written without --write")
     return DONE_IN_PART if any(curve.doubts for curve in curves) else DONE
+
+
+def keep_curves(path: Path, lines: Sequence[str]) -> None:
+    """For the page; where that cannot be, it is said, and all the rest is done."""
+    try:
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        logger.warning("%s: cannot be written, and kwsd-web will not show the curves: %s", path, error.strerror)
 
 
 def table(curve: "Curve") -> Iterator[str]:

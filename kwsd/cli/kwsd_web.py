@@ -43,7 +43,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--names", nargs="+", metavar="NAME", help="host names that a browser may ask for it by")
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM: the page is https then")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, PEM")
-    parser.add_argument("--curves", metavar="FILE", help="what `kwsctl tune --json` printed, to be drawn")
+    parser.add_argument(
+        "--curves", metavar="FILE", help="what `kwsctl tune --json` printed, instead of what it measured last"
+    )
     parser.add_argument("--token-file", metavar="FILE", help="where the token is, instead of this user's own file")
     parser.add_argument("--keywords", metavar="FILE", help="keyword file to edit, if not that of the running daemon")
     parser.add_argument("--model", metavar="NAME|DIR", help="whose pronunciations are shown, if not the settings'")

@@ -70,4 +70,5 @@ def start_logging(program: str, *, verbose: bool) -> None:
     under_systemd = "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()  # said by systemd; no setting of ours
     handler.setFormatter(_ForTheJournal() if under_systemd else _ForPeople(program))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for talkative in ("asyncio", "matplotlib"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

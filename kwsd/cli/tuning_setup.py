@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kwsd.acoustic.model import Model
 from kwsd.audio.file import FileSource
+from kwsd.cli.connect import path_of_daemon
 from kwsd.cli.progress import sound_progress
 from kwsd.config import Settings, load_settings
 from kwsd.errors import FlagError
@@ -43,16 +44,17 @@ class Setup:
 
 
 def open_setup(arguments: argparse.Namespace, *, wants_keywords: bool = True) -> Setup:
-    """Flags, environment and settings. Raises FlagError: there is no keyword file, or no home for frames."""
+    """Flags, environment, settings, daemon. Raises FlagError: there is no keyword file, or no home for frames."""
     flags = {"keywords": arguments.keywords, "model": arguments.model}
     settings = load_settings(flags, file=arguments.config).settings
-    if settings.keywords is None and wants_keywords:
-        raise FlagError("which keyword file is meant? give --keywords FILE.toml")
+    keywords = settings.keywords or (path_of_daemon(arguments, "keywords_file") if wants_keywords else None)
+    if keywords is None and wants_keywords:
+        raise FlagError("which keyword file is meant? give --keywords FILE.toml, or start kwsd with it")
     state = user_directory("state")
     work = arguments.work or (state / "tuning" if state else None)
     if work is None:
         raise FlagError("there is no home to keep frames in; give --work DIR")
-    return Setup(settings, (settings.keywords or Path()).expanduser(), work.expanduser())
+    return Setup(settings, (keywords or Path()).expanduser(), work.expanduser())
 
 
 def read_keywords(setup: Setup) -> tuple[Keyword, ...]:

@@ -22,6 +22,6 @@ class Web:
     tls_key: Path | None = None
     """The certificate's key, PEM."""
     curves: Path | None = None
-    """What `kwsctl tune --json` printed: shown where thresholds are dragged."""
+    """What `kwsctl tune --json` printed, shown where thresholds are dragged; None is what it measured last."""
     token_file: Path | None = None
     """File of the token that opens the page; None is one of this user's own, made when it is missing."""

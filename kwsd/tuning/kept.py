@@ -20,6 +20,8 @@ from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE, samples
 
 PIECE_S = 300.0  # of sound in a file: as much as an interruption may cost
 SUFFIX = ".frames"
+CURVES_FILE = "curves.jsonl"
+"""What was measured last, beside the frames: for the page."""
 LISTENED = "listened"
 """What the pieces of a room begin with that was listened to."""
 SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}

@@ -237,16 +237,19 @@ def test_who_says_nothing_takes_no_place(locked: WebProcess) -> None:
         assert b" 200 " not in slow.recv(100)
 
 
-def test_curves_of_tune_are_passed_on(tmp_path: Path) -> None:
-    """1. None: none. 2. What tune printed, with an infinite bound. 3. Another file: said, and no traceback."""
+def test_curves_of_tune_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. None: none. 2. What tune printed, with an infinite bound. 3. What it measured last. 4. Another file: said."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert read_curves(None) == []
-    file = tmp_path / "curves.jsonl"
+    file = tmp_path / "kwsd" / "tuning" / "curves.jsonl"
+    file.parent.mkdir(parents=True)
     told = curve("LIGHT ON")
     told["points"][0]["false_high"] = float("inf")  # as without any background
     file.write_text(json.dumps(told) + "\n")
     (found,) = read_curves(file)
     assert (found["keyword"], found["points"][0]["false_high"], len(found["points"])) == ("LIGHT ON", None, 40)
     assert found["proposed"] == told["proposed"]
+    assert read_curves(None) == [found]
     for other in ("{}", "[" * 100_000, "no JSON", '{"keyword": 1}'):
         file.write_text(other)
         with pytest.raises(CurveError, match="kwsctl tune --json"):

@@ -348,6 +348,10 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
             if view == "tune":
                 one.page.wait_for_selector(".curve .recall")
                 assert "Measured: hears" in one.page.inner_text("#scores li:first-child")
+                slider = one.page.get_by_label("Threshold of hey computer", exact=True)
+                before = float(slider.input_value())
+                one.page.locator("#scores li:first-child .curve").click()
+                assert float(slider.input_value()) != before, "the curve's middle is 0.53"
             if view == "live" and "KWSD_SCREENSHOTS" in os.environ:
                 demo.plug.say(demo_sound()[: 9 * SAMPLE_RATE])
                 one.page.wait_for_timeout(9000)

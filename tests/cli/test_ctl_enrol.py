@@ -66,8 +66,8 @@ def test_takes_come_out_of_the_running_daemon(
 ) -> None:
     """Scenario, in which somebody speaks whenever the command asks for it.
 
-    1. Nothing is said at the first prompt: refused, and asked for again. 2. Three takes: nothing is worth adding.
-    3. The daemon has gone: said so, nothing written.
+    1. Nothing is said at the first prompt: refused, and asked for again. 2. Three takes: nothing is worth adding to the
+    daemon's keyword file. 3. The daemon has gone: said so, nothing written.
     """
     plug, prompts = Plug(tmp_path), list[str]()
 
@@ -80,8 +80,10 @@ def test_takes_come_out_of_the_running_daemon(
 
     monkeypatch.setattr(ctl_enrol, "say", answer)
     plug.plug_in()
-    given = ["--keywords", str(tmp_path / "k.toml"), "--work", str(tmp_path / "w"), "--model", str(tiny_model_dir)]
-    with running(tmp_path, tiny_model_dir, "--clips") as daemon:
+    given = ["--work", str(tmp_path / "w"), "--model", str(tiny_model_dir)]
+    file, written = tmp_path / "k.toml", '[[keyword]]\nphrase = "LIGHT ON" # its own\n'
+    file.write_text(written)
+    with running(tmp_path, tiny_model_dir, "--clips", "--keywords", str(file)) as daemon:
         assert eventually(lambda: plug.is_open)
         given += ["--socket", str(daemon.socket_path), "--timeout", "20"]
         assert main(["enrol", "LIGHT ON", *given]) == 0
@@ -89,6 +91,7 @@ def test_takes_come_out_of_the_running_daemon(
         assert prompts == ["take 1 of 3", "take 1 of 3", "take 2 of 3", "take 3 of 3"]
         assert "too quiet" in told.err
         assert "dB over noise of" in told.out
-        assert not (tmp_path / "k.toml").exists()
-    assert main(["enrol", "LIGHT ON", *given]) == 1
+        assert f"{file} stays as it is" in told.out
+    assert main(["enrol", "LIGHT ON", *given, "--keywords", str(file)]) == 1
+    assert file.read_text() == written
     plug.pull_out()

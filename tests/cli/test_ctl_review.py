@@ -89,5 +89,5 @@ def test_the_daemon_saves_near_misses_where_it_is_asked_to(tmp_path: Path, tiny_
         assert eventually(lambda: list(clips.glob("*-m*.wav")), 15)
         (first, *_) = clips.glob("*-m*.wav")
         assert first.stat().st_mode & 0o777 == 0o600
-        assert "(" in run(KWSCTL, "review", clips, "--list", home=tmp_path).stdout
+        assert "(" in run(KWSCTL, "review", "--list", "--socket", daemon.socket_path, home=tmp_path).stdout
     plug.pull_out()

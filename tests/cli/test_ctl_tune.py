@@ -51,6 +51,8 @@ def test_a_table_a_picture_and_the_file(home: Path, tiny_model_dir: Path) -> Non
     written = run(KWSCTL, *given, "--write", "--json", home=home)
     curve = json.loads(written.stdout)
     assert curve["now"]["recall"] == 1.0
+    assert json.loads((home / "w" / "curves.jsonl").read_text()) == curve
+    assert (home / "w" / "curves.jsonl").stat().st_mode & 0o777 == 0o600
     after = (home / "k.toml").read_text()
     assert after.replace(f"threshold = {curve['proposed']['threshold']}\n", "") == KEYWORDS
     assert (home / "k.toml.bak").read_text() == KEYWORDS

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kwsd.errors import KwsdError
+from kwsd.homes import user_directory
 from kwsd.small_files import read_small
+from kwsd.tuning.kept import CURVES_FILE
 
 MOST_BYTES = 4 << 20
 
@@ -46,7 +48,10 @@ CURVES = TypeAdapter(list[TunedKeyword])
 
 
 def read_curves(file: Path | None) -> list[dict[str, Any]]:
-    """Those of the file, none without one. Raises CurveError."""
+    """Those of the file, else what `kwsctl tune` measured last; none without. Raises CurveError."""
+    home = user_directory("state")
+    last = home / "tuning" / CURVES_FILE if home else None
+    file = file or (last if last and last.exists() else None)
     if file is None:
         return []
     try:

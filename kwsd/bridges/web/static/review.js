@@ -26,7 +26,8 @@ export async function loadSaved() {
 
 function row(clip) {
   const when = clip.time ? `${clip.time.slice(0, 10)} ${clock(clip.time)}` : "";
-  const what = `${clip.keyword}, ${when}`;
+  const name = clip.keyword.replaceAll("_", " "); // as a file name writes it
+  const what = `${name}, ${when}`;
   const button = make("button", { type: "button", className: "play", "aria-label": `Play ${what}` }, "▶");
   button.addEventListener("click", () => sound(clip, button));
   const verdicts = VERDICTS.map(([verdict, label]) => {
@@ -37,7 +38,7 @@ function row(clip) {
   });
   const item = make("li", { className: clip.near_miss ? "near" : "hit", "data-mark": clip.mark ?? "" },
     make("time", { dateTime: clip.time ?? "" }, when),
-    make("div", { className: "what" }, make("span", { className: "name" }, clip.keyword), make("span", { className: "why" }, clip.near_miss ? "nearly heard" : "heard")),
+    make("div", { className: "what" }, make("span", { className: "name" }, name), make("span", { className: "why" }, clip.near_miss ? "nearly heard" : "heard")),
     button, make("div", { className: "verdicts", role: "group", "aria-label": `Was it said? ${what}` }, ...verdicts));
   item.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;

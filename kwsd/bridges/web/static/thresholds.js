@@ -59,6 +59,7 @@ function build(names) {
     row.curve.setAttribute("preserveAspectRatio", "none");
     row.curve.setAttribute("aria-hidden", "true");
     row.curve.setAttribute("class", "curve");
+    for (const kind of ["pointerdown", "pointermove"]) row.curve.addEventListener(kind, (event) => drag(row, event));
     row.measured = make("p", { className: "verdict" });
     row.slider = make("input", { type: "range", min: 0.05, max: 1, step: 0.01, "aria-label": `Threshold of ${name}` });
     row.number = make("span", { className: "number" });
@@ -75,15 +76,24 @@ function build(names) {
   }));
 }
 
+/** A threshold is dragged in the curve as well as on the slider. */
+function drag(row, event) {
+  if (!event.buttons) return;
+  if (event.type === "pointerdown") row.curve.setPointerCapture(event.pointerId);
+  const { left, width } = row.curve.getBoundingClientRect();
+  row.slider.value = 0.05 + (0.95 * (event.clientX - left)) / width;
+  draw(row);
+}
+
 function draw(row) {
   const chosen = Number(row.slider.value);
   const known = scores.get(row.name) ?? [];
   const dots = known.map(({ score, hit }, index) => shape("circle", { cx: `${100 * place(score)}%`, cy: 8 + 12 * (index % 3), r: 4.5, class: hit ? "dot-hit" : "dot-near" }));
   const x = `${100 * place(chosen)}%`;
   row.picture.replaceChildren(...dots, shape("line", { x1: x, x2: x, y1: 0, y2: "100%", class: "limit" }));
-  drawCurve(row, chosen);
   row.number.textContent = chosen.toFixed(2);
   row.slider.setAttribute("aria-valuetext", chosen.toFixed(2));
+  drawCurve(row, chosen);
   row.button.disabled = row.inForce === null || Math.abs(chosen - row.inForce) < 0.001;
   row.save.disabled = row.inForce === null || row.saved === chosen;
   row.verdict.textContent = verdict(known, chosen);
@@ -100,10 +110,13 @@ function drawCurve(row, chosen) {
   const proposed = 100 * place(curve.proposed.threshold);
   row.curve.replaceChildren(
     line((point) => point.false_per_hour / most, "false"), line((point) => point.recall, "recall"),
-    shape("line", { x1: proposed, x2: proposed, y1: 0, y2: 100, class: "proposed" }));
+    shape("line", { x1: proposed, x2: proposed, y1: 0, y2: 100, class: "proposed" }),
+    shape("line", { x1: 100 * place(chosen), x2: 100 * place(chosen), y1: 0, y2: 100, class: "chosen" }));
   const here = curve.points.reduce((best, point) => (Math.abs(point.threshold - chosen) < Math.abs(best.threshold - chosen) ? point : best));
   const per = (low, high) => `${low.toFixed(2)} to ${high === null ? "any number" : high.toFixed(2)}`;
+  row.slider.setAttribute("aria-valuetext", `${chosen.toFixed(2)}: hears ${Math.round(100 * here.recall)} %, ${here.false_per_hour.toFixed(2)} false alarms an hour`);
   row.measured.textContent = [
+    "Line: what is heard, to 100 %.", `Dashed: false alarms, to ${most.toFixed(2)} an hour.`,
     `Measured: hears ${Math.round(100 * here.recall)} % (${per(here.recall_low, here.recall_high)}), ${here.false_per_hour.toFixed(2)} false alarms an hour (${per(here.false_low, here.false_high)}).`,
     `Proposed: ${curve.proposed.threshold.toFixed(2)}.`, ...curve.doubts.map((doubt) => `Too little to tell: ${doubt}.`)].join(" ");
 }
