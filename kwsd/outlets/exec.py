@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _SHELL_SIGNS = {"<", ">", ">>", "|", "&", "&&", "||", ";", "2>", "2>>", "2>&1", "&>"}
 _VARIABLE = "$KWSD_"
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "env"}
+LOGGED_BYTES = 4096  # of what one run writes
+_READ_BYTES = 65_536
 _KILL_AFTER_S = 2.0  # between the request to end and the order
 
 
@@ -50,6 +52,7 @@ class ExecOutlet:
         self._timeout_s = timeout_s
         self._running: set[asyncio.Task[None]] = set()
         self._complained = False
+        self._outputs: set[HookOutput] = set()
 
     def take(self, event: Record) -> None:
         """Start the command, unless too many are running."""
@@ -73,19 +76,26 @@ class ExecOutlet:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        for output in tuple(self._outputs):
+            output.take()
+            output.close()
 
     async def _run(self, event: Detection) -> None:
+        output = HookOutput(self.arguments[0], self._outputs)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=2,  # our own standard output may be JSON lines
+                stdout=output.writing_end,
+                stderr=output.writing_end,
                 env={**os.environ, **environment(event)},
                 start_new_session=True,  # so that its children can be ended with it
             )
         except (OSError, ValueError) as error:
             logger.warning("exec: %s: %s", self.arguments[0], getattr(error, "strerror", None) or error)
             return
+        finally:
+            os.close(output.writing_end)
         try:
             code = await asyncio.wait_for(process.wait(), self._timeout_s)
         except TimeoutError:
@@ -100,6 +110,42 @@ class ExecOutlet:
         else:
             if code:
                 logger.warning("exec: %s exited with %d", self.arguments[0], code)
+
+
+class HookOutput:
+    """What one run writes, and its children, which may live on: the beginning is logged, the rest is not kept."""
+
+    def __init__(self, name: str, those_open: "set[HookOutput]") -> None:
+        """It adds itself to those that are open, and takes itself out at the end of what is written."""
+        self._name = name
+        self._open = those_open
+        self._logged_bytes = 0
+        self._loop = asyncio.get_running_loop()
+        self._reading_end, self.writing_end = os.pipe()
+        """The latter is the caller's to close."""
+        os.set_blocking(self._reading_end, False)
+        self._loop.add_reader(self._reading_end, self.take)
+        those_open.add(self)
+
+    def take(self) -> None:
+        """What has come."""
+        with suppress(BlockingIOError):
+            data = os.read(self._reading_end, _READ_BYTES)
+            told = data[: max(0, LOGGED_BYTES - self._logged_bytes)]
+            self._logged_bytes += len(data)
+            for line in told.decode(errors="replace").splitlines():
+                logger.info("exec: %s: %s", self._name, line)
+            if len(told) < len(data) and told:
+                logger.info("exec: %s writes more than %d bytes, which are not logged", self._name, LOGGED_BYTES)
+            if not data:
+                self.close()
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        if self in self._open:
+            self._open.discard(self)
+            self._loop.remove_reader(self._reading_end)
+            os.close(self._reading_end)
 
 
 def environment(event: Detection) -> dict[str, str]:

@@ -81,6 +81,21 @@ def test_one_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "false exited with 1" in caplog.text
 
 
+def test_what_it_writes_is_logged_up_to_a_bound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Both streams, also of a child that lives on; one that writes for ever neither waits nor fills the log."""
+    caplog.set_level("INFO")
+    run_hook("sh -c 'echo out; echo err >&2; (sleep 0.2; echo late) &'", ["a"])
+    assert {"exec: sh: out", "exec: sh: err"} <= set(caplog.messages)
+    caplog.clear()
+    script = tmp_path / "hook"
+    script.write_text(f"#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' x\ntouch {tmp_path}/done\n")
+    script.chmod(0o755)
+    run_hook(str(script), ["a", "b"])
+    assert (tmp_path / "done").exists()
+    assert len(caplog.text) < 2 * 4096 + 2000
+    assert caplog.text.count("writes more than") == 2
+
+
 def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script = tmp_path / "hook"
     script.write_text("#!/bin/sh\n")
