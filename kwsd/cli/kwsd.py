@@ -1,15 +1,16 @@
 """The `kwsd` command: hears a list of phrases in a microphone, a file or a pipe, and prints each with its time."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kwsd import __version__
 from kwsd.cli.exit_codes import run_program
 from kwsd.cli.logs import start_logging
-from kwsd.errors import EXIT_CODES, FlagError
+from kwsd.errors import DONE, EXIT_CODES, FlagError
 
 DESCRIPTION = """\
 Hears the phrases of a text file in a microphone, a file or a pipe, and prints each with its time and score.
@@ -109,12 +110,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     loaded = load_settings(_flags(arguments), file=arguments.config)
     start_logging("kwsd", verbose=loaded.settings.verbose)
+    if loaded.origins.get("device") == "--device" and "mic" not in loaded.settings.input:
+        raise FlagError(f"--device names a microphone, but --input {loaded.settings.input[0]} is heard: leave one out")
     if arguments.print_config:
         from kwsd.config.show import to_toml  # noqa: PLC0415 - likewise
 
         print(to_toml(loaded), end="")
         return 0
     if loaded.settings.is_service or _asked_for_outlets(loaded):
+        signal.signal(signal.SIGTERM, _end_well)  # until the daemon has an ear for it
         import_asyncio_without_tls()
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
@@ -122,6 +126,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)
+
+
+def _end_well(*_: object) -> NoReturn:
+    raise SystemExit(DONE)
 
 
 def import_asyncio_without_tls() -> None:

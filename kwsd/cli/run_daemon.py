@@ -14,7 +14,7 @@ from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import steady_heap
-from kwsd.errors import FlagError
+from kwsd.errors import DONE, FlagError
 
 
 def serve(loaded: LoadedSettings) -> NoReturn:
@@ -24,7 +24,10 @@ def serve(loaded: LoadedSettings) -> NoReturn:
     """
     steady_heap()
     limit_repeats()
-    exit_code = guarded(partial(_serve, loaded))
+    try:
+        exit_code = guarded(partial(_serve, loaded))
+    except SystemExit:  # SIGTERM while it was starting
+        exit_code = DONE
     logging.shutdown()
     with suppress(OSError, AttributeError):  # full or closed, which was said when it was to be written
         sys.stdout.flush()

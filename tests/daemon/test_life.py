@@ -54,6 +54,16 @@ def test_sigterm_ends_it_within_a_second_with_the_last_events_sent(
         client.close()
 
 
+def test_sigterm_while_it_loads_is_a_clean_end(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Its socket is made first: from then on a second passes until it hears."""
+    for _ in range(3):
+        with running(tmp_path, tiny_model_dir, "--input", "mic", program=(KWSD,), wait=False) as daemon:
+            assert eventually(daemon.socket_path.exists, 30)
+            daemon.signal(signal.SIGTERM)
+            assert daemon.wait(30) == 0, daemon.log
+            assert not daemon.socket_path.exists()
+
+
 def test_killed_and_started_again(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """SIGKILL leaves the socket's file behind; the next start replaces it and serves."""
     with running(tmp_path, tiny_model_dir) as daemon:
