@@ -164,6 +164,8 @@ def _text(value: Any, _typed: bool) -> str:
 
 
 def _path(value: Any, typed: bool) -> Path:
+    if value == "":  # which would be the current directory
+        raise _WrongError("is empty: leave it out, or give a path")
     return value if isinstance(value, Path) else Path(_text(value, typed))
 
 

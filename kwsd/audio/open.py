@@ -1,9 +1,12 @@
 """`--input` as typed → the source it names."""
 
+import shlex
+
 from kwsd.audio.file import FileSource
 from kwsd.audio.microphone import MicrophoneSource
 from kwsd.audio.pipe import stdin_source
 from kwsd.audio.source import Source
+from kwsd.errors import AudioError
 from kwsd.homes import expanded
 
 MICROPHONE = "mic"
@@ -19,4 +22,10 @@ def open_source(spec: str, device: str | int | None = None, channel: int | None 
         return MicrophoneSource(device, channel)
     if spec == STDIN:
         return stdin_source(channel)
+    if "://" in spec:
+        raise AudioError(
+            f"{spec} is an address; fetch it into a pipe: curl -fsSL {shlex.quote(spec)} | kwsd --input - …"
+        )
+    if not spec:
+        raise AudioError("--input is empty: it takes an audio file, mic, or - for stdin")
     return FileSource(expanded(spec), channel)

@@ -14,7 +14,7 @@ from kwsd.timebase import SAMPLE_RATE
 logger = logging.getLogger(__name__)
 
 LATENCY_S = 0.2  # PortAudio's buffer: rides out that much scheduling delay before anything is lost
-MOST_CHANNELS = 8
+MOST_CHANNELS = 24  # PulseAudio claims 32 for whatever it leads to, PipeWire 64 or more
 OTHER_RATES_HZ = (48_000, 44_100, 32_000, 8_000)  # should its own be refused as well
 CLOSE_S = 1.0  # a device that works closes in a tenth of that
 
@@ -155,7 +155,7 @@ def _not_found(wanted: str | int | None, error: Exception) -> str:
 def open_stream(device: InputDevice, channel: int | None) -> Any:
     """A started stream at 16 kHz, or at another rate when the device refuses that.
 
-    Without a channel of all that it has; a device of more than eight is no microphone but a way to several.
+    Without a channel of all that it has; a device of more than 24 is no microphone but a way to several.
     """
     library = portaudio()
     several = device.channels if device.channels <= MOST_CHANNELS else 1

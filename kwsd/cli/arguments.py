@@ -15,7 +15,11 @@ SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, those of the process by default. Ends the process with 2 where they cannot be."""
-    arguments, rest = parser.parse_known_args(argv)
+    parser.exit_on_error = False
+    try:
+        arguments, rest = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:
+        parser.error(_nearest_choice(error))
     if rest:
         parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
     return arguments
@@ -32,6 +36,13 @@ def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], floa
         return kind(typed)
 
     return number
+
+
+def _nearest_choice(error: argparse.ArgumentError) -> str:
+    """What is wrong, with the choice that a mistyped one is nearest to instead of them all."""
+    wrong = re.fullmatch(r"invalid choice: '(.*)' \(choose from (.*)\)", error.message)
+    nearest = get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1) if wrong else []
+    return f"there is no {shortened(wrong[1])}; did you mean {nearest[0]}?" if wrong and nearest else str(error)
 
 
 def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:

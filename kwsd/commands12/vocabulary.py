@@ -18,11 +18,11 @@ class CommandTokenizer:
         """The word's number.
 
         Raises:
-            ValueError: not one of the words; the message names them all.
+            ValueError: not one of the words.
         """
         word = normal(text)
         if word not in self._words:
-            raise ValueError(f'"{text}" is none of the fixed commands: {", ".join(self._words)}')
+            raise ValueError(f'"{text}" is none of the fixed commands')
         return (self._words.index(word),)
 
     def encodings(self, text: str) -> Iterator[tuple[int, ...]]:

@@ -61,6 +61,8 @@ def load_settings(
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
     for key, allowed in keys():
         if key in values and Path in {allowed, *get_args(allowed)} and isinstance(values[key].value, str | Path):
+            if values[key].value == "":  # told with the other mistakes
+                continue
             path = expanded(values[key].value)
             found = find_list(path, values[key].base) if key == "keywords" else values[key].base / path
             values[key] = replace(values[key], value=found)

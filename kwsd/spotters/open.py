@@ -118,7 +118,7 @@ def _fixed_keywords(fixed: FixedSpotter, read: Reader | None, *, only: bool) -> 
         return None
     try:
         return read(fixed.tokenizer)
-    except KeywordFileError:
+    except KeywordFileError as error:
         if only:
-            raise
+            raise KeywordFileError(f"{error}\nwithout a model these are heard: {', '.join(fixed.words)}") from error
         return None

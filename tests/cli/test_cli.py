@@ -256,6 +256,14 @@ def test_stdin_that_ends_in_the_middle_of_a_sample(kwsd: Callable[..., Completed
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
+        ("--keywords=", 2, "kwsd: --keywords: '' is empty: leave it out, or give a path"),
+        ("--input=", 1, "kwsd: --input is empty: it takes an audio file"),
+        (
+            "--input https://example.org/a.wav",
+            1,
+            "is an address; fetch it into a pipe: curl -fsSL https://example.org/a.wav |",
+        ),
+        ("--device usb", 2, "kwsd: --device names a microphone, but --input lights.wav is heard: leave one out"),
         ("--nonsense", 2, "there is no --nonsense; --help names what there is"),
         ("--keyword-file k.txt", 2, "there is no --keyword-file; did you mean --keywords?"),
         ("--threshold much", 2, "argument --threshold: invalid float value: 'much'"),
@@ -286,6 +294,15 @@ def test_bad_arguments(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == "", "refused before anything is heard"
+
+
+def test_a_mistyped_command_is_told_with_the_one_that_was_meant(home: Path) -> None:
+    for typed, meant in (("stauts", "status"), ("unmut", "unmute"), ("modles", "models")):
+        done = run(KWSCTL, typed, home=home)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == f"kwsctl: error: there is no {typed}; did you mean {meant}?"
+    assert "choose from" in run(KWSCTL, "xyzzy", home=home).stderr
+    assert "choose from" in run(KWSD, "--fallback", "xyzzy", home=home).stderr
 
 
 def test_nothing_to_listen_for(home: Path) -> None:

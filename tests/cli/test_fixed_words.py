@@ -48,6 +48,7 @@ def test_only_takes_names_and_thresholds_and_names_what_it_cannot_hear(home: Pat
 def test_only_with_nothing_it_can_hear_is_a_wrong_configuration(home: Path) -> None:
     done = kwsd(home, "--fallback", "only", "--keywords", "lamps.txt")
     assert done.returncode == 78
+    assert done.stderr.count("yes, no, up, down") == 1
     assert "Traceback" not in done.stderr
 
 
