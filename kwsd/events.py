@@ -53,8 +53,8 @@ class Detection(Record):
     """What decided it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What was heard as JSON-ready values, `type` first; without `id` and `time`, which mean nothing in a file."""
-        return {name: value for name, value in self.fields().items() if name not in {"id", "time"}}
+        """What was heard as JSON-ready values, `type` first; without what means nothing in a file."""
+        return {name: value for name, value in self.fields().items() if name not in {"id", "time", "seq"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,8 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What all records have in common."""
+class Message:
+    """What everything sent has in common."""
 
     type: ClassVar[str]
     """The name it goes by."""
@@ -45,3 +45,11 @@ class Record:
         """The record as it goes over the socket."""
         text = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
         return text.encode(errors="replace") + b"\n"  # a file's name may hold what is not UTF-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Message):
+    """A message that has its place among the daemon's events."""
+
+    seq: int = field(default=0, compare=False)
+    """Counts the daemon's events from 1 in its run; `subscribe` takes it as `since`. 0 where there is no daemon."""

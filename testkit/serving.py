@@ -14,7 +14,7 @@ from kwsd.events import Detection
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.socket_server import SocketServer
 from kwsd.protocol.commands import Command, Status
-from kwsd.protocol.messages import CommandError, Hello, Microphone
+from kwsd.protocol.messages import CommandError, Hello, Listened, Microphone
 
 
 class Client:
@@ -101,7 +101,15 @@ class Harness:
 
 def _hello() -> Hello:
     microphone = Microphone(name="fake", open=True)
-    return Hello(version="0", model="tiny", keywords=("a",), microphone=microphone, state="listening", degraded=False)
+    return Hello(
+        version="0",
+        model="tiny",
+        keywords=("a",),
+        microphone=microphone,
+        state="listening",
+        degraded=False,
+        source=Listened(kind="microphone", name="fake"),
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.outlets.clips import ClipFiles, Clips
-from kwsd.protocol.messages import CommandError, Hello, Microphone
+from kwsd.protocol.messages import CommandError, Hello, Listened, Microphone
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
 
@@ -33,6 +33,7 @@ class CommandHandler:
     def __init__(
         self,
         *,
+        source: Listened,
         state: DaemonState,
         saved: StateFile,
         capture: Capture,
@@ -46,6 +47,7 @@ class CommandHandler:
         subscribers: Callable[[], tuple[int, int]],
     ) -> None:
         """`subscribers` counts those there are, and the events that they were too slow for."""
+        self._source = source
         self._state = state
         self._saved = saved
         self._capture = capture
@@ -99,6 +101,7 @@ class CommandHandler:
             microphone=self._microphone(),
             state=state.state,
             degraded=bool(state.degraded_because),
+            source=self._source,
         )
 
     def status(self) -> dict[str, Any]:

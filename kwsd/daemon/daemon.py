@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from kwsd.audio.open import MICROPHONE
+from kwsd.audio.open import MICROPHONE, STDIN
 from kwsd.config import Settings
 from kwsd.daemon.background import in_background
 from kwsd.daemon.capture import Capture, source_opener
@@ -33,6 +33,7 @@ from kwsd.outlets.peer import group_id
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.socket_server import SocketServer
 from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
+from kwsd.protocol.messages import Listened
 from kwsd.spotters.open import open_spotter
 from kwsd.timebase import samples
 
@@ -61,9 +62,11 @@ class Daemon:
         file = settings.keywords
         self._source = KeywordSource(file, self._saved)
         self.spotter = open_spotter(settings, self._source.reader())
-        self.state = DaemonState(
-            model=self.spotter.name, microphone=str(settings.device or "default") if is_microphone else name
+        self.listened = Listened(
+            kind="microphone" if is_microphone else "pipe" if name == STDIN else "file",
+            name=str(settings.device or "default") if is_microphone else name,
         )
+        self.state = DaemonState(model=self.spotter.name, microphone=self.listened.name)
         self.bus = Bus(self._loop, self.state.apply)
         self.inbox = Inbox(samples(service.backlog_s), dropping=is_microphone)
         opener = source_opener(name, device, settings.channel)
@@ -94,6 +97,7 @@ class Daemon:
                 group=None if service.save_group is None else group_id(service.save_group, "save_group"),
             )
         handler = CommandHandler(
+            source=self.listened,
             state=self.state,
             saved=self._saved,
             capture=self.capture,

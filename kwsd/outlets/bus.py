@@ -5,6 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from kwsd.outlets.interface import Outlet
 from kwsd.protocol.messages import Dropped
@@ -16,7 +17,7 @@ INBOX_LIMIT = 1024  # events between two turns of the event loop; more than a se
 
 
 class Bus:
-    """Records go in from any thread; on the event loop `apply` makes events of them, and these go to the outlets."""
+    """Records go in from any thread; on the event loop `apply` makes events of them, numbered, for the outlets."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, apply: Callable[[Record], Iterable[Record]] = lambda record: (record,)
@@ -28,6 +29,7 @@ class Bus:
         self._publishing = threading.Lock()
         self._published = 0
         self._delivered = 0
+        self._numbered = 0
         self._outlets: tuple[Outlet, ...] = ()
         self._failing: set[Outlet] = set()
 
@@ -73,6 +75,8 @@ class Bus:
 
     def _give(self, event: Record) -> None:
         """To every outlet that wants it. The mistake of one is its own; it is said once until that one works again."""
+        self._numbered += 1
+        event = replace(event, seq=self._numbered)
         for outlet in self._outlets:
             if event.type not in outlet.wants:
                 continue

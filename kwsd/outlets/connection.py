@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import KwsdError
 from kwsd.events import DEFAULT_TYPES, PRIVATE_TYPES, NearMiss
+from kwsd.outlets.kept_events import KeptEvents
 from kwsd.outlets.peer import Peer, may_change
 from kwsd.outlets.subscription import Outbox, Subscription
 from kwsd.protocol.messages import MAX_LINE_BYTES, CommandError, Hello, Reply
@@ -39,11 +40,15 @@ class Connection:
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
 
-    def __init__(self, client: socket.socket, hello: Hello, carry_out: CarryOut, group: int | None) -> None:
+    def __init__(
+        self, client: socket.socket, hello: Hello, carry_out: CarryOut, group: int | None, kept: KeptEvents
+    ) -> None:
+        """`group` may change things; `kept` are events for who comes back."""
         self.outbox = Outbox()
         self.outbox.reply(hello.line())
         self._socket = client
         self._carry_out = carry_out
+        self._kept = kept
         self._may_change = may_change(Peer.of(client), group)
 
     async def serve(self) -> None:
@@ -68,9 +73,9 @@ class Connection:
         finally:
             sending.cancel()
             receiving.cancel()
-            await asyncio.gather(sending, receiving, return_exceptions=True)
             if not transport.is_closing():
                 transport.abort()  # close() would wait for what nobody reads
+            await asyncio.gather(sending, receiving, return_exceptions=True)
 
     async def _send(self) -> None:
         while True:
@@ -144,7 +149,12 @@ class Connection:
             case _:
                 return await self._carry_out(command)
         self.outbox.subscription = Subscription(types, keywords)
-        return {"types": sorted(types)}
+        told: dict[str, Any] = {"types": sorted(types)}
+        if isinstance(command, commands.Subscribe) and command.since is not None:
+            missed, told["complete"] = self._kept.since(command.since, command.run)
+            wanted = (kept for kept in missed if self.outbox.subscription.wants(kept.event))
+            self.outbox.resume((kept.event.seq, kept.line) for kept in wanted)
+        return told
 
 
 def _reply(command: "Command", *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:

@@ -9,9 +9,11 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from kwsd.events import DEFAULT_TYPES
 from kwsd.outlets.connection import CarryOut, Connection
+from kwsd.outlets.kept_events import KeptEvents
 from kwsd.protocol.messages import Dropped, Hello, Reply
 from kwsd.records import Record
 
@@ -42,6 +44,7 @@ class SocketServer:
         self._refusing = False
         self._dropped_by_gone = 0
         self._most = min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._kept = KeptEvents()
         self._resting: deque[Record] = deque()
         self.connections: dict[Connection, asyncio.Task[None]] = {}
 
@@ -77,16 +80,14 @@ class SocketServer:
         if not self._resting:  # at the end they did not wait for it
             return
         event = self._resting.popleft()
-        outboxes = [connection.outbox for connection in self.connections]
-        if isinstance(event, Dropped):
-            for outbox in outboxes:
-                outbox.lose(event.n)
-            return
-        wanting = [outbox for outbox in outboxes if outbox.subscription.wants(event)]
-        if wanting:
-            line = event.line()
-            for outbox in wanting:
-                outbox.put(line)
+        line = event.line()
+        self._kept.keep(event, line)
+        for connection in self.connections:
+            outbox = connection.outbox
+            if isinstance(event, Dropped):
+                outbox.lose(event.n, event.seq)
+            elif outbox.subscription.wants(event):
+                outbox.put(event.seq, line)
 
     async def close(self, deadline_s: float) -> None:
         """Accept no more, let everybody take what is on its way, then close."""
@@ -128,7 +129,8 @@ class SocketServer:
                 continue
             self._refusing = False
             try:
-                connection = Connection(client, self._hello(), self._carry_out, self._command_group)
+                hello = replace(self._hello(), run=self._kept.run, seq=self._kept.newest)
+                connection = Connection(client, hello, self._carry_out, self._command_group, self._kept)
             except OSError as error:  # who is gone already cannot be asked who he was
                 logger.debug("a connection failed: %s", error)
                 client.close()

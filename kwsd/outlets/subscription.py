@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kwsd.events import DEFAULT_TYPES, Detection, NearMiss
@@ -31,33 +32,43 @@ class Subscription:
 class Outbox:
     """Lines on their way to one subscriber, for use on the event loop only.
 
-    At most `limit` events wait; then the oldest goes, and the subscriber is told how many went. Replies are
-    neither counted nor dropped: a connection has only one of them under way.
+    At most `limit` events wait, and those that it missed before; then the oldest goes, and the subscriber is told how
+    many went. Replies are neither counted nor dropped: a connection has only one of them under way.
     """
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:
         self.subscription = Subscription()
         self.dropped = 0
-        self._untold = 0
+        self._untold = self._untold_seq = 0
         self._limit = limit
+        self._resumed = 0
         self._replies: deque[bytes] = deque()
-        self._events: deque[bytes] = deque()
+        self._events: deque[tuple[int, bytes]] = deque()
         self._filled = asyncio.Event()
         self._answered = asyncio.Event()
         self._idle = asyncio.Event()
 
-    def put(self, line: bytes) -> None:
+    def put(self, seq: int, line: bytes) -> None:
         """An event, at the end of the queue."""
-        if len(self._events) == self._limit:
-            self._events.popleft()
-            self.lose(1)
-        self._events.append(line)
+        if len(self._events) >= self._limit:
+            self.lose(1, self._events.popleft()[0])
+        self._events.append((seq, line))
         self._idle.clear()
         self._filled.set()
 
-    def lose(self, count: int) -> None:
-        """Events that will not come; the subscriber is told before the next one."""
+    def resume(self, missed: Iterable[tuple[int, bytes]]) -> None:
+        """Events to begin with, instead of those that wait."""
+        self._limit -= self._resumed
+        self._events = deque(missed)
+        self._resumed = len(self._events)
+        self._limit += self._resumed
+        self._idle.clear()
+        self._filled.set()
+
+    def lose(self, count: int, seq: int) -> None:
+        """Events up to `seq` that will not come; the subscriber is told before the next one."""
         self._untold += count
+        self._untold_seq = seq
         self.dropped += count
         self._filled.set()
 
@@ -87,6 +98,6 @@ class Outbox:
         if self._replies:
             return self._replies.popleft()
         if self._untold:
-            record, self._untold = Dropped(n=self._untold), 0
+            record, self._untold = Dropped(n=self._untold, seq=self._untold_seq), 0
             return record.line()
-        return self._events.popleft()
+        return self._events.popleft()[1]

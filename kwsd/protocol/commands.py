@@ -40,6 +40,10 @@ class Subscribe(Base):
     """Event types wanted; null means all but the optional: `heartbeat`, `level`, `near_miss`, `held`, `spectrum`."""
     keywords: tuple[Name, ...] | None = None
     """Names of the keywords whose detections are wanted; null means all."""
+    since: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    """`seq` of the last event that was seen: what came after it is sent again, right behind the reply."""
+    run: Annotated[str, Field(max_length=200)] | None = None
+    """`run` of the hello under which `since` was seen; in another run everything is sent that is still kept."""
 
 
 class Status(Base):

@@ -1,10 +1,10 @@
 """What the socket sends beside events, one JSON object per line: `docs/protocol.schema.json` is generated from all."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from kwsd.events import EVENTS, State
-from kwsd.records import Record
+from kwsd.records import Message, Record
 
 PROTOCOL = 1
 
@@ -34,8 +34,18 @@ class Microphone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """What is listened to."""
+
+    kind: Literal["microphone", "file", "pipe"]
+    """Only a microphone can be muted, and comes back when it was gone."""
+    name: str
+    """The device as it was asked for, the path of the file, or `-` for standard input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Record):
-    """The first line to everybody who connects: how things stand."""
+    """The first line to everybody who connects: how things stand. Its `seq` is that of the newest event."""
 
     type: ClassVar[str] = "hello"
     protocol: int = PROTOCOL
@@ -47,18 +57,22 @@ class Hello(Record):
     state: State
     degraded: bool
     """Whether less is heard than was asked for; `degraded` events say why."""
+    source: Listened
+    """What is listened to."""
+    run: str = ""
+    """This run of the daemon: another one counts its events anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped(Record):
-    """This subscriber read too slowly: `n` events, the oldest waiting, were not sent to it."""
+    """This subscriber read too slowly: `n` events, the oldest waiting, up to `seq`, were not sent to it."""
 
     type: ClassVar[str] = "dropped"
     n: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply(Record):
+class Reply(Message):
     """The answer to one command, in the order of the commands."""
 
     type: ClassVar[str] = "reply"
@@ -72,5 +86,5 @@ class Reply(Record):
     data: dict[str, Any] = field(default_factory=dict)
 
 
-RECORDS: tuple[type[Record], ...] = (Hello, *EVENTS, Dropped, Reply)
+RECORDS: tuple[type[Message], ...] = (Hello, *EVENTS, Dropped, Reply)
 """Everything that is ever sent."""

@@ -1,4 +1,4 @@
-"""The protocol as a JSON Schema: `python -m kwsd.protocol.schema > docs/protocol.schema.json`."""
+"""The protocol as a JSON Schema, shipped in this room: `python -m kwsd.protocol.schema > docs/protocol.schema.json`."""
 
 import json
 import sys
@@ -8,11 +8,11 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 
 from kwsd.events import Detection
 from kwsd.protocol.commands import Command
-from kwsd.protocol.messages import PROTOCOL, RECORDS, Microphone
-from kwsd.records import Record
+from kwsd.protocol.messages import PROTOCOL, RECORDS, Listened, Microphone
+from kwsd.records import Message, Record
 from kwsd.why import Evidence, HeardToken
 
-PUBLISHED: dict[type[Record], str] = {Detection: "DetectionEvent"}
+PUBLISHED: dict[type[Message], str] = {Detection: "DetectionEvent"}
 """Definitions whose names were published before the classes got others."""
 _REF = "#/$defs/{model}"
 
@@ -36,10 +36,10 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _sent(record: type[Record]) -> dict[str, Any]:
+def _sent(record: type[Message]) -> dict[str, Any]:
     """A record's definition, with its `type` as the one constant; every field of it is always sent."""
     definition, common = (
-        TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF) for kind in (record, Record)
+        TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF) for kind in (record, Message)
     )
     kind = {"const": record.type, "default": record.type, "title": "Type", "type": "string"}
     properties = {"type": kind, **definition["properties"], **common["properties"]}
@@ -48,9 +48,8 @@ def _sent(record: type[Record]) -> dict[str, Any]:
 
 
 _EXPLAINED = ConfigDict(use_attribute_docstrings=True)
-for _kind in (Microphone, Evidence, HeardToken):
+for _kind in (Microphone, Listened, Message, Record, Evidence, HeardToken):
     with_config(_EXPLAINED)(_kind)
-with_config(_EXPLAINED)(Record)
 
 
 def schema_text() -> str:
