@@ -23,7 +23,7 @@ import soundfile
 from kwsd import Model, SearchSettings, Spotter
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
-from kwsd.protocol.messages import Hello, Microphone
+from kwsd.protocol.messages import Hello, Listened, Microphone
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
 from measure.wordends import speech_end_s
@@ -166,6 +166,7 @@ HELLO = Hello(
     microphone=Microphone(name="m", open=True),
     state="listening",
     degraded=False,
+    source=Listened(kind="microphone", name="m"),
 )
 HEARD: dict[str, Any] = {"keyword": "a", "phrase": "a", "start": 0, "end": 0, "score": 1, "min_score": 1}
 STATUS = {**HELLO.fields(), "waiting_because": "", "degraded_because": ""}
@@ -174,21 +175,24 @@ STATUS = {**HELLO.fields(), "waiting_because": "", "degraded_because": ""}
 async def play_daemon(socket: Path, events: int) -> None:
     """A socket that tells of a detection 20 times a second."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            number = json.loads(line).get("request_id")
-            reply = {"type": "reply", "request_id": number, "ok": True, "error": None, "data": STATUS}
-            writer.write(json.dumps(reply).encode() + b"\n")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(HELLO.line())
-        answering = asyncio.create_task(answer(reader, writer))
+    async def tell(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(4)
         for number in range(events):
-            detection = Detection(id=number, threshold=0.5, tokens=(), timestamps=(), **HEARD)
+            detection = Detection(id=number, seq=number + 1, threshold=0.5, tokens=(), timestamps=(), **HEARD)
             writer.write(detection.line().replace(b'"id"', f'"at_s":{time.monotonic()},"id"'.encode(), 1))
             await asyncio.sleep(0.05)
-        answering.cancel()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        telling: asyncio.Task[None] | None = None
+        writer.write(HELLO.line())
+        while line := await reader.readline():
+            command = json.loads(line)
+            answer = {"type": "reply", "ok": True, "error": None, "data": STATUS}
+            writer.write(json.dumps({**answer, "request_id": command.get("request_id")}).encode() + b"\n")
+            if command["command"] == "subscribe":
+                telling = asyncio.create_task(tell(writer))
+        if telling is not None:
+            telling.cancel()
 
     server = await asyncio.start_unix_server(serve, socket)
     await asyncio.sleep(events * 0.05 + 7)

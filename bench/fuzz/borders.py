@@ -29,8 +29,8 @@ from kwsd.models.description import read_description
 from kwsd.models.registry import read_registry
 from kwsd.outlets.clips import file_name
 from kwsd.outlets.exec import ExecOutlet
-from kwsd.protocol.client import Client
 from kwsd.protocol.commands import SetKeywords, parse_command
+from kwsd.protocol.connection import DaemonConnection
 from kwsd.protocol.messages import CommandError
 from kwsd.records import printable
 from kwsd.search.settings import SearchSettings
@@ -111,13 +111,13 @@ def command(content: bytes, _: Path) -> object:
 def answer(content: bytes, folder: Path) -> object:
     """What something at the socket's path says to kwsctl."""
     ours, theirs = socket.socketpair()
-    connected = patch.object(Client, "_connect", lambda *_: None)
+    connected = patch.object(DaemonConnection, "_connect", lambda *_: None)
     with closing(ours), closing(theirs), connected, patch("socket.socket", lambda *_: ours):
         theirs.setblocking(False)
         with suppress(BlockingIOError):
             theirs.send(content)
         theirs.shutdown(socket.SHUT_WR)
-        with closing(Client(folder / "s", 1.0)) as client:
+        with closing(DaemonConnection(folder / "s", 1.0)) as client:
             return client.ask("status")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from kwsd import limits
 from kwsd.cli.arguments import number_in
 from kwsd.errors import KwsdError
-from kwsd.protocol.client import TIMEOUT_S, Client
+from kwsd.protocol.connection import TIMEOUT_S, DaemonConnection
 
 
 def add_socket_argument(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,9 @@ def add_socket_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def connect(arguments: argparse.Namespace) -> closing[Client]:
+def connect(arguments: argparse.Namespace) -> closing[DaemonConnection]:
     """The daemon that the arguments mean, for a `with`. Raises NoDaemonError."""
-    return closing(Client(socket_of(arguments), arguments.timeout))
+    return closing(DaemonConnection(socket_of(arguments), arguments.timeout))
 
 
 def socket_of(arguments: argparse.Namespace) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, DONE_IN_PART, FlagError, KwsdError
-from kwsd.protocol.client import Client
+from kwsd.protocol.connection import DaemonConnection
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Change:
 
     name: str
     help: str
-    carry_out: Callable[[Client, argparse.Namespace], int]
+    carry_out: Callable[[DaemonConnection, argparse.Namespace], int]
     """Asks the daemon and says what came of it; the exit code."""
     declare: Callable[[argparse.ArgumentParser], object] = add_socket_argument
     epilog: str = ""
@@ -66,21 +66,21 @@ def run(change: Change, arguments: argparse.Namespace) -> int:
         return change.carry_out(client, arguments)
 
 
-def mute(client: Client, arguments: argparse.Namespace) -> int:
+def mute(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Close the microphone."""
     client.ask("mute", timeout_s=max(CLOSES_S, arguments.timeout))
     say("the microphone is closed")
     return DONE
 
 
-def unmute(client: Client, arguments: argparse.Namespace) -> int:
+def unmute(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Open it again."""
     client.ask("unmute", timeout_s=max(CLOSES_S, arguments.timeout))
     say("the microphone is opened again")
     return DONE
 
 
-def reload(client: Client, arguments: argparse.Namespace) -> int:
+def reload(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Read the keyword file again; lines that cannot be used are told."""
     reply = client.ask("reload", timeout_s=max(COMPILES_S, arguments.timeout))
     say(f"keywords in force: {len(reply['keywords'])}")
@@ -97,7 +97,7 @@ def _declare_keywords(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", action="store_true", help="with --threshold: write it into the keyword file")
 
 
-def keywords(client: Client, arguments: argparse.Namespace) -> int:
+def keywords(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """List the keywords in force, or change them first."""
     patience = {"timeout_s": max(COMPILES_S, arguments.timeout)}
     problems = []
@@ -141,7 +141,7 @@ def _declare_clip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.wav", help="where to; standard output otherwise")
 
 
-def clip(client: Client, arguments: argparse.Namespace) -> int:
+def clip(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Write the sound of a detection or of a span as WAV."""
     if arguments.output is None and sys.stdout.isatty():
         raise FlagError("a WAV file is nothing for a terminal; give -o FILE.wav")

@@ -9,7 +9,7 @@ from typing import Any
 from kwsd.cli.connect import add_socket_argument, socket_of
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FAILED, KwsdError
-from kwsd.protocol.client import Client
+from kwsd.protocol.connection import DaemonConnection
 
 EPILOG = """\
 examples:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         mistake = str(error)
     status, silent_because = None, ""
     try:
-        with closing(Client(socket, arguments.timeout)) as client:
+        with closing(DaemonConnection(socket, arguments.timeout)) as client:
             status = client.ask("status")
     except KwsdError as error:
         silent_because = str(error)

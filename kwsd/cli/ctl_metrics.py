@@ -3,12 +3,13 @@
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kwsd import limits
 from kwsd.cli.arguments import number_in
-from kwsd.cli.connect import add_socket_argument, connect
+from kwsd.cli.connect import add_socket_argument, socket_of
 from kwsd.cli.exit_codes import require_extra
 from kwsd.errors import KwsdError
 
@@ -45,11 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print, write or serve them. 1 when there is no daemon, of which a file and a scrape tell as well (kwsd_up 0)."""
     require_extra("metrics", ["prometheus_client"])
     from kwsd.bridges.metrics import metrics_text, serve_http, write_textfile  # noqa: PLC0415 - the extra may be missing
+    from kwsd.protocol.client import Client  # noqa: PLC0415 - brings asyncio
 
-    def ask() -> dict[str, Any]:
-        with connect(arguments) as client:
-            return client.ask("status")
-
+    ask = partial(Client(socket_of(arguments), timeout_s=arguments.timeout).ask, "status")
     if arguments.http is not None:
         _, port = serve_http(arguments.http, ask)
         print(f"http://127.0.0.1:{port}/metrics", flush=True)

@@ -11,7 +11,7 @@ from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FAILED
 from kwsd.events import Degraded, Detection, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
-from kwsd.protocol.client import Client, Record
+from kwsd.protocol.connection import DaemonConnection, Record
 from kwsd.protocol.messages import Dropped, Hello
 from kwsd.why import evidence_of, sentences
 
@@ -58,7 +58,7 @@ def run_listen(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _warn_of_strangers(client: Client, wanted: Sequence[str]) -> None:
+def _warn_of_strangers(client: DaemonConnection, wanted: Sequence[str]) -> None:
     there = client.hello["keywords"]
     for name in wanted:
         if name not in there:

@@ -27,9 +27,7 @@ class Bus:
         self._apply = apply
         self._inbox: deque[tuple[int, Record]] = deque(maxlen=INBOX_LIMIT)
         self._publishing = threading.Lock()
-        self._published = 0
-        self._delivered = 0
-        self._numbered = 0
+        self._published = self._delivered = self._numbered = 0
         self._outlets: tuple[Outlet, ...] = ()
         self._failing: set[Outlet] = set()
 

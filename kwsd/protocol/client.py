@@ -1,154 +1,200 @@
-"""A program's end of the socket: JSON lines out and in, nothing that waits for ever without being asked to."""
+"""The events of a daemon for as long as a program runs: found again after a break, and nothing missed or told twice.
 
-import errno
+    for event in Client(types=["detection"]):
+        print(event["keyword"], event["score"])
+
+Who was away, and comes back within the events that the daemon keeps, is told all of them. A daemon that was started
+anew counts anew, which its `hello` shows: then everything is told that it has heard since.
+"""
+
+import asyncio
 import json
-import socket
+import logging
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import KwsdError
-from kwsd.protocol.messages import PROTOCOL, Hello, Reply
+from kwsd.homes import expanded
+from kwsd.protocol.connection import (
+    LONGEST_LINE,
+    TIMEOUT_S,
+    DaemonConnection,
+    NoDaemonError,
+    Record,
+    check_hello,
+    record_of,
+)
+from kwsd.protocol.messages import Hello, Reply
+from kwsd.protocol.socket_path import find_socket
 
-Record = dict[str, Any]
+logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 5.0
-LONGEST_LINE = 4 << 20  # bytes: a clip of 10 s in base64 takes 0.4 MB
-_RETRY_S = 0.05
-_HELD: dict[str, dict[str, type]] = {
-    "": {"type": str},
-    Hello.type: {"protocol": int, "keywords": list, "microphone": dict, "model": str, "state": str},
-    Reply.type: {"ok": bool},
-}
-"""What is relied upon, by type; a daemon may say more."""
-ELSEWHERE = "or say where it listens: --socket PATH, or KWSD_DAEMON_SOCKET"
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+GONE: Record = {"type": "gone"}
+"""Stands between the records of two connections: the daemon is not there."""
+NO_EVENTS = (Hello.type, GONE["type"])
 
 
-class NoDaemonError(KwsdError):
-    """There is no daemon at the socket, it may not be spoken to, or it does not answer. The message has the remedy."""
+class Place:
+    """Where a client is in the daemon's events, and what it wants of them: what both kinds of client share."""
 
+    def __init__(
+        self,
+        path: Path | str | None = None,
+        *,
+        types: Sequence[str] | None = None,
+        keywords: Sequence[str] | None = None,
+        since: tuple[str, int] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Nothing is connected yet.
 
-class Client:
-    """A connection to a running daemon; `hello` is what it said first. For use by one thread."""
-
-    def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
-        """Connect, within `timeout_s`. Raises NoDaemonError, which names the path, the reason and the remedy."""
-        self.path = path
-        self._timeout_s = timeout_s
-        self._received = bytearray()
-        self._events: deque[Record] = deque()
-        self._asked = 0
-        deadline_s = time.monotonic() + timeout_s
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._connect(deadline_s)
-            self.hello = self._receive(deadline_s)
-            self._check_hello()
-        except BaseException:
-            self.close()
-            raise
-
-    def ask(self, command: str, *, timeout_s: float | None = None, **fields: Any) -> Record:
-        """Give a command; the data of its reply. Fields that are None are left out.
-
-        Raises:
-            KwsdError: the daemon's complaint, or that no reply came within `timeout_s`.
+        Args:
+            path: the daemon's socket; None is this user's, else the system's.
+            types: of the events wanted; None means all but the optional ones.
+            keywords: names of those whose detections are wanted; None means all.
+            since: what `position` was, in an earlier run of the program; None begins now, or with a daemon that comes.
+            timeout_s: how long the daemon may take to answer.
         """
-        self._asked += 1
-        given = {name: value for name, value in fields.items() if value is not None}
-        line = json.dumps({"command": command, "request_id": self._asked, **given}).encode() + b"\n"
-        deadline_s = time.monotonic() + (timeout_s or self._timeout_s)
+        self._path = None if path is None else expanded(path)
+        self.hello: Record = {}
+        """What the daemon said first, when it was last there."""
+        self.position = since
+        """Run of the daemon and number of the last event; None where it does not count them yet."""
+        self._wanted = {"types": types and list(types), "keywords": keywords and list(keywords)}
+        self._timeout_s = timeout_s
+        self._pause_s = FIRST_PAUSE_S
+        self._why_not = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the daemon is looked for."""
+        return self._path or find_socket()
+
+    def _begin(self, hello: Record) -> Record:
+        """What to subscribe to on a new connection. An older daemon knows nothing of `since`."""
+        was_there = not self.hello and not self._why_not  # before us, so what it has told is not for us
+        self.hello, self._pause_s, self._why_not = hello, FIRST_PAUSE_S, ""
+        wanted = {name: value for name, value in self._wanted.items() if value is not None}
+        if not hello.get("run"):
+            self.position = None
+            return wanted
+        if self.position is None:
+            self.position = (hello["run"], hello["seq"] if was_there else 0)
+        run, seq = self.position
+        return {**wanted, "run": run, "since": seq}
+
+    def _take(self, record: Record) -> None:
+        """It has come: the next connection begins behind it."""
+        if self.hello.get("run") and "seq" in record:
+            self.position = (self.hello["run"], record["seq"])
+
+    def _wait_s(self, reason: NoDaemonError | OSError) -> float:
+        """How long to wait for the daemon; the reason is logged once."""
+        if str(reason) != self._why_not:
+            logger.info("%s; trying again", reason)
+        self._why_not = str(reason)
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return pause_s
+
+    def _ask(self, command: str, fields: Record) -> Record:
+        with closing(DaemonConnection(self.path, self._timeout_s)) as connection:
+            return connection.ask(command, **fields)
+
+
+class Client(Place):
+    """For a loop. One thread may iterate; any may `ask`."""
+
+    def __iter__(self) -> Generator[Record, None, None]:
+        """Events, for ever; whether the daemon is there is not told. Raises KwsdError: it refuses the subscription."""
+        with closing(self.records()) as records:
+            yield from (record for record in records if record["type"] not in NO_EVENTS)
+
+    def records(self) -> Generator[Record, None, None]:
+        """Events; before those of each connection its `hello`, with `complete`: nothing is missing; GONE behind them.
+
+        Raises KwsdError: the daemon refuses the subscription.
+        """
+        while True:
+            try:
+                with closing(DaemonConnection(self.path, self._timeout_s)) as connection:
+                    told = connection.subscribe(**self._begin(connection.hello))
+                    yield {**connection.hello, "complete": told.get("complete", False)}
+                    for record in connection.records():
+                        self._take(record)
+                        yield record
+            except NoDaemonError as error:
+                pause_s = self._wait_s(error)
+            yield GONE
+            time.sleep(pause_s)
+
+    def ask(self, command: str, **fields: Any) -> Record:
+        """Give a command on a connection of its own; the data of its reply. Raises KwsdError, as NoDaemonError too."""
+        return self._ask(command, fields)
+
+
+class AsyncClient(Place):
+    """For asyncio. One task may iterate; any may `ask`."""
+
+    socket: Any = None
+    """That of the connection; None while there is none."""
+
+    async def __aiter__(self) -> AsyncGenerator[Record, None]:
+        """Events, for ever; whether the daemon is there is not told. Raises KwsdError: it refuses the subscription."""
+        async with aclosing(self.records()) as records:
+            async for record in records:
+                if record["type"] not in NO_EVENTS:
+                    yield record
+
+    async def records(self) -> AsyncGenerator[Record, None]:
+        """Events; before those of each connection its `hello`, with `complete`: nothing is missing; GONE behind them.
+
+        Raises KwsdError: the daemon refuses the subscription.
+        """
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self.path), limit=LONGEST_LINE)
+                self.socket = writer.get_extra_info("socket")
+                try:
+                    async with asyncio.timeout(self._timeout_s):
+                        hello = await self._next(reader)
+                        check_hello(hello, self.path)
+                        told = await self._subscribe(reader, writer, self._begin(hello))
+                    yield {**hello, "complete": told.get("complete", False)}
+                    while True:
+                        record = await self._next(reader)
+                        self._take(record)
+                        yield record
+                finally:
+                    self.socket = None
+                    writer.close()
+            except (OSError, NoDaemonError) as error:
+                pause_s = self._wait_s(error)
+            yield GONE
+            await asyncio.sleep(pause_s)
+
+    async def ask(self, command: str, **fields: Any) -> Record:
+        """Give a command on a connection of its own; the data of its reply. Raises KwsdError, as NoDaemonError too."""
+        return await asyncio.to_thread(self._ask, command, fields)
+
+    async def _next(self, reader: asyncio.StreamReader) -> Record:
         try:
-            self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
-            self._socket.sendall(line)
-        except TimeoutError:
-            raise self._silent() from None
-        except OSError as error:
-            raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
-        while (record := self._receive(deadline_s)).get("request_id") != self._asked or record["type"] != Reply.type:
-            if record["type"] != Reply.type:
-                self._events.append(record)
+            line = await reader.readline()
+        except ValueError:  # longer than a line may be
+            line = b"\n"
+        if not line:
+            raise NoDaemonError(f"the daemon at {self.path} has ended")
+        return record_of(line, self.path)
+
+    async def _subscribe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wanted: Record) -> Record:
+        """The data of the reply; what came before it comes again behind it."""
+        writer.write(json.dumps({"command": "subscribe", **wanted}).encode() + b"\n")
+        while (record := await self._next(reader))["type"] != Reply.type:
+            pass
         if not record["ok"]:
-            raise KwsdError(f"{command}: {record.get('error')}")
-        data = record.get("data")
-        return data if isinstance(data, dict) else {}
-
-    def records(self, timeout_s: float | None = None) -> Iterator[Record]:
-        """What comes, for as long as the daemon runs; then, or where nothing comes in that time, NoDaemonError."""
-        while True:
-            deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-            yield self._events.popleft() if self._events else self._receive(deadline_s)
-
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()
-
-    def _connect(self, deadline_s: float) -> None:
-        while True:
-            try:
-                self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
-                return self._socket.connect(str(self.path))
-            except BlockingIOError:  # more connections wait there than the daemon takes
-                if time.monotonic() > deadline_s:
-                    raise self._silent() from None
-                time.sleep(_RETRY_S)
-            except TimeoutError:
-                raise self._silent() from None
-            except (OSError, ValueError) as error:
-                raise NoDaemonError(self._why_not(error)) from None
-
-    def _why_not(self, error: OSError | ValueError) -> str:
-        match getattr(error, "errno", None):
-            case errno.EACCES | errno.EPERM:
-                return (
-                    f"the daemon's socket {self.path} is not for this user (Permission denied): join the group that "
-                    f"`ls -l {self.path}` shows, or use sudo"
-                )
-            case errno.ENOENT:
-                return f"no daemon at {self.path} (no such file); start `kwsd --keywords FILE`, {ELSEWHERE}"
-            case errno.ECONNREFUSED:
-                return f"no daemon listens at {self.path} any more; start `kwsd --keywords FILE`, {ELSEWHERE}"
-        return f"{self.path}: cannot be connected to ({getattr(error, 'strerror', None) or error}); {ELSEWHERE}"
-
-    def _receive(self, deadline_s: float | None) -> Record:
-        """The next record, before the deadline."""
-        searched = 0
-        while (end := self._received.find(b"\n", searched)) < 0:
-            searched = len(self._received)
-            if searched > LONGEST_LINE:
-                raise NoDaemonError(f"what answers at {self.path} is no kwsd: its line does not end; {ELSEWHERE}")
-            try:
-                self._socket.settimeout(None if deadline_s is None else max(0.001, deadline_s - time.monotonic()))
-                piece = self._socket.recv(1 << 16)
-            except TimeoutError:
-                raise self._silent() from None
-            except OSError as error:
-                raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
-            if not piece:
-                raise NoDaemonError(f"the daemon at {self.path} has ended")
-            self._received += piece
-        line = bytes(self._received[:end])
-        del self._received[: end + 1]
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict) or not all(
-            isinstance(record.get(name), kind) for name, kind in _HELD.get(str(record.get("type")), _HELD[""]).items()
-        ):
-            raise NoDaemonError(f"what answers at {self.path} is no kwsd: it says {line[:40]!r}; {ELSEWHERE}")
-        return record
-
-    def _check_hello(self) -> None:
-        if self.hello["type"] == Reply.type:  # all connections are taken
-            raise NoDaemonError(f"the daemon at {self.path} refuses: {self.hello.get('error')}")
-        if self.hello["type"] != Hello.type or self.hello.get("protocol") != PROTOCOL:
-            raise NoDaemonError(f"the daemon at {self.path} speaks another protocol; install the same version of kwsd")
-
-    def _silent(self) -> NoDaemonError:
-        return NoDaemonError(
-            f"the daemon at {self.path} does not answer within {self._timeout_s:g} s; is it stopped or swapped out? "
-            f"`systemctl status kwsd` or its log tells; --timeout S waits longer"
-        )
+            raise KwsdError(f"subscribe: {record.get('error')}")
+        told = record.get("data")
+        return told if isinstance(told, dict) else {}

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kwsd.homes import exists, is_directory
+from kwsd.homes import exists, expanded, is_directory
 
 SYSTEM_SOCKETS = (Path("/run/kwsd.sock"), Path("/run/kwsd/kwsd.sock"))  # by kwsd.socket, by kwsd.service alone
 
@@ -18,7 +18,9 @@ def default_socket(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def find_socket(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where a client looks when no socket is set: the user's own daemon if it is there, else the system's."""
+    """Where a client looks that is not told: $KWSD_DAEMON_SOCKET, the user's own daemon, the system's."""
+    if environ.get("KWSD_DAEMON_SOCKET"):
+        return expanded(environ["KWSD_DAEMON_SOCKET"])
     own = default_socket(environ)
     candidates = (*([own] if own else []), *SYSTEM_SOCKETS)
     return next((path for path in candidates if exists(path)), candidates[0])

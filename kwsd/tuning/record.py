@@ -14,7 +14,7 @@ import numpy as np
 
 from kwsd.errors import KwsdError
 from kwsd.events import Level
-from kwsd.protocol.client import TIMEOUT_S, Client
+from kwsd.protocol.connection import TIMEOUT_S, DaemonConnection
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import samples
 
@@ -37,7 +37,7 @@ def record_take(
     Raises:
         KwsdError: there is no daemon, it does not listen or keeps no sound, or it has gone away in the middle.
     """
-    client = Client(socket, timeout_s)
+    client = DaemonConnection(socket, timeout_s)
     try:
         status = client.ask("status")
         if status["state"] != "listening":
@@ -64,7 +64,7 @@ def daemon_chunks(socket: Path, length_s: float) -> Iterator[Chunk]:
     Raises:
         KwsdError: there is no daemon, it does not listen or keeps no sound, or it has gone away in the middle.
     """
-    client = Client(socket)
+    client = DaemonConnection(socket)
     try:
         began_s = at_s = client.ask("status")["stream_time"]
         while at_s < began_s + length_s:

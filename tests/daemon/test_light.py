@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-from kwsd.protocol.client import Client
+from kwsd.protocol.connection import DaemonConnection
 from testkit.commands import clean_environment
 from testkit.daemons import KWSD, eventually
 from testkit.tiny_model import silence, speak
@@ -66,7 +66,7 @@ def test_a_quiet_room_is_told_and_what_is_said_in_it_is_heard(tmp_path: Path, ti
         sound.flush()
         assert b"LIGHT ON" in told.readline()
         assert loaded(pid) == set()
-        client = Client(path)
+        client = DaemonConnection(path)
         assert eventually(lambda: client.ask("status")["stream_time"] > 18)
         status = client.ask("status")["quiet_gate"]
         assert (status["on"], status["closed"]) == (gate, gate)

@@ -16,12 +16,12 @@ from typing import Any
 
 import aiomqtt
 
-from kwsd.bridges.daemon_link import GONE, DaemonLink
 from kwsd.bridges.identity import stable_id
-from kwsd.bridges.mqtt.messages import NOT_RUNNING, OFFLINE, ONLINE, Topics, View, event_payload, retained
+from kwsd.bridges.mqtt.messages import NOT_RUNNING, OFFLINE, ONLINE, Topics, View, age_s, event_payload, retained
 from kwsd.config.mqtt import Mqtt
 from kwsd.errors import ConfigError, KwsdError
 from kwsd.events import Degraded, Detection, Level, Loaded, MicLost, MicRecovered, MicSilent, Muted, Reloaded, Unmuted
+from kwsd.protocol.client import GONE, AsyncClient
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ LOOKS_AGAIN_S = 1.0
 TOLD_FOR_S = 10.0
 """A detection that could not be told for so long is told no more: whoever acts on it then acts too late."""
 LEVEL_EVERY_S = 10.0
+ANSWER_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 KEEPALIVE_S = 20
 MOST_PENDING = 100
@@ -47,7 +48,9 @@ class MqttBridge:
         self._topics = Topics(
             node=settings.node or stable_id(), base=settings.base, discovery_prefix=settings.discovery_prefix
         )
-        self._link = DaemonLink(socket, [event.type for event in (Detection, Level, *CHANGES)])
+        self._daemon = AsyncClient(
+            socket, types=[event.type for event in (Detection, Level, *CHANGES)], timeout_s=ANSWER_S
+        )
         self._password = read_password(settings.password_file)
         self._tls = tls_context(settings)
         self._view = View()
@@ -76,12 +79,12 @@ class MqttBridge:
         """Take note of what it says."""
         asking: set[asyncio.Task[None]] = set()
         names = {event.type for event in CHANGES} | {"hello"}
-        async for record in self._link.records():
+        async for record in self._daemon.records():
             kind = record["type"]
             if record is GONE:
                 self.show(replace(self._view, running=False, microphone_open=False, state="deaf", reason=NOT_RUNNING))
             elif kind == Detection.type:
-                self._pending.append((monotonic(), event_payload(record)))
+                self._pending.append((monotonic() - age_s(record), event_payload(record)))
                 self.show(replace(self._view, last_detection=record["time"]))
             elif kind == Level.type and monotonic() - self._level_at_s >= LEVEL_EVERY_S:
                 self._level_at_s = monotonic()
@@ -96,7 +99,7 @@ class MqttBridge:
     async def ask_status(self) -> None:
         """How it is; nothing where it has gone meanwhile."""
         try:
-            self.show(View.of(await self._link.ask("status"), self._view))
+            self.show(View.of(await self._daemon.ask("status"), self._view))
         except KwsdError as error:
             logger.debug("%s", error)
 
@@ -190,7 +193,7 @@ class MqttBridge:
         """A command, where the user allows it; the answer for `reply`."""
         try:
             command, fields = parse_command(name, payload, self._settings.commands)
-            await self._link.ask(command, **fields)
+            await self._daemon.ask(command, **fields)
             await self.ask_status()
         except KwsdError as error:
             logger.warning("refused over MQTT: %s", error)

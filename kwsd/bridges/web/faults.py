@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kwsd.bridges.daemon_link import GONE
 from kwsd.events import Degraded, MicLost, MicSilent, Overrun, ReloadFailed
+from kwsd.protocol.client import GONE
 from kwsd.records import now
 
 

@@ -7,12 +7,13 @@ no more for ten than for one.
 import asyncio
 import base64
 import logging
+import os
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from kwsd.bridges.daemon_link import GONE, DaemonLink
 from kwsd.bridges.web.faults import fault_of
 from kwsd.errors import KwsdError
 from kwsd.events import (
@@ -32,6 +33,9 @@ from kwsd.events import (
     Spectrum,
     Unmuted,
 )
+from kwsd.outlets.peer import Peer
+from kwsd.protocol.client import GONE, AsyncClient
+from kwsd.protocol.connection import NoDaemonError
 from kwsd.records import Record
 from kwsd.why import evidence_of, sentences
 
@@ -50,6 +54,7 @@ MOST_CLIPS_WAITING = 16
 MOST_PAGES = 32
 PAGE_QUEUE = 256
 STATUS_EVERY_S = 2.0
+ANSWER_S = 10.0
 ALIVE_EVERY_S = 15.0
 """A page that has gone is noticed when something is sent to it."""
 
@@ -68,8 +73,9 @@ class Hub:
         """What went wrong last, and when."""
         self.status: Told | None = None
         """How the daemon is, as it last said; None where there is none."""
-        self._link = DaemonLink(socket, ALWAYS)
-        self._sound_link = DaemonLink(socket, [])  # its own: `clip` waits for sound, and nothing else should
+        self._socket = socket
+        self._daemon = AsyncClient(socket, types=ALWAYS, timeout_s=ANSWER_S)
+        self._watching: asyncio.Task[None] | None = None
         self._pages: set[asyncio.Queue[Told]] = set()
         self._clips: OrderedDict[int, bytes] = OrderedDict()
         self._to_cut: asyncio.Queue[Told] = asyncio.Queue(MOST_CLIPS_WAITING)
@@ -80,7 +86,6 @@ class Hub:
         """For ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.follow())
-            group.create_task(self.follow_sound())
             group.create_task(self.cut_clips())
             group.create_task(self.look_again())
 
@@ -90,7 +95,11 @@ class Hub:
 
     async def ask(self, command: str, **fields: Any) -> Told:
         """Have the daemon carry out a command; the data of its reply. Raises KwsdError."""
-        return await self._link.ask(command, **fields)
+        try:
+            return await self._daemon.ask(command, **fields)
+        except NoDaemonError as error:
+            logger.debug("%s", error)
+            raise KwsdError("the daemon is not running") from None
 
     def daemons_file(self) -> Path | None:
         """The keyword file of a daemon of our own user: what another user's says is not written to."""
@@ -102,7 +111,8 @@ class Hub:
 
     def _path_of_own(self, name: str) -> Path | None:
         named = (self.status or {}).get(name)
-        return Path(named) if named and self._link.is_our_own else None
+        socket = self._daemon.socket
+        return Path(named) if named and socket and Peer.of(socket).uid == os.geteuid() else None
 
     async def page(self) -> AsyncGenerator[Told, None]:
         """What an open page is told: how things stand, then what happens. Raises TooManyPagesError."""
@@ -111,7 +121,9 @@ class Hub:
         queue: asyncio.Queue[Told] = asyncio.Queue(PAGE_QUEUE)
         self._pages.add(queue)
         try:
-            self._in_background(self._watch(watched=True) if len(self._pages) == 1 else self.look())
+            if self._watching is None:
+                self._watching = asyncio.create_task(self.watch())
+            self._in_background(self.look())
             yield {"type": "snapshot", "status": self.status, "heard": list(self.heard), "fault": self.fault}
             while True:
                 try:
@@ -120,13 +132,14 @@ class Hub:
                     yield {"type": "alive"}
         finally:
             self._pages.discard(queue)
-            if not self._pages:
-                self._in_background(self._watch(watched=False))
+            if not self._pages and self._watching is not None:
+                self._watching.cancel()
+                self._watching = None
 
     async def look(self) -> None:
         """Ask the daemon how it is, and tell all pages."""
         try:
-            self.status = await self._link.ask("status")
+            self.status = await self._daemon.ask("status")
         except KwsdError as error:
             logger.debug("%s", error)
             self.status = None
@@ -134,7 +147,7 @@ class Hub:
 
     async def follow(self) -> None:
         """Take note of what the daemon says."""
-        async for record in self._link.records():
+        async for record in self._daemon.records():
             fault = fault_of(record, running=self.status is not None)
             self.fault = fault or self.fault
             if record is GONE:
@@ -142,10 +155,8 @@ class Hub:
                 self._tell({"type": "status", "status": None, "fault": self.fault})
             elif record["type"] in {Detection.type, NearMiss.type}:
                 self.remember(record)
-            elif record["type"] in {event.type for event in WATCHED}:
-                self._tell(record)
             else:
-                self._in_background(self._watch(watched=True) if self._pages else self.look())
+                self._in_background(self.look())
 
     def remember(self, record: Told) -> None:
         """Tell it at once, and have its sound cut."""
@@ -158,19 +169,17 @@ class Hub:
         if not self._to_cut.full():
             self._to_cut.put_nowait(told)
 
-    async def _watch(self, *, watched: bool) -> None:
-        for wanted in (WATCHED, WATCHED[:-1]) if watched else ((),):  # not everybody may have the picture of the sound
+    async def watch(self) -> None:
+        """Tell the pages what is told many times a second."""
+        for wanted in (WATCHED, WATCHED[:-1]):  # not everybody may have the picture of the sound
+            names = [event.type for event in wanted]
             try:
-                await self._link.subscribe([*ALWAYS, *(event.type for event in wanted)])
-                break
+                async with aclosing(AsyncClient(self._socket, types=names).records()) as records:
+                    async for record in records:
+                        if record["type"] in names:
+                            self._tell(record)
             except KwsdError as error:
                 logger.debug("%s", error)
-        await self.look()
-
-    async def follow_sound(self) -> None:
-        """Keep the second connection: replies are all that comes on it."""
-        async for _ in self._sound_link.records():
-            pass
 
     async def cut_clips(self) -> None:
         """One after the other, each as soon as its sound is there; without `--clips` there is none."""
@@ -178,7 +187,7 @@ class Hub:
             told = await self._to_cut.get()
             span = {"start": max(0.0, told["start"] - CLIP_MARGIN_S), "end": told["end"] + CLIP_MARGIN_S}
             try:
-                wav = base64.b64decode((await self._sound_link.ask("clip", **span))["wav"])
+                wav = base64.b64decode((await self._daemon.ask("clip", **span))["wav"])
             except (KwsdError, KeyError, ValueError) as error:  # KeyError: another version's reply
                 logger.debug("no sound of %s: %s", told["keyword"], error)
                 continue
