@@ -49,5 +49,5 @@ class Intent(Record):
     """`stream_time` minus `end`, in milliseconds of sound."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What was heard as JSON-ready values, `type` first; without `time`, which means nothing in a file."""
-        return {name: value for name, value in self.fields().items() if name != "time"}
+        """What was heard as JSON-ready values, `type` first; without what means nothing in a file."""
+        return {name: value for name, value in self.fields().items() if name not in {"time", "seq"}}

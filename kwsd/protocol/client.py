@@ -38,7 +38,7 @@ GONE: Record = {"type": "gone"}
 NO_EVENTS = (Hello.type, GONE["type"])
 
 
-class Place:
+class Following:
     """Where a client is in the daemon's events, and what it wants of them: what both kinds of client share."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Place:
             return connection.ask(command, **fields)
 
 
-class Client(Place):
+class Client(Following):
     """For a loop. One thread may iterate; any may `ask`."""
 
     def __iter__(self) -> Generator[Record, None, None]:
@@ -136,7 +136,7 @@ class Client(Place):
         return self._ask(command, fields)
 
 
-class AsyncClient(Place):
+class AsyncClient(Following):
     """For asyncio. One task may iterate; any may `ask`."""
 
     socket: Any = None
