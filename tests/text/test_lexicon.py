@@ -64,7 +64,8 @@ def said(word: str) -> list[str]:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_every_word_of_the_dictionary_comes_back_as_it_was(word: str) -> None:
-    assert said(word) == WORDS[word].split(", ")
+    ways = WORDS[word].split(", ")
+    assert said(word)[: len(ways)] == ways
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,27 @@ def test_every_word_of_the_dictionary_comes_back_as_it_was(word: str) -> None:
     ],
 )
 def test_words_that_are_not_listed(word: str, expected: list[str]) -> None:
-    assert said(word) == expected
+    assert said(word)[: len(expected)] == expected
+
+
+def test_a_long_word_that_is_read_by_its_letters_has_several_readings() -> None:
+    """The first is the likeliest; in each other one letter sounds as it might, before more of the word is known."""
+    lexicon = Lexicon.load(SHIPPED)
+    readings = [" ".join(phones) for phones in lexicon.pronunciations("HADOUKEN")]
+    assert readings[0] == "HH AE D AW K AX N"
+    assert "HH AE D AW K EH N" in readings
+    assert len(set(readings)) == len(readings) == MOST_PRONUNCIATIONS
+    assert len(lexicon.pronunciations("JOKE")) == 1  # it would be heard in half of all that sounds like it
+
+
+@given(word=st.text(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ'"), min_size=1, max_size=12), most=st.integers(1, 9))
+def test_the_first_readings_are_the_same_however_many_are_asked_for(word: str, most: int) -> None:
+    table = LEXICON_OF_WORDS._letter_sounds
+    readings = table.readings(word, most)
+    assert len(set(readings)) == len(readings) <= most
+    if table.phones(word):
+        assert readings[0] == table.phones(word)
+    assert table.readings(word, most + 3)[: len(readings)] == readings
 
 
 def test_an_unknown_word_is_read_letter_for_letter_as_known_words_are() -> None:
@@ -217,7 +238,7 @@ def test_any_dictionary_comes_back_as_it_was(seed: int) -> None:
     }
     table = LEXICON_OF_WORDS._letter_sounds
     lexicon = Lexicon(lines_of(not_by_rule(words, table)), table)
-    assert {word: lexicon.pronunciations(word) for word in words} == words
+    assert {word: lexicon.pronunciations(word)[: len(ways)] for word, ways in words.items()} == words
 
 
 def test_stress_goes_but_for_the_schwa() -> None:

@@ -98,7 +98,7 @@ def _is_inflected(word: str) -> bool:
 
 
 def _wrong(words: Dictionary, lexicon: Lexicon) -> Dictionary:
-    return {word: several for word, several in words.items() if lexicon.pronunciations(word) != several}
+    return {word: ways for word, ways in words.items() if lexicon.pronunciations(word)[: len(ways)] != ways}
 
 
 def _nearest(said: Phones, right: Iterable[Phones]) -> tuple[int, int]:
