@@ -283,7 +283,7 @@ def test_saved_clips_are_judged_with_the_keyboard(browser: Any, stage: Stage) ->
 
 
 def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stage) -> None:
-    """1. A lesson for a text file: told why not. 2. With TOML, Chromium's own microphone beeps: the take is judged."""
+    """1. A lesson for a text file: told why not. 2. With TOML, background is gathered. 3. Chromium beeps: judged."""
     pytest.importorskip("tomlkit")
     (stage.directory / "taught.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
     for file, told in (("keywords.txt", "TOML"), ("taught.toml", "once in each take")):
@@ -300,6 +300,11 @@ def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stag
             if file == "keywords.txt":
                 continue
             assert one.page.is_checked("#source-own")
+            one.page.click("#room-listen")
+            one.page.wait_for_selector("#room-told:has-text('do not say the keyword')")
+            assert one.page.is_disabled("#teach-say")
+            one.page.click("#room-listen")
+            one.page.wait_for_selector("#room-told:has-text('min of your room')")
             one.page.click("#teach-say")
             one.page.wait_for_selector("#takes .refused, #takes .good")
             assert (one.troubles, one.elsewhere) == ([], [])

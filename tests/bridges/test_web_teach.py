@@ -68,6 +68,8 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
 
         assert web.ask("/api/teach/room").json == {"hours": 0.0, "left_s": 0.0, "fault": None}
         assert web.ask("/api/teach/room", {"minutes": 1}).json["left_s"] > 50
+        while_gathering = web.ask("/api/teach/take", body=recording(saying(5)), Content_Type="audio/wav")
+        assert (while_gathering.status, "stop that first" in while_gathering.json["error"]) == (409, True)
         ended = web.ask("/api/teach/room", {"minutes": 0}).json
         assert (ended["hours"] > 0.0, ended["left_s"], ended["fault"]) == (True, 0.0, None)
         found = web.ask("/api/teach/learn", {}).json

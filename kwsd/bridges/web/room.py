@@ -40,13 +40,17 @@ class RoomSound:
         self._left_s = 0.0
         self._fault: str | None = None
 
+    @property
+    def gathers(self) -> bool:
+        """Whether it is being listened to: what is said now is no take."""
+        return self._thread is not None and self._thread.is_alive()
+
     def status(self) -> dict[str, Any]:
         """Hours that there are, seconds still to come, and what went wrong. Raises KwsdError."""
         from kwsd.tuning.kept import hours_of  # noqa: PLC0415 - the page opens a second sooner without
 
-        gathers = self._thread is not None and self._thread.is_alive()
         hours = hours_of(self._frames().listened_to())
-        return {"hours": hours, "left_s": self._left_s if gathers else 0.0, "fault": self._fault}
+        return {"hours": hours, "left_s": self._left_s if self.gathers else 0.0, "fault": self._fault}
 
     def listen(self, asked: RoomRequest) -> dict[str, Any]:
         """Begin to listen, or end it: what came is kept. Raises KwsdError."""

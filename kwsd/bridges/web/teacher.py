@@ -118,6 +118,8 @@ class Teacher:
         from kwsd.tuning.takes import TakeError, trim_take  # noqa: PLC0415 - likewise
 
         self._begun()
+        if self.room.gathers:
+            raise EditError("the room is listened to for what is not the keyword; stop that first")
         if len(self._takes) >= MOST:
             raise EditError(f"{MOST} takes are enough")
         number = len(self._takes) + 1

@@ -13,6 +13,7 @@ const LOOK_MS = 2000; // at how much background there is, while it is gathered
 
 let good = 0;
 let roomTimer = 0;
+let roomAsked = 0;
 let bounds = { fewest: 3, most: 5 };
 
 /** The daemon's level, while it is the daemon's microphone that takes are recorded with. */
@@ -24,21 +25,25 @@ export function showTeachLevel(level) {
 function showRoom({ hours, left_s, fault }) {
   const gathers = left_s > 0;
   const known = hours > 0
-    ? `${hours < 1 ? `${Math.round(60 * hours)} minutes` : `${hours.toFixed(1)} h`} of your room: takes are held against it.`
+    ? `${hours < 1 ? `${Math.max(1, Math.round(60 * hours))} min` : `${hours.toFixed(1)} h`} of your room: takes are held against it.`
     : "None yet: the threshold will be a cautious one.";
   const left = gathers ? ` Listening for ${Math.ceil(left_s / 60)} more minutes; do not say the keyword.` : " It is kept as encoder frames only, never as sound.";
   $("room-told").textContent = (fault ? `${fault} ` : "") + known + left;
   $("room-listen").textContent = gathers ? "Stop listening" : `Listen to the room for ${ROOM_MINUTES} minutes`;
   $("room-listen").dataset.gathers = gathers;
+  enable();
   clearTimeout(roomTimer);
   if (gathers) roomTimer = setTimeout(() => room(get("/api/teach/room")), LOOK_MS);
 }
 
+/** Show an answer, unless something was asked since. */
 async function room(answer) {
+  const mine = (roomAsked += 1);
   try {
-    showRoom(await answer);
+    const told = await answer;
+    if (mine === roomAsked) showRoom(told);
   } catch (error) {
-    $("room-told").textContent = error.message;
+    if (mine === roomAsked) $("room-told").textContent = error.message;
   }
 }
 
@@ -49,7 +54,7 @@ $("room-listen").addEventListener("click", async () => {
 });
 
 function enable() {
-  $("teach-say").disabled = good >= bounds.most;
+  $("teach-say").disabled = good >= bounds.most || $("room-listen").dataset.gathers === "true"; // the keyword is no background
   $("teach-say").textContent = good ? "Record another take" : "Record a take";
   $("teach-learn").disabled = good < bounds.fewest;
 }
