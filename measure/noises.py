@@ -9,6 +9,7 @@ from kwsd.commands12.frontend import FloatArray
 from kwsd.timebase import SAMPLE_RATE
 from measure import manifests
 from measure.command_streams import is_set_apart
+from measure.commands import commands_in
 from measure.sound import read_exactly
 
 HELD_OUT_FOLD = "5-"  # ESC-10 files of this fold, and the kitchen, are kept for the noise grid
@@ -41,9 +42,9 @@ def coloured_noise(seconds: float, exponent: float, generator: np.random.Generat
 
 
 def babble(folder: Path, split: str, seconds: float, generator: np.random.Generator) -> FloatArray:
-    """Five to nine talkers at once, each at the same level, RMS 0.1."""
-    known = manifests.read(folder / "manifest.tsv")
-    rows = [row for row in known if row["split"] == split and not is_set_apart(row["path"])]
+    """Five to nine talkers at once, each at the same level, RMS 0.1; none of them says a command."""
+    known = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split]
+    rows = [row for row in known if not (is_set_apart(row["path"]) or commands_in(row["transcript"]))]
     talkers = int(generator.integers(5, 10))
     voices = [joined(folder, rows, int(seconds * SAMPLE_RATE), generator) for _ in range(talkers)]
     return levelled(np.sum(voices, axis=0), 0.1)

@@ -9,15 +9,18 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import kwsd
+from bench.commands12.arbitration import HEARD_BY, Shares, arbitrate
 from bench.commands12.costs import Cost, costs
 from bench.commands12.hearing import Heard, engines, heard, streams
 from kwsd.commands12.model import find_model
 from kwsd.limits import EngineName
 from kwsd.tuning.hear import most_per_hour
-from measure.command_streams import Outcome
+from measure.command_streams import Outcome, Stream
 from measure.commands import WORDS
-from measure.paths import RESULTS
+from measure.paths import RESULTS, ROOT
 
+ARBITRATED = 400
 RESULT = RESULTS / "commands12.md"
 SPEECH = {
     "dev": "dev: no training has heard these speakers; thresholds were chosen here and on train",
@@ -69,6 +72,24 @@ def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def arbitration(found: list[Shares]) -> str:
+    """Who hears what when both listen."""
+    lines = [
+        "",
+        f"Beside the open vocabulary (`--fallback alongside`, kwsd-en), the first {ARBITRATED} words of the stream:",
+        "",
+        "| engine | said | " + " | ".join(HEARD_BY) + " | told twice | wrong words |",
+        "|---|---|" + "---|" * (len(HEARD_BY) + 2),
+        *(
+            f"| {each.engine} | {each.said} | "
+            + " | ".join(str(each.heard_by[who]) for who in HEARD_BY)
+            + f" | {each.told_twice} | {each.wrong} |"
+            for each in found
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def words_line(engine: EngineName, words: Heard) -> str:
     """One engine on words with gaps."""
     outcome = words.outcome
@@ -109,5 +130,9 @@ def write(shared: Path) -> None:
     """Measure everything and write the result."""
     sounds = streams(shared)
     found = {engine: {name: heard(engine, name, stream) for name, stream in sounds.items()} for engine in engines()}
-    RESULT.write_text(report(found, costs(sounds["words"])), encoding="utf-8")
+    words = sounds["words"]
+    some = Stream(words.parts[: 2 * ARBITRATED], words.pieces[:ARBITRATED])
+    model = kwsd.Model.load(ROOT / "models" / "kwsd-en")
+    beside = arbitration([arbitrate(engine, model, some) for engine in engines()])
+    RESULT.write_text(report(found, costs(words)) + beside, encoding="utf-8")
     print(RESULT.read_text(encoding="utf-8"))

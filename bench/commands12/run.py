@@ -119,8 +119,9 @@ def main(arguments: list[str]) -> int:
         found[cell] = accuracy
         verdicts += [is_near] if is_near is not None else []
     if args.state:
-        command_figures.write(bundle_directory(), stated | found)
-        draw(stated | found, bundle_directory() / "noise_grid.png")
+        together = command_figures.read(bundle_directory()) | found  # another run may have stated something meanwhile
+        command_figures.write(bundle_directory(), together)
+        draw(together, bundle_directory() / "noise_grid.png")
     if args.full and not (args.model or args.noise_type or args.snr is not None):
         report.write(args.data_dir)
     print(f"{sum(verdicts)} of {len(verdicts)} comparable rows within {args.tol:g} points")
