@@ -161,7 +161,7 @@ def look_at_units(_: Patient) -> Iterator[Symptom]:
     """What systemd says of kwsd.service, the system's and this user's."""
     shown = list(units())
     if not shown:
-        yield Symptom("units", "well", "no unit is installed; scripts/install-service installs one")
+        yield Symptom("units", "well", "no unit is installed; kwsctl install-service installs one")
     for scope, unit in shown:
         command = f"systemctl {scope} status kwsd".replace(" --system", "")
         log = f"journalctl {scope} -u kwsd -n 30".replace(" --system", "")

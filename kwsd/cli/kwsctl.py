@@ -17,6 +17,7 @@ from kwsd.cli import (
     ctl_metrics,
     ctl_models,
     ctl_review,
+    ctl_service,
     ctl_show,
     ctl_transcribe,
     ctl_tune,
@@ -35,6 +36,7 @@ examples:
   kwsctl clip 17 -o heard.wav               the sound of a detection
   kwsctl why                                why the last keyword was heard, or was not
   kwsctl enrol hadouken                     learn from three takes how you say it
+  kwsctl install-service --user             start kwsd with the session; remove-service takes it away
 
 `kwsctl COMMAND --help` says more of each.
 {EXIT_CODES}"""
@@ -62,5 +64,6 @@ def make_parser() -> argparse.ArgumentParser:
     ctl_show.add_parsers(subparsers)
     ctl_change.add_parsers(subparsers)
     ctl_completions.add_parsers(subparsers)
+    ctl_service.add_parsers(subparsers)
     ctl_metrics.add_parser(subparsers).set_defaults(run=ctl_metrics.run)
     return parser

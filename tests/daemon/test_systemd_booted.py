@@ -43,7 +43,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
 
 @pytest.fixture
 def home(session: Manager, tiny_model_dir: Path) -> Iterator[Path]:
-    """A home as scripts/install-service leaves it, but that its kwsd has a microphone made of a socket."""
+    """A home as `kwsctl install-service` leaves it, but that its kwsd has a microphone made of a socket."""
     home = session.outside(HOME)
     units = home / ".config/systemd/user"
     (units / "kwsd.service.d").mkdir(parents=True)
@@ -211,7 +211,7 @@ def test_the_systems_service(machine: Manager, tiny_model_dir: Path) -> None:
 
 
 def install_for_the_machine(machine: Manager, model: Path) -> None:
-    """As scripts/install-service does; this Python and this checkout, which may lie in a home, are shown in /opt."""
+    """As `kwsctl install-service` does; this Python and this checkout, which may lie in a home, are shown in /opt."""
     opt = machine.outside(Path("/opt"))
     for kind in ("system", "examples"):
         for unit in (REPOSITORY / "systemd" / kind).glob("kwsd*.*"):

@@ -1,0 +1,167 @@
+"""`kwsctl install-service` and `remove-service`, from a wheel, under a real systemd, and file by file."""
+
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from kwsd.errors import KwsdError
+from kwsd.setup.units import Programs, units_for
+from testkit.booted import HIDDEN, HOME, UNITS, Manager, NoManagerError, system_manager, user_manager
+from testkit.commands import KWSCTL, run
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = sysconfig.get_path("purelib")
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+NEXT = 3
+LAYERS = "lowerdir=/usr/local,upperdir=/run/local/upper,workdir=/run/local/work"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def environment(manager: Manager, inside: Path, wheel: Path, packages: str) -> str:
+    """An environment with the wheel, and of the tests' what it needs; its kwsctl, as seen inside."""
+    made = manager.run(sys.executable, "-m", "venv", "--without-pip", str(inside))
+    assert made.returncode == 0, made.stderr
+    home = manager.outside(inside)
+    packages_home = home / "lib" / PYTHON / "site-packages"
+    ZipFile(wheel).extractall(packages_home)
+    (packages_home / "needs.pth").write_text(f"{packages}\n")
+    for name, module in (("kwsd", "kwsd.cli.kwsd"), ("kwsctl", "kwsd.cli.kwsctl")):
+        script = home / "bin" / name
+        script.write_text(f"#!{inside}/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n")
+        script.chmod(0o755)
+    return str(inside / "bin" / "kwsctl")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Manager]:
+    """What would be written to /usr/local goes to a layer above it; its units are where the manager looks."""
+    try:
+        with system_manager(tmp_path / "log") as manager:
+            for command in (
+                "mkdir -p /run/local/upper /run/local/work /opt/packages /etc/systemd/system",
+                f"mount -t overlay overlay -o {LAYERS} /usr/local",
+                f"mount --bind {UNITS} /etc/systemd/system",
+                f"mount --bind {PACKAGES} /opt/packages",
+            ):
+                done = manager.run(*command.split())
+                assert done.returncode == 0, done.stderr
+            yield manager
+    except NoManagerError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Manager]:
+    try:
+        with user_manager(tmp_path / "log") as manager:
+            yield manager
+    except NoManagerError as reason:
+        pytest.skip(str(reason))
+
+
+def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> None:
+    """Scenario.
+
+    1. From a wheel, with a Python that may lie in a home: it runs, and the next three commands are named.
+    2. The list is changed, and so is a unit. Installed again: the list stays, the unit is new, the changed one is kept.
+    3. It is removed: no unit, no link and no page is left; list and settings are.
+    """
+    kwsctl = environment(machine, Path("/opt/kwsd"), wheel, "/opt/packages")
+    installed = machine.run(kwsctl, "install-service", "--system")
+    assert installed.returncode == 0, installed.stderr + machine.systemctl("status", "kwsd").stdout
+    assert installed.stdout.startswith("kwsd is installed and running")
+    assert len(installed.stdout.partition("next:\n")[2].splitlines()) == NEXT
+    assert machine.show("kwsd", "ActiveState") == "active"
+    assert machine.show("kwsd", "UnitFileState").startswith("enabled")
+    assert '"model"' in machine.run("/usr/local/bin/kwsctl", "status", "--json").stdout
+    first = machine.show("kwsd", "MainPID")
+
+    keywords, unit = machine.outside(Path("/etc/kwsd/keywords.txt")), machine.outside(UNITS / "kwsd.service")
+    keywords.write_text("lights on\n")
+    written = unit.read_text()
+    unit.write_text(written + "# mine\n")
+    again = machine.run(kwsctl, "install-service")
+    assert again.returncode == 0, again.stderr
+    assert (keywords.read_text(), unit.read_text()) == ("lights on\n", written)
+    assert unit.with_name("kwsd.service.before").read_text() == written + "# mine\n"
+    assert machine.show("kwsd", "MainPID") not in {first, "0"}
+
+    removed = machine.run(kwsctl, "remove-service")
+    assert removed.returncode == 0, removed.stderr
+    assert not unit.exists()
+    assert not machine.outside(Path("/run/local/upper/bin/kwsctl")).is_symlink()
+    assert not list(machine.outside(Path("/run/local/upper/share")).rglob("kwsd*"))
+    assert (keywords.read_text(), keywords.with_name("config.toml").exists()) == ("lights on\n", True)
+    assert machine.show("kwsd", "LoadState") == "not-found"
+
+
+def test_a_desktop_from_install_to_removal(session: Manager, wheel: Path) -> None:
+    """1. It runs for this user. 2. It is removed, twice, and the list stays."""
+    session.outside(HOME).mkdir(exist_ok=True)
+    kwsctl = environment(session, HOME / "tools", wheel, PACKAGES)
+    installed = session.run(kwsctl, "install-service", "--user")
+    assert installed.returncode == 0, installed.stderr + session.systemctl("status", "kwsd").stdout
+    assert session.show("kwsd", "ActiveState") == "active"
+    assert session.outside(HOME / ".local/share/man/man1/kwsctl.1").exists()
+    for _ in range(2):
+        removed = session.run(kwsctl, "remove-service", "--user")
+        assert removed.returncode == 0, removed.stderr
+    assert session.show("kwsd", "LoadState") == "not-found"
+    assert session.outside(HOME / ".config/kwsd/keywords.txt").exists()
+
+
+def test_the_files_of_an_image(tmp_path: Path) -> None:
+    """1. Below another root all is put in place, nothing started. 2. Removed: the user's files alone are left."""
+    if any(ROOT.is_relative_to(hidden) for hidden in HIDDEN):
+        pytest.skip("needs a checkout that units can see")
+    root = tmp_path / "image"
+    installed = run(KWSCTL, "install-service", "--system", "--root", root, home=tmp_path)
+    if "other users may not" in installed.stderr:
+        pytest.skip("needs a checkout that other users may read")
+    assert (installed.returncode, "nothing was started" in installed.stdout) == (0, True), installed.stderr
+    unit = (root / "etc/systemd/system/kwsd.service").read_text()
+    assert f"ExecStart={Path(KWSCTL).parent}/kwsd " in unit
+    assert {path.name for path in (root / "usr/local/share/bash-completion/completions").iterdir()} >= {
+        "kwsd",
+        "kwsctl",
+    }
+    removed = run(KWSCTL, "remove-service", "--system", "--root", root, home=tmp_path)
+    assert removed.returncode == 0, removed.stderr
+    left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+    assert left == {"etc/kwsd/config.toml", "etc/kwsd/keywords.txt"}
+
+
+def test_of_homes_only_its_own_environment_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "env dir").mkdir(parents=True, mode=0o755)
+    monkeypatch.setattr("kwsd.setup.units.HOMES", (home,))
+    monkeypatch.setattr("kwsd.setup.units._require_visible", lambda _: None)
+    unit = units_for("system", Programs(home / "env dir/bin", (home / "env dir",)))["kwsd.service"]
+    assert f"ProtectHome=tmpfs\nBindReadOnlyPaths={home}/env\\x20dir\n" in unit
+    assert "ProtectHome=yes" not in unit
+
+
+def test_an_environment_that_others_may_not_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir(mode=0o700)
+    monkeypatch.setattr("kwsd.setup.units._require_visible", lambda _: None)
+    with pytest.raises(KwsdError, match=r"env: other users may not read it.*chmod -R o\+rX"):
+        units_for("system", Programs(tmp_path / "env/bin", (tmp_path / "env",)))
+
+
+def test_an_environment_in_tmp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(KwsdError, match="a service has a /"):
+        units_for("user", Programs(tmp_path / "env/bin", (tmp_path / "env",)))
