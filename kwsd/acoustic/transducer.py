@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,12 @@ class Transducer:
         self._decoder = make_session(decoder)
         self._joiner = make_session(joiner)
         self._token_input = self._decoder.get_inputs()[0]
-        self.vocabulary_size = _vocabulary_size(joiner, self._joiner)
+        logits = [entry.shape[-1] for entry in self._joiner.get_outputs()]
+        if [entry.name for entry in self._joiner.get_inputs()] != JOINER_INPUTS or len(logits) != 1:
+            raise ModelError(
+                f"{joiner}: is not a joiner, which takes {' and '.join(JOINER_INPUTS)} and gives a logit per token"
+            )
+        self.vocabulary_size = int(logits[0])
         self._frame_input, self._decoder_input = (entry.name for entry in self._joiner.get_inputs())
         metadata = self._decoder.get_modelmeta().custom_metadata_map
         if metadata.get("context_size", "2") != "2":
@@ -83,13 +87,3 @@ class Transducer:
             known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0][0]
             self._cache[context] = known
         return known
-
-
-def _vocabulary_size(path: Path, joiner: Any) -> int:
-    """Tokens that a joiner tells apart; ModelError when the graph is no joiner."""
-    logits = [entry.shape[-1] for entry in joiner.get_outputs()]
-    if [entry.name for entry in joiner.get_inputs()] != JOINER_INPUTS or len(logits) != 1:
-        raise ModelError(
-            f"{path}: is not a joiner, which takes {' and '.join(JOINER_INPUTS)} and gives a logit per token"
-        )
-    return int(logits[0])

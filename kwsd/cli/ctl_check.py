@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     model = Model(intact_directory(loaded.settings.model))
     print(f"model       {model.name} {model.description.version} in {model.directory}")
     keywords = _check_keywords(loaded, model)
-    _check_speed(model, keywords, loaded)
+    rtf = measured_rtf(model, keywords, loaded.settings)
+    verdict = "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
+    print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {verdict}")
     _compare_graphs(model)
     _check_microphone(loaded)
     return 0
@@ -75,12 +77,6 @@ def _token_lines(keywords: "Sequence[Keyword]", model: "Model") -> Iterator[str]
         for sequence in token_sequences(keyword, model.tokenizer):
             yield f"{label:{width}}  {' '.join(model.tokenizer.pieces(sequence.tokens))}"
             label = ""
-
-
-def _check_speed(model: "Model", keywords: "Sequence[Keyword]", loaded: "LoadedSettings") -> None:
-    rtf = measured_rtf(model, keywords, loaded.settings)
-    verdict = "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
-    print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {verdict}")
 
 
 def _compare_graphs(model: "Model") -> None:

@@ -51,7 +51,13 @@ def list_models(arguments: argparse.Namespace) -> None:
     """`list`: those that came with kwsd, those of the registry, and those that are here besides."""
     registry = read_registry(arguments.registry)
     for directory in packaged_models():
-        _describe(directory)
+        model = read_description(directory)
+        print(f"{model.name} {model.version}: {model.about}" if model.about else model.name)
+        if model.licence:
+            print(f"    licence: {model.licence}")
+        for source in model.training_data:
+            print(f"    trained on {source}")
+        print(f"    came with kwsd, in {directory}")
     for entry in registry:
         print(f"{entry.name}: {entry.about}, {_megabytes(entry.size)}")
         for line in (f"licence: {entry.licence}", entry.note and f"note: {entry.note}", _whereabouts(entry.name)):
@@ -61,17 +67,6 @@ def list_models(arguments: argparse.Namespace) -> None:
     for directory in pulled_models():
         if directory.name.casefold() not in known:
             print(f"{directory.name}: installed in {directory}")
-
-
-def _describe(directory: Path) -> None:
-    """A model that came with kwsd."""
-    model = read_description(directory)
-    print(f"{model.name} {model.version}: {model.about}" if model.about else model.name)
-    if model.licence:
-        print(f"    licence: {model.licence}")
-    for source in model.training_data:
-        print(f"    trained on {source}")
-    print(f"    came with kwsd, in {directory}")
 
 
 def _whereabouts(name: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kwsd.audio.level import LevelMeter, advice
 from kwsd.audio.open import MICROPHONE, STDIN, open_source
-from kwsd.audio.source import Source
 from kwsd.cli.progress import progress_of
 from kwsd.config import LoadedSettings, Settings
 from kwsd.errors import FlagError, first_few
@@ -17,7 +16,6 @@ from kwsd.intents import Intent
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.outlets.stdout import Report, make_report
-from kwsd.spotters.interface import Spotter
 from kwsd.spotters.open import Reader, spotter_maker
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.timebase import seconds
@@ -45,7 +43,21 @@ def spot(loaded: LoadedSettings) -> int:
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel)
         try:
-            _hear(source, make_spotter(), settings)
+            spotter = make_spotter()
+            several = source.name if len(settings.input) > 1 else None
+            began_s = time.monotonic()
+            with progress_of(source) as progress:
+                report = make_report(as_json=settings.json, source=several, write=progress.write)
+                level = LevelMeter()
+                for chunk in source:
+                    level.push(chunk.samples)
+                    _tell(spotter.push(chunk), report)
+                    progress.advance(chunk.samples.size)
+                _tell(spotter.finish(), report)
+            if level.samples and (what := advice(level.level)):
+                logger.warning("%s: %s", source.name, what)
+            heard_s = seconds(spotter.position_samples)
+            logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
         finally:
             source.close()
     return 0
@@ -81,23 +93,6 @@ def device(loaded: LoadedSettings) -> str | int | None:
     if wanted is not None and loaded.origins.get("device") == "--device":
         return device_from_command_line(wanted)
     return wanted
-
-
-def _hear(source: Source, spotter: Spotter, settings: Settings) -> None:
-    several = source.name if len(settings.input) > 1 else None
-    began_s = time.monotonic()
-    with progress_of(source) as progress:
-        report = make_report(as_json=settings.json, source=several, write=progress.write)
-        level = LevelMeter()
-        for chunk in source:
-            level.push(chunk.samples)
-            _tell(spotter.push(chunk), report)
-            progress.advance(chunk.samples.size)
-        _tell(spotter.finish(), report)
-    if level.samples and (what := advice(level.level)):
-        logger.warning("%s: %s", source.name, what)
-    heard_s = seconds(spotter.position_samples)
-    logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
 
 
 def _tell(events: Sequence[Event], report: Report) -> None:

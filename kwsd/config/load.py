@@ -66,7 +66,15 @@ def load_settings(
             path = expanded(values[key].value)
             found = find_list(path, values[key].base) if key == "keywords" else values[key].base / path
             values[key] = replace(values[key], value=found)
-    return _with_the_models_own(_validate(values), path, {key: value.origin for key, value in values.items()})
+    settings = _validate(values)
+    origins = {key: value.origin for key, value in values.items()}
+    try:
+        description = read_description(find_model_directory(settings.model))
+    except ModelError:  # adds nothing; loading it will say so
+        return LoadedSettings(settings, path, origins)
+    search = settings.search.over(description.search)
+    added = {f"search.{name}": f"model {description.name}" for name in search.given - settings.search.given}
+    return LoadedSettings(replace(settings, search=search), path, {**origins, **added})
 
 
 def keys(kind: type = Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -114,12 +122,6 @@ def _from_toml(path: Path) -> dict[str, _Value]:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     fields = dict(keys())
     leaves = dict(_leaves(tree))
-    _check_shape(path, leaves, fields)
-    return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}
-
-
-def _check_shape(path: Path, leaves: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-    """ConfigError for `search = 3` and for `[keywords]`: a section that is a value, a value that is a section."""
     sections = {key.rpartition(".")[0] for key in fields if "." in key}
     for key, value in leaves.items():
         if key in sections and value != {}:
@@ -128,6 +130,7 @@ def _check_shape(path: Path, leaves: Mapping[str, Any], fields: Mapping[str, Any
             raise ConfigError(f"{path}: [{key}] is not a section; there are {', '.join(sorted(sections))}")
         for plain in (field for field in fields if key.startswith(f"{field}.") or (key == field and value == {})):
             raise ConfigError(f"{path}: {plain} is a plain setting; write {plain} = … above the first section")
+    return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -173,14 +176,3 @@ def _nearest(key: str) -> str:
         by_last_part[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_last_part, n=1)
     ]
     return f"did you mean {close[0]}?" if close else "`kwsd --print-config` shows all settings"
-
-
-def _with_the_models_own(settings: Settings, path: Path | None, origins: Mapping[str, str]) -> LoadedSettings:
-    """Fill in what model.toml says of the rest. A broken model adds nothing: loading it will say so."""
-    try:
-        description = read_description(find_model_directory(settings.model))
-    except ModelError:
-        return LoadedSettings(settings, path, origins)
-    search = settings.search.over(description.search)
-    added = {f"search.{name}": f"model {description.name}" for name in search.given - settings.search.given}
-    return LoadedSettings(replace(settings, search=search), path, {**origins, **added})

@@ -54,7 +54,9 @@ class Decoder:
                 item.install(self._spotter)
                 continue
             if item.start_sample > next_sample:
-                self._tell_lost(item.start_sample - next_sample)
+                lost_ms = round((item.start_sample - next_sample) * 1000 / SAMPLE_RATE, 3)
+                self._lost_ms = round(self._lost_ms + lost_ms, 3)
+                self._bus.publish(Overrun(lost_ms=lost_ms, total_lost_ms=self._lost_ms))
             next_sample = item.end_sample
             if self._recent_audio is not None:
                 self._recent_audio.write(item)
@@ -63,11 +65,6 @@ class Decoder:
             self._publish(self._search_watch.look())
             self._progress.decoded(item, self._spotter)
         self._publish(self._spotter.finish())
-
-    def _tell_lost(self, samples: int) -> None:
-        lost_ms = round(samples * 1000 / SAMPLE_RATE, 3)
-        self._lost_ms = round(self._lost_ms + lost_ms, 3)
-        self._bus.publish(Overrun(lost_ms=lost_ms, total_lost_ms=self._lost_ms))
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:

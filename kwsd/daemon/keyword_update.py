@@ -91,10 +91,7 @@ class KeywordUpdate:
         self._tell = tell
         self._one_at_a_time = asyncio.Lock()
         self._asked: set[asyncio.Task[object]] = set()
-        self._resume()
-
-    def _resume(self) -> None:
-        """Begin with what was set before the restart; where the model that hears now cannot, with the file's."""
+        # what was set before the restart; where the model that hears now cannot, what the file says
         asked, resumed = self._source.saved.now, False
         if asked.overrides_file:
             try:

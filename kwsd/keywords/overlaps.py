@@ -86,7 +86,14 @@ def _short(listed: Listed) -> Iterator[KeywordWarning]:
 
 def _overlaps(listed: Listed, tokenizer: PhraseTokenizer) -> Iterator[tuple[str, _Relation, str]]:
     """A label, how it stands to another, and the label of the other."""
-    automaton = _automaton(listed)
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, (_, sequences) in enumerate(listed):
+        for sequence in sequences:
+            places.setdefault(sequence.tokens, []).append(place)
+    automaton = ahocorasick.Automaton(ahocorasick.STORE_ANY, ahocorasick.KEY_SEQUENCE)
+    for tokens, owners in places.items():
+        automaton.add_word(tokens, (len(tokens), owners))
+    automaton.make_automaton()
     for place, (label, sequences) in enumerate(listed):
         for sequence in sequences:
             for owner, first, after in _found(automaton, sequence.tokens):
@@ -103,19 +110,6 @@ def _relation(first: int, rest: tuple[int, ...], tokenizer: PhraseTokenizer) -> 
     if rest and not tokenizer.is_word_start(rest[0]):
         return _INNER_OF_WORD if first else _PREFIX_OF_WORD
     return _INNER if first else _PREFIX
-
-
-def _automaton(listed: Listed) -> ahocorasick.Automaton:
-    """Finds every keyword that occurs in a sequence; its values are token count and places in the list."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    for place, (_, sequences) in enumerate(listed):
-        for sequence in sequences:
-            places.setdefault(sequence.tokens, []).append(place)
-    automaton = ahocorasick.Automaton(ahocorasick.STORE_ANY, ahocorasick.KEY_SEQUENCE)
-    for tokens, owners in places.items():
-        automaton.add_word(tokens, (len(tokens), owners))
-    automaton.make_automaton()
-    return automaton
 
 
 def _found(automaton: ahocorasick.Automaton, tokens: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:

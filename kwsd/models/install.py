@@ -114,14 +114,10 @@ def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:
                         shutil.copyfileobj(content, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DownloadError(f"{entry.url}: cannot be unpacked: {error}") from error
-    _check_staged(entry, staged)
-    record_checksums(staged)
-
-
-def _check_staged(entry: RegistryEntry, staged: Path) -> None:
     for file in entry.files:
         path = staged / file.name
         if not path.is_file():
             raise DownloadError(f"{entry.url}: the archive has no {entry.root}/{file.member}")
         if (file.sha256 and checksum(path) != file.sha256) or (file.size and path.stat().st_size != file.size):
             raise DownloadError(f"{entry.url}: {file.member} in it is not the file that the registry names")
+    record_checksums(staged)

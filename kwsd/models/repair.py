@@ -61,7 +61,11 @@ def repair_encoder(source: Path, target: Path) -> None:
         graph.node.remove(node)
     for node in graph.node:
         node.input[:] = [instead.get(name, name) for name in node.input]
-    _drop_unused(graph)
+    # the slices that cut the padding have nobody to read them now
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for node in list(graph.node):
+        if node.op_type == "Slice" and PADDING.match(node.name) and not read.intersection(node.output):
+            graph.node.remove(node)
     target.write_bytes(model.SerializeToString())
 
 
@@ -78,11 +82,3 @@ def _load(path: Path) -> Any:
 
 def _spurious(nodes: Iterable[Any]) -> list[Any]:
     return [node for node in nodes if node.op_type == "Concat" and SPURIOUS.fullmatch(node.name)]
-
-
-def _drop_unused(graph: Any) -> None:
-    """Slices that cut the padding nobody reads now."""
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
-    for node in list(graph.node):
-        if node.op_type == "Slice" and PADDING.match(node.name) and not read.intersection(node.output):
-            graph.node.remove(node)

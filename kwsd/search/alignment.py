@@ -71,16 +71,6 @@ def _best_path(scores: list[NDArray[np.float32]], spans: list[tuple[int, int]]) 
         best = np.maximum.accumulate(at)
         whens.append(np.maximum.accumulate(np.where(at == best, np.arange(width), 0)))
         arrived_by = np.concatenate([[_IMPOSSIBLE], best])
-    return _trace(whens, scores, spans, first, width)
-
-
-def _trace(
-    whens: list[NDArray[np.intp]],
-    scores: list[NDArray[np.float32]],
-    spans: list[tuple[int, int]],
-    first: int,
-    width: int,
-) -> Alignment:
     frames: list[int] = []
     after = width
     for when in reversed(whens):

@@ -82,11 +82,10 @@ class Lexicon:
         return tuple(tuple(chain(*phones)) for phones in islice(combinations, MOST_PRONUNCIATIONS))
 
     def _look_up(self, word: str) -> tuple[Phones, ...]:
+        """As listed, else its stem and ending, its letters one by one, or the sounds that letters have."""
         listed = tuple(dict.fromkeys(tuple(phones.decode().split()) for phones in _listed(self._lines, word)))
-        return listed[:MOST_PRONUNCIATIONS] or self._by_rule(word)
-
-    def _by_rule(self, word: str) -> tuple[Phones, ...]:
-        """A word that is not listed: its stem and ending, its letters one by one, or the sounds that letters have."""
+        if listed:
+            return listed[:MOST_PRONUNCIATIONS]
         if word.strip("'") != word:
             return self._of_plain_word(word.strip("'"))
         if word.endswith("'S"):

@@ -29,7 +29,15 @@ def one_change(words: Words) -> Iterator[Words]:
 def _forms_of_word(word: str) -> tuple[Words, ...]:
     """Likeliest kinds first."""
     known = _same_sound().get((word,), ())
-    return (*known, *_split(word), *_without_hyphen(word), *_american(word), *(() if known else _letters(word)))
+    found = [*known, *_split(word)]
+    parts = tuple(filter(None, word.split("-")))
+    if len(parts) > 1:  # WI-FI → WI FI, WIFI
+        found += [parts, ("".join(parts),)]
+    if british := _BRITISH_ISE.fullmatch(word):  # ORGANISE → ORGANIZE; other pairs stand in written_forms.toml
+        found.append((f"{british[1]}IZ{british[2]}",))
+    if not known and len(word) in LETTERS and word.isalpha() and not _VOWELS & set(word):
+        found.append(tuple(word))  # DVD → D V D, where no vowel lets it be a word
+    return tuple(found)
 
 
 def _forms_of_run(words: Words, start: int) -> Iterator[tuple[int, Words]]:
@@ -59,27 +67,6 @@ def _is_compound(first: str, second: str) -> bool:
     if _compounds().get(first + second) == (first, second):
         return True
     return first in _halves() and (second in _halves() or second.removesuffix("S") in _halves())
-
-
-def _without_hyphen(word: str) -> Iterator[Words]:
-    """WI-FI → WI FI, WIFI."""
-    parts = tuple(filter(None, word.split("-")))
-    if len(parts) > 1:
-        yield parts
-        yield ("".join(parts),)
-
-
-def _american(word: str) -> Iterator[Words]:
-    """ORGANISE → ORGANIZE. Other pairs stand in written_forms.toml."""
-    match = _BRITISH_ISE.fullmatch(word)
-    if match:
-        yield (f"{match[1]}IZ{match[2]}",)
-
-
-def _letters(word: str) -> Iterator[Words]:
-    """DVD → D V D, where no vowel lets it be a word."""
-    if len(word) in LETTERS and word.isalpha() and not _VOWELS & set(word):
-        yield tuple(word)
 
 
 def _run_of_letters(words: Words, start: int) -> int:

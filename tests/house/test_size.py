@@ -12,7 +12,7 @@ MODULES = sorted(
     path for room in ("kwsd", "measure", "bench", "training", "testkit") for path in (ROOT / room).rglob("*.py")
 )
 LONGEST_FILE, LONGEST_FUNCTION = 300, 45
-CALLED_ONCE = 210
+CALLED_ONCE = 195
 """Private functions of kwsd/ that only one place calls: 120 is the aim, and this number may only fall."""
 DEFINITION = re.compile(r"^\s*(?:async )?def (_[a-z]\w*)", re.MULTILINE)
 
