@@ -103,7 +103,8 @@ def test_keywords_come_before_all(described: Path) -> None:
 
 def test_print_config_names_the_model(described: Path, tmp_path: Path) -> None:
     done = run(KWSD, "--model", described, "--boost", "3", "--print-config", home=tmp_path)
-    lines = {line.split(" = ")[0]: line for line in done.stdout.splitlines() if " = " in line}
+    section = done.stdout.partition("[search]")[2].partition("\n[")[0]
+    lines = {line.split(" = ")[0]: line for line in section.splitlines() if " = " in line}
     assert lines["threshold"].split() == ["threshold", "=", "0.25", "#", "model", "tiny-en"]
     assert lines["boost"].endswith("# --boost")
 
