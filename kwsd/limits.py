@@ -57,6 +57,19 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class RawFormat:
+    """What sound without a header is: its samples, and where they are not 16000 and 1, Hz and channels."""
+
+    def check(self, text: str) -> None:
+        """Raises ValueError: nobody writes it so."""
+        found = re.fullmatch(rf"({'|'.join(RAW_SAMPLES)})(?::([0-9]{{4,6}})(?::([0-9]{{1,4}}))?)?", text)
+        if found is None or (found[3] and int(found[3]) not in CHANNEL):
+            raise ValueError(
+                f"is not SAMPLES[:HZ[:CHANNELS]], such as s16le:48000:2; SAMPLES: {', '.join(RAW_SAMPLES)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class NotEmpty:
     """One at least."""
 
@@ -157,6 +170,7 @@ ChunkMs = Literal[320, 160]
 
 # The daemon.
 CHANNEL = Range(1, 1024, example=1)
+RAW_SAMPLES = ("s16le", "s16be", "s24le", "s32le", "f32le", "u8", "mulaw", "alaw")
 BACKLOG_S = Range(0.5, 30, example=2.0)
 HEARTBEAT_S = Range(0.1, 3600, example=10.0)
 EXEC_LIMIT = Range(1, 64, example=4)

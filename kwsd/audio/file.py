@@ -32,6 +32,17 @@ RAW_SUBTYPES = {
     **dict.fromkeys((".f32", ".f32le"), "FLOAT"),
 }
 """What files without a header hold, by their suffix: 16 kHz, mono, little-endian."""
+RAW_SAMPLES = {
+    "s16le": ("PCM_16", "LITTLE"),
+    "s16be": ("PCM_16", "BIG"),
+    "s24le": ("PCM_24", "LITTLE"),
+    "s32le": ("PCM_32", "LITTLE"),
+    "f32le": ("FLOAT", "LITTLE"),
+    "u8": ("PCM_U8", "LITTLE"),
+    "mulaw": ("ULAW", "LITTLE"),
+    "alaw": ("ALAW", "LITTLE"),
+}
+"""Names of `limits.RAW_SAMPLES` → libsndfile's."""
 EXACT_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "RAW"}
 """In which libsndfile seeks to the sample. Decoders of the others need what came before it."""
 WHOLE_IN_320_MS_HZ = 25
@@ -104,14 +115,17 @@ class FileSource(SoundSource):
 
     _beneath: io.FileIO | None = None
 
-    def __init__(self, path: Path, channel: int | None = None) -> None:
-        """Raises AudioError: it is not readable audio, or has no such channel."""
+    def __init__(self, path: Path, channel: int | None = None, raw: str | None = None) -> None:
+        """`raw`: what it holds where it has no header, as `raw_arguments` takes it.
+
+        Raises AudioError: it is not readable audio, or has no such channel.
+        """
         begin = _begin(path)
         subtype = RAW_SUBTYPES.get(path.suffix.lower())
         name = os.fsencode(path)  # as text it would have to be Unicode
-        if subtype is not None and not begin.startswith(CONTAINERS):
-            raw = {"samplerate": SAMPLE_RATE, "channels": 1, "format": "RAW", "subtype": subtype, "endian": "LITTLE"}
-            file = open_sound(str(path), name, **raw)
+        if (subtype is not None or raw is not None) and not begin.startswith(CONTAINERS):
+            held = raw_arguments(raw) if raw else _raw_sound(subtype, "LITTLE", SAMPLE_RATE, 1)
+            file = open_sound(str(path), name, **held)
         elif subtype is not None or zero_lengths(begin):
             self._beneath = _Lengthless(name, zero_lengths(begin))
             try:
@@ -156,6 +170,17 @@ def zero_lengths(begin: bytes) -> tuple[int, ...]:
             return () if size else (4, place + 4)
         place += 8 + size + size % 2
     return ()
+
+
+def raw_arguments(raw: str) -> dict[str, Any]:
+    """SAMPLES[:HZ[:CHANNELS]], as `limits.RawFormat` allows it → what soundfile is to be told of such sound."""
+    samples, *counts = raw.split(":")
+    rate_hz, channels = (*map(int, counts), *(SAMPLE_RATE, 1)[len(counts) :])
+    return _raw_sound(*RAW_SAMPLES[samples], rate_hz, channels)
+
+
+def _raw_sound(subtype: str | None, endian: str, rate_hz: int, channels: int) -> dict[str, Any]:
+    return {"samplerate": rate_hz, "channels": channels, "format": "RAW", "subtype": subtype, "endian": endian}
 
 
 def open_sound(name: str, file: Any, **raw: Any) -> Any:

@@ -13,19 +13,22 @@ MICROPHONE = "mic"
 STDIN = "-"
 
 
-def open_source(spec: str, device: str | int | None = None, channel: int | None = None) -> Source:
+def open_source(
+    spec: str, device: str | int | None = None, channel: int | None = None, raw: str | None = None
+) -> Source:
     """`mic` (which `device` and `channel` belong to), `-` for stdin, or an audio file; a file called mic is ./mic.
 
-    `channel` is counted from 1. Without it a microphone gives its first with sound, a file the mix. Raises AudioError.
+    `channel` is counted from 1. Without it a microphone gives its first with sound, a file the mix.
+    `raw` is what sound without a header holds. Raises AudioError.
     """
     if spec == MICROPHONE:
         return MicrophoneSource(device, channel)
     if spec == STDIN:
-        return stdin_source(channel)
+        return stdin_source(channel, raw)
     if "://" in spec:
         raise AudioError(
             f"{spec} is an address; fetch it into a pipe: curl -fsSL {shlex.quote(spec)} | kwsd --input - …"
         )
     if not spec:
         raise AudioError("--input is empty: it takes an audio file, mic, or - for stdin")
-    return FileSource(expanded(spec), channel)
+    return FileSource(expanded(spec), channel, raw)

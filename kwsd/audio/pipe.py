@@ -7,10 +7,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from kwsd.audio.file import CONTAINERS, HEADER_BYTES, SoundSource, open_sound, zero_lengths
+from kwsd.audio.file import CONTAINERS, HEADER_BYTES, SoundSource, open_sound, raw_arguments, zero_lengths
 from kwsd.audio.source import ChunkCounter
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
@@ -31,11 +32,14 @@ class PipeSource:
 
     duration_s = None
 
-    def __init__(self, descriptor: int, name: str = "stdin", channel: int | None = None) -> None:
-        """`channel`, counted from 1, is taken of sound whose header tells of several."""
+    def __init__(
+        self, descriptor: int, name: str = "stdin", channel: int | None = None, raw: str | None = None
+    ) -> None:
+        """`channel`, counted from 1, is taken of sound of several; `raw` says what comes without a header."""
         self.name = name
         self._descriptor = descriptor
         self._channel = channel
+        self._raw_format = raw
         self._closed = threading.Event()
         self._failure: AudioError | None = None
 
@@ -47,11 +51,16 @@ class PipeSource:
             data += more
             if not more:
                 break
-        yield from self._with_header(data) if data.startswith(CONTAINERS) else self._raw(data)
+        if data.startswith(CONTAINERS):
+            yield from self._with_header(data)
+        elif self._raw_format is not None:
+            yield from self._pumped(data, **raw_arguments(self._raw_format))
+        else:
+            yield from self._raw(data)
 
     def _raw(self, data: bytes) -> Iterator[Chunk]:
         if self._channel not in {None, 1}:
-            raise AudioError(f"raw sound has one channel, there is no channel {self._channel}; send WAV instead")
+            raise AudioError(f"raw sound has no channel {self._channel}; write --raw s16le:16000:2 where it has two")
         counter = ChunkCounter(self.name)
         half = b""
         while data:
@@ -70,10 +79,14 @@ class PipeSource:
                 file.seek(0)
                 yield from SoundSource(self.name, open_sound(self.name, os.dup(file.fileno())), self._channel)
             return
+        yield from self._pumped(begin)
+
+    def _pumped(self, begin: bytes, **raw: Any) -> Iterator[Chunk]:
+        """Through libsndfile, as it arrives."""
         reading, writing = os.pipe()
         pump = threading.Thread(target=self._pump, args=(begin, writing), name="pipe", daemon=True)
         pump.start()
-        yield from SoundSource(self.name, open_sound(self.name, reading), self._channel, BLOCK_S)
+        yield from SoundSource(self.name, open_sound(self.name, reading, **raw), self._channel, BLOCK_S)
         if self._failure is not None:
             raise self._failure
 
@@ -124,10 +137,10 @@ class PipeSource:
                 return False
 
 
-def stdin_source(channel: int | None = None) -> PipeSource:
+def stdin_source(channel: int | None = None, raw: str | None = None) -> PipeSource:
     """Standard input; AudioError when there is none, or when it is a terminal."""
     if sys.stdin is None or sys.stdin.closed:
         raise AudioError(f"stdin is closed; feed it so: {HOW_TO_FEED}")
     if sys.stdin.isatty():
         raise AudioError(f"stdin is a terminal, not sound; feed it so: {HOW_TO_FEED}")
-    return PipeSource(sys.stdin.fileno(), channel=channel)
+    return PipeSource(sys.stdin.fileno(), channel=channel, raw=raw)

@@ -72,10 +72,13 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         action="extend",
         metavar="mic|FILE|-",
-        help="microphone, audio files, or - for s16le 16 kHz on stdin",
+        help="microphone, audio files, or - for stdin: s16le 16 kHz, or as --raw says",
     )
     where.add_argument("-d", "--device", metavar="NAME", help="microphone: words of its name, or its number")
     where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
+    where.add_argument(
+        "--raw", metavar="FORMAT", help="what sound without a header holds: SAMPLES[:HZ[:CHANNELS]], as s16le:48000:2"
+    )
     where.add_argument("-l", "--list-devices", action="store_true", help="name the microphones and exit")
     _add_service(parser.add_argument_group("as a service (docs/daemon.md)"))
     _add_general(parser.add_argument_group("general"))
@@ -162,6 +165,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "input": tuple(arguments.input) if arguments.input else None,
         "device": arguments.device,
         "channel": arguments.channel,
+        "raw": arguments.raw,
         "quiet_gate": False if arguments.no_quiet_gate else None,
         "json": arguments.json or None,
         "verbose": arguments.verbose or None,

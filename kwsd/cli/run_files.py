@@ -39,9 +39,9 @@ def spot(loaded: LoadedSettings) -> int:
     make_spotter = spotter_maker(settings, keyword_reader(settings))
     for name in settings.input[1:]:  # the last one's absence is told at once, not after the hours of the first
         if name not in {MICROPHONE, STDIN}:
-            open_source(name, channel=settings.channel).close()
+            open_source(name, channel=settings.channel, raw=settings.raw).close()
     for name in settings.input:
-        source = open_source(name, device(loaded), settings.channel)
+        source = open_source(name, device(loaded), settings.channel, settings.raw)
         try:
             spotter = make_spotter()
             several = source.name if len(settings.input) > 1 else None

@@ -95,6 +95,9 @@ class Settings:
     """Microphone, by words of its name; None is the system's default."""
     channel: Annotated[int, limits.CHANNEL] | None = None
     """Only this channel, counted from 1; None is the first of a microphone and the mix of a file."""
+    raw: Annotated[str, limits.RawFormat()] | None = None
+    """What files and pipes without a header hold: SAMPLES[:HZ[:CHANNELS]], such as s16le:48000:2.
+    None is what the file's suffix says, and s16le of a pipe; 16000 Hz, 1 channel."""
     quiet_gate: bool = True
     """Spare the network a quiet room: sound in which nobody can be speaking is not looked at closely."""
     json: bool = False

@@ -147,7 +147,9 @@ def _pauses() -> Iterator[float]:
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def source_opener(name: str, device: str | int | None, channel: int | None) -> Callable[[], Source]:
+def source_opener(
+    name: str, device: str | int | None, channel: int | None, raw: str | None = None
+) -> Callable[[], Source]:
     """Opens the input; a microphone, from the second time on, after PortAudio has listed the devices afresh."""
     attempts = 0
 
@@ -156,6 +158,6 @@ def source_opener(name: str, device: str | int | None, channel: int | None) -> C
         attempts += 1
         if name == MICROPHONE and attempts > 1:
             restart_portaudio()
-        return open_source(name, device if name == MICROPHONE else None, channel)
+        return open_source(name, device if name == MICROPHONE else None, channel, raw)
 
     return open_again

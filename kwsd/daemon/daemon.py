@@ -69,7 +69,7 @@ class Daemon:
         self.state = DaemonState(model=self.spotter.name, microphone=self.listened.name)
         self.bus = Bus(self._loop, self.state.apply)
         self.inbox = Inbox(samples(service.backlog_s), dropping=is_microphone)
-        opener = source_opener(name, device, settings.channel)
+        opener = source_opener(name, device, settings.channel, settings.raw)
         muted = self._saved.now.muted and is_microphone
         self.capture = Capture(opener, self.inbox, self.bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(self.notifier, self._loop)

@@ -144,6 +144,9 @@ def test_a_header_without_a_length_is_heard_while_it_comes(claimed: bytes) -> No
         assert chunk.samples[100:].tolist() == [0.5] * (len(chunk.samples) - 100)
         source.close()
         os.close(writing)
+        for thread in threading.enumerate():  # else it reads from whatever gets the pipe's number next
+            if thread.name == "pipe":
+                thread.join(5)
 
 
 def test_what_only_begins_like_a_recording_is_named() -> None:

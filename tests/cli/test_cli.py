@@ -250,6 +250,26 @@ def test_stdin_that_ends_in_the_middle_of_a_sample(kwsd: Callable[..., Completed
     assert "ended in the middle of a sample" in done.stderr
 
 
+def test_sound_without_a_header_is_what_raw_says(kwsd: Callable[..., Completed], home: Path) -> None:
+    """In a file of any name and in a pipe: big-endian, or two channels of 48 kHz of which the second speaks."""
+    two = np.stack([np.zeros(len(resampled(48_000)), np.float32), resampled(48_000)], axis=1)
+    for raw, data in (
+        ("s16be", np.frombuffer(pcm(SPOKEN), "<i2").astype(">i2").tobytes()),
+        ("f32le:48000:2", two.astype("<f4").tobytes()),
+    ):
+        (home / "sound.bin").write_bytes(data)
+        file = kwsd("--raw", raw, "--input", "sound.bin")
+        pipe = kwsd("--raw", raw, "--input", "-", stdin=data)
+        assert (file.returncode, pipe.returncode) == (0, 0), (file, pipe)
+        assert "lights on" in file.stdout
+        assert pipe.stdout == file.stdout
+    headed = kwsd("--raw", "s16be", "--input", "lights.wav")
+    assert "lights on" in headed.stdout, "a header says more"
+    wrong = kwsd("--raw", "s16:48", "--input", "sound.bin")
+    assert wrong.returncode == 2
+    assert "is not SAMPLES[:HZ[:CHANNELS]], such as s16le:48000:2; SAMPLES: s16le, s16be" in wrong.stderr
+
+
 # ----------------------------------------------------------------------------------------------------- bad input
 
 
