@@ -1,0 +1,122 @@
+"""What workers do: look at files, encode a piece, search a piece. Called by Dask with what can be pickled."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from kwsd.acoustic.model import Model
+from kwsd.archive.encode import encode_spans
+from kwsd.archive.recordings import Unusable, look, noted, open_span
+from kwsd.archive.search import search_spans
+from kwsd.archive.spans import ArchivedFile, FileSpan
+from kwsd.archive.store import Kept, Store, StoreError, read_frames, read_spans
+from kwsd.errors import ModelError
+from kwsd.keywords.compile import CompiledKeywords
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.timebase import SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What came of a piece."""
+
+    kept: tuple[Kept, ...]
+    failed: tuple[Unusable, ...]
+    core_s: float
+    """Processor time."""
+    store_error: str | None = None
+    """Nothing could be written; another run takes the piece up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What came of a piece."""
+
+    hits: int
+    sound_s: float
+    core_s: float
+
+
+def look_at(uris: Sequence[str]) -> list[ArchivedFile | Unusable]:
+    """What the headers of files tell."""
+    with noted():
+        return [look(uri) for uri in uris]
+
+
+def index_piece(folder: Path, model_name: str, fingerprint: str, spans: Sequence[FileSpan]) -> Indexed:
+    """Encode spans and keep their frames. Raises ModelError: this worker's model is another."""
+    began_s = time.process_time()
+    model = _model(model_name, fingerprint)
+    with noted() as notes:
+        try:
+            kept, failed = Store(folder, fingerprint).write(spans, encode_spans(model, spans, open_span), notes.about)
+        except StoreError as error:
+            return Indexed((), (), time.process_time() - began_s, str(error))
+    unusable = tuple(Unusable(spans[each.span].recording.uri, str(each.error)) for each in failed)
+    return Indexed(tuple(kept), unusable, time.process_time() - began_s)
+
+
+def search_piece(model_name: str, fingerprint: str, search: Path, piece: Path) -> Searched:
+    """Search a piece with the keywords of a search, and keep the hits beside them. Raises StoreError, ModelError."""
+    began_s = time.process_time()
+    model = _model(model_name, fingerprint)
+    compiled, settings = _keywords(model_name, fingerprint, search)
+    kept = read_spans(piece)
+    places = {place: number for number, place in enumerate(kept)}
+    spans = [each.span for each in kept.values()]
+    frames = ((made.span, made) for made in read_frames(piece, kept))
+    renumbered = (type(made)(places[span], made.frames) for span, made in frames)
+    lines = [
+        json.dumps({"recording": spans[span].recording.uri, **found.to_dict()})
+        for span, found in search_spans(model, compiled, settings, spans, renumbered)
+    ]
+    path = search / f"{piece.stem}.jsonl"
+    part = path.with_suffix(".part")
+    try:
+        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{part}: cannot be written: {error.strerror or error}") from error
+    return Searched(len(lines), sum(map(sound_of, kept.values())), time.process_time() - began_s)
+
+
+def sound_of(kept: Kept) -> float:
+    """Seconds of its span that were heard."""
+    end = kept.heard_samples if kept.span.end_sample is None else min(kept.heard_samples, kept.span.end_sample)
+    return max(0, end - kept.span.start_sample) / SAMPLE_RATE
+
+
+def search_told(keywords: Sequence[Keyword], settings: SearchSettings) -> dict[str, Any]:
+    """What is looked for, as JSON-ready values; of settings those that were given."""
+    return {"keywords": [asdict(each) for each in keywords], "settings": settings.chosen()}
+
+
+def write_search(folder: Path, keywords: Sequence[Keyword], settings: SearchSettings) -> None:
+    """What `search_piece` reads: the same for all workers, whatever files they see."""
+    told = search_told(keywords, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "keywords.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _model(name: str, fingerprint: str) -> Model:
+    model = Model.load(name)
+    if model.encoder.fingerprint != fingerprint:
+        raise ModelError(f"model {name} of a worker is another than here; install the same kwsd and model on all")
+    return model
+
+
+@lru_cache(maxsize=1)
+def _keywords(model_name: str, fingerprint: str, search: Path) -> tuple[CompiledKeywords, SearchSettings]:
+    told = json.loads((search / "keywords.json").read_text(encoding="utf-8"))
+    keywords = [Keyword(**each | {"spellings": tuple(each["spellings"])}) for each in told["keywords"]]
+    settings = SearchSettings(**told["settings"])
+    return PhraseSpotter(_model(model_name, fingerprint), keywords, settings).compiled, settings

@@ -1,0 +1,199 @@
+"""Index and search, as the one who asks sees them: what is left to do, who does it, what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from kwsd.acoustic.model import Model
+from kwsd.archive.cluster import Workers
+from kwsd.archive.jobs import Indexed, index_piece, look_at, search_piece, search_told, sound_of, write_search
+from kwsd.archive.outputs import Row
+from kwsd.archive.recordings import Unusable, find
+from kwsd.archive.spans import ArchivedFile, cut, pieces
+from kwsd.archive.store import Kept, Store, StoreError, read_spans
+from kwsd.keywords.keyword import Keyword
+from kwsd.search.settings import SearchSettings
+from kwsd.timebase import samples
+
+LOOKED_AT_ONCE = 64
+REPORT = "report.jsonl"
+Advance = Callable[[int], None]
+"""Told of samples that are done."""
+
+
+@dataclass
+class Outcome:
+    """What became of a file."""
+
+    recording: str
+    outcome: Literal["indexed", "kept", "failed", "waiting"]
+    """kept: was in the store already; waiting: the run ended before it was its turn, another takes it up."""
+    sound_s: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    """Why it failed, or what is amiss with it."""
+
+
+@dataclass
+class IndexReport:
+    """Of a run."""
+
+    outcomes: dict[str, Outcome]
+    core_s: float = 0.0
+    store_error: str | None = None
+
+    def take(self, indexed: Indexed, missing: Counter[str]) -> None:
+        """What came of a piece; `missing` counts the spans that are still to come of each file."""
+        self.core_s += indexed.core_s
+        for kept in indexed.kept:
+            uri = kept.span.recording.uri
+            _count(self, kept)
+            missing[uri] -= 1
+            if not missing[uri] and self.outcomes[uri].outcome == "waiting":
+                self.outcomes[uri].outcome = "indexed"
+        for each in indexed.failed:
+            _fail(self, each.uri, each.why)
+
+    def write(self, path: Path) -> None:
+        """A line for each file. Raises OSError."""
+        lines = [json.dumps(asdict(each)) for each in self.outcomes.values()]
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def survey(workers: Workers, sources: Iterable[str]) -> list[ArchivedFile | Unusable]:
+    """Every file of the sources with what its header tells."""
+    found: list[ArchivedFile | Unusable] = []
+    uris = []
+    for each in find(sources):
+        if isinstance(each, Unusable):
+            found.append(each)
+        else:
+            uris.append(each)
+    groups = [tuple(uris[at : at + LOOKED_AT_ONCE]) for at in range(0, len(uris), LOOKED_AT_ONCE)]
+    for group, result in workers.run(look_at, groups):
+        found += [Unusable(uri, str(result)) for uri in group] if isinstance(result, Exception) else result
+    return sorted(found, key=lambda each: each.uri)
+
+
+def index(
+    workers: Workers, folder: Path, model: Model, found: Sequence[ArchivedFile | Unusable], advance: Advance
+) -> IndexReport:
+    """Encode what is not in the store yet. Raises StoreError."""
+    store = Store(folder, model.encoder.fingerprint)
+    known = {kept.span.key: kept for kept in kept_in(store)}
+    report = IndexReport({})
+    wanted = []
+    for each in found:
+        if isinstance(each, Unusable):
+            report.outcomes[each.uri] = Outcome(each.uri, "failed", notes=[each.why])
+            continue
+        spans = cut(each)
+        left = [span for span in spans if span.key not in known]
+        report.outcomes[each.uri] = Outcome(each.uri, "waiting" if left else "kept")
+        for span in spans:
+            if span.key in known:
+                _count(report, known[span.key])
+                advance(samples(span.duration_s))
+        wanted += left
+    task = partial(index_piece, folder, str(model.directory), model.encoder.fingerprint)
+    missing = Counter(span.recording.uri for span in wanted)
+    for piece, result in workers.run(task, pieces(wanted, workers.count)):
+        advance(sum(samples(span.duration_s) for span in piece))
+        if isinstance(result, Exception):
+            for span in piece:
+                _fail(report, span.recording.uri, f"{type(result).__name__}: {result}")
+        elif result.store_error:
+            report.store_error = result.store_error
+            break
+        else:
+            report.take(result, missing)
+    return report
+
+
+def kept_in(store: Store) -> Iterator[Kept]:
+    """All that is in a store; spans of a damaged piece are as if they were not there, and are encoded again."""
+    for piece in store.pieces():
+        with suppress(StoreError):
+            yield from read_spans(piece).values()
+
+
+def _count(report: IndexReport, kept: Kept) -> None:
+    outcome = report.outcomes[kept.span.recording.uri]
+    outcome.sound_s = round(outcome.sound_s + sound_of(kept), 2)
+    outcome.notes += [note for note in kept.notes if note not in outcome.notes]
+
+
+def _fail(report: IndexReport, uri: str, why: str) -> None:
+    report.outcomes[uri].outcome = "failed"
+    if why not in report.outcomes[uri].notes:
+        report.outcomes[uri].notes.append(why)
+
+
+@dataclass
+class SearchReport:
+    """Of a run."""
+
+    rows: list[Row]
+    sound_s: float = 0.0
+    core_s: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    """Pieces that could not be searched."""
+
+
+def search(
+    workers: Workers,
+    folder: Path,
+    model: Model,
+    keywords: Sequence[Keyword],
+    settings: SearchSettings,
+    *,
+    advance: Advance,
+    only: set[str] | None = None,
+) -> SearchReport:
+    """Search all pieces that this search has not been through yet → every hit once, by recording and time.
+
+    `only` tells of some recordings. Raises StoreError.
+    """
+    store = Store(folder, model.encoder.fingerprint)
+    told = json.dumps(search_told(keywords, settings), sort_keys=True)
+    place = store.folder / "searches" / sha256(told.encode()).hexdigest()[:16]
+    try:
+        write_search(place, keywords, settings)
+    except OSError as error:
+        raise StoreError(f"{place}: cannot be written: {error.strerror or error}") from error
+    report = SearchReport([])
+    listed: dict[Path, list[Kept]] = {}
+    for piece in store.pieces():
+        try:
+            listed[piece] = list(read_spans(piece).values())
+        except StoreError as error:
+            report.problems.append(str(error))
+    left = [piece for piece in listed if not (place / f"{piece.stem}.jsonl").exists()]
+    task = partial(search_piece, str(model.directory), model.encoder.fingerprint, place)
+    for piece, result in workers.run(task, left):
+        advance(sum(samples(sound_of(kept)) for kept in listed[piece]))
+        if isinstance(result, Exception):
+            report.problems.append(str(result))
+            continue
+        report.sound_s += result.sound_s
+        report.core_s += result.core_s
+    report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], only)
+    return report
+
+
+def _merged(paths: Iterable[Path], only: set[str] | None) -> list[Row]:
+    """Hits of all pieces, each once, though two runs may have kept the same span; by recording and time."""
+    rows: dict[tuple[str, float, str], Row] = {}
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            row: Row = json.loads(line)
+            if only is None or row["recording"] in only:
+                rows[row["recording"], row["start"], row["keyword"]] = row
+    return [rows[key] for key in sorted(rows)]

@@ -1,0 +1,168 @@
+"""The `kwsd-archive` command: what was said, in thousands of hours of recordings, by many workers."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from kwsd import __version__
+from kwsd.cli.exit_codes import require_extra, run_program
+from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError
+
+if TYPE_CHECKING:
+    from kwsd.archive.cluster import Workers
+    from kwsd.archive.outputs import Row
+    from kwsd.archive.run import IndexReport
+    from kwsd.config import Settings
+    from kwsd.keywords.keyword import Keyword
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """\
+Finds what was said in recordings. `index` encodes them once, on all cores or a Dask cluster, and keeps what the encoder
+made of them; `search` looks for a list of phrases in that, as often as the list changes; `scan` does both."""
+
+EPILOG = f"""\
+examples:
+  kwsd-archive index calls/ --store frames
+  kwsd-archive search --store frames --keywords phrases.txt --out hits.parquet
+  kwsd-archive scan 'talk/*.flac' --keywords phrases.txt --out hits.csv
+  kwsd-archive index s3://bucket/2026/ --store /mnt/frames --scheduler tcp://head:8786
+
+A run that was ended goes on when it is started again. What became of each file stands in STORE/report.jsonl.
+{EXIT_CODES}"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kwsd-archive` with these arguments (those of the process by default); returns the exit code."""
+    return run_program(make_parser(), run, argv)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Its arguments."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="kwsd-archive", description=DESCRIPTION, epilog=EPILOG, formatter_class=plain)
+    parser.add_argument("--version", action="version", version=f"kwsd-archive {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="index|search|scan")
+    helps = {
+        "index": "encode recordings and keep their frames",
+        "search": "look for phrases in kept frames",
+        "scan": "both at once",
+    }
+    for name, what in helps.items():
+        command = commands.add_parser(name, help=what, description=what, epilog=EPILOG, formatter_class=plain)
+        if name != "search":
+            command.add_argument(
+                "sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or what fsspec reads, as s3://…"
+            )
+        command.add_argument("--store", type=Path, metavar="DIR", required=name != "scan", help="where frames are kept")
+        if name != "index":
+            command.add_argument("--keywords", metavar="FILE", help="phrases to look for, one per line")
+            command.add_argument(
+                "--out", type=Path, metavar="FILE", help=".jsonl, .csv or .parquet; else it is printed"
+            )
+            command.add_argument("--threshold", type=float, metavar="X", help="score that counts, 0 to 1")
+            command.add_argument("--boost", type=float, metavar="X", help="how much the search leans to the phrases")
+        command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, instead of this machine")
+        command.add_argument("--workers", type=int, metavar="N", help="processes here; one for each core by default")
+        command.add_argument("--model", metavar="NAME|DIR", help="a model, or its directory; kwsd-en comes with kwsd")
+        command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, if not the usual config.toml")
+        command.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index, search or both; 3 where a file or a piece could not be used. Raises KwsdError."""
+    require_extra("archive", ("distributed", "fsspec", "pyarrow"))
+    from kwsd.archive.cluster import open_workers  # noqa: PLC0415 - --help should wait for none of it
+    from kwsd.archive.outputs import require_known  # noqa: PLC0415 - likewise
+    from kwsd.config import load_settings  # noqa: PLC0415 - likewise
+
+    searches = arguments.command != "index"
+    flags = {"model": arguments.model}
+    if searches:
+        own = {"search.threshold": arguments.threshold, "search.boost": arguments.boost}
+        flags |= {"keywords": arguments.keywords, **own}
+        if arguments.out is not None:
+            require_known(arguments.out)
+    settings = load_settings(flags, file=arguments.config).settings
+    with TemporaryDirectory(prefix="kwsd-archive-") as own_store:
+        store = arguments.store or Path(own_store)
+        if arguments.command == "search" and not store.is_dir():
+            raise KwsdError(f"{store} does not exist: `kwsd-archive index SOURCE… --store {store}` makes it")
+        with open_workers(arguments.scheduler, arguments.workers) as workers:
+            return work(arguments, settings, store.absolute(), workers)
+
+
+def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, workers: "Workers") -> int:
+    """What `run` does, once there is somebody to do it."""
+    from kwsd.acoustic.model import Model  # noqa: PLC0415 - --help should wait for none of it
+    from kwsd.archive.jobs import sound_of  # noqa: PLC0415 - likewise
+    from kwsd.archive.recordings import Unusable  # noqa: PLC0415 - likewise
+    from kwsd.archive.run import index, kept_in, search, survey  # noqa: PLC0415 - likewise
+    from kwsd.archive.search import require_short_memory  # noqa: PLC0415 - likewise
+    from kwsd.archive.store import Store  # noqa: PLC0415 - likewise
+    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
+    from kwsd.cli.run_files import keyword_reader  # noqa: PLC0415 - likewise
+    from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
+
+    model = Model.load(settings.model)
+    keywords: list[Keyword] = []
+    if arguments.command != "index" and (read := keyword_reader(settings)):
+        keywords = list(read(model.tokenizer))
+        require_short_memory(PhraseSpotter(model, keywords, settings.search).compiled)
+    done, only, total_s = DONE, None, 0.0
+    if arguments.command != "search":
+        found = survey(workers, arguments.sources)
+        only = {each.uri for each in found}
+        total_s = sum(each.duration_s or 0.0 for each in found if not isinstance(each, Unusable))
+        with sound_progress("encoding", total_s) as advance:
+            report = index(workers, folder, model, found, advance)
+        done = tell_index(report, folder)
+    if arguments.command != "index":
+        total_s = total_s or sum(map(sound_of, kept_in(Store(folder, model.encoder.fingerprint))))
+        with sound_progress("searching", total_s) as advance:
+            searched = search(workers, folder, model, keywords, settings.search, advance=advance, only=only)
+        for problem in searched.problems:
+            logger.warning("%s", problem)
+            done = DONE_IN_PART
+        tell_hits(searched.rows, arguments.out)
+    return done
+
+
+def tell_index(report: "IndexReport", folder: Path) -> int:
+    """What became of the files, on stderr and in the store; the exit code."""
+    from kwsd.archive.run import REPORT  # noqa: PLC0415 - --help should wait for none of it
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report.write(folder / REPORT)
+    except OSError as error:
+        logger.warning("%s: cannot be written: %s", folder / REPORT, error.strerror or error)
+    counts: dict[str, int] = {}
+    for each in report.outcomes.values():
+        counts[each.outcome] = counts.get(each.outcome, 0) + 1
+        if each.outcome == "failed":
+            logger.warning("%s: %s", each.recording, "; ".join(each.notes))
+    hours = sum(each.sound_s for each in report.outcomes.values()) / 3600
+    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    logger.warning("%s: %.2f h of sound, %.1f core-seconds", told or "nothing", hours, report.core_s)
+    if report.store_error:
+        raise KwsdError(f"{report.store_error}; make room, and run it again: it goes on from here")
+    return DONE_IN_PART if set(counts) & {"failed", "waiting"} else DONE
+
+
+def tell_hits(rows: "Sequence[Row]", out: Path | None) -> None:
+    """Into the file, or as lines on stdout."""
+    from kwsd.archive.outputs import write_hits  # noqa: PLC0415 - --help should wait for none of it
+    from kwsd.outlets.stdout import write_line  # noqa: PLC0415 - likewise
+    from kwsd.records import printable  # noqa: PLC0415 - likewise
+
+    if out is not None:
+        write_hits(out, rows)
+        logger.warning("%d hits in %s", len(rows), out)
+        return
+    for row in rows:
+        write_line(printable(f"{row['recording']}: {row['start']:8.2f} s  {row['keyword']}  {row['score']:.2f}"))
