@@ -30,7 +30,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass
-class Outcome:
+class FileOutcome:
     """What became of a file."""
 
     recording: str
@@ -45,7 +45,7 @@ class Outcome:
 class IndexReport:
     """Of a run."""
 
-    outcomes: dict[str, Outcome]
+    outcomes: dict[str, FileOutcome]
     core_s: float = 0.0
     store_error: str | None = None
 
@@ -92,11 +92,11 @@ def index(
     wanted = []
     for each in found:
         if isinstance(each, Unusable):
-            report.outcomes[each.uri] = Outcome(each.uri, "failed", notes=[each.why])
+            report.outcomes[each.uri] = FileOutcome(each.uri, "failed", notes=[each.why])
             continue
         spans = cut(each)
         left = [span for span in spans if span.key not in known]
-        report.outcomes[each.uri] = Outcome(each.uri, "waiting" if left else "kept")
+        report.outcomes[each.uri] = FileOutcome(each.uri, "waiting" if left else "kept")
         for span in spans:
             if span.key in known:
                 _count(report, known[span.key])
