@@ -26,13 +26,13 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.protocol.messages import Hello, Listened, Microphone
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
+from measure.paths import RESULTS, ROOT, SHARED
 from measure.wordends import speech_end_s
 from testkit.broker import MqttListener, bridging, running_broker
 from testkit.wyoming import pcm, serving
 
-SHARED = Path(__file__).parents[2] / "shared"
-MODELS = Path(__file__).parents[1] / "models"
-RESULTS = Path(__file__).parent / "results" / "bridges.md"
+MODELS = ROOT / "models"
+PAGE = RESULTS / "bridges.md"
 WORDS = ("alexa", "jarvis", "snowboy")
 PIECE = SAMPLE_RATE // 100
 GAP_S = 1.6
@@ -246,4 +246,4 @@ def main(arguments: list[str]) -> None:
     median_ms, most_ms = np.percentile(told, [50, 99])
     lines.append(f"{EVENTS} events, none lost, none twice: {median_ms:.1f} ms median, {most_ms:.1f} at 99 %.")
     print(lines[-1])
-    RESULTS.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    PAGE.write_text("\n".join([*lines, ""]), encoding="utf-8")
