@@ -61,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         if name != "index":
             command.add_argument("--keywords", metavar="FILE", help="phrases to look for, one per line")
             command.add_argument(
-                "--out", type=Path, metavar="FILE", help=".jsonl, .csv or .parquet; else it is printed"
+                "--out", type=Path, metavar="FILE", help="table of hits, .jsonl, .csv or .parquet; else it is printed"
             )
             command.add_argument("--threshold", type=float, metavar="X", help="score that counts, 0 to 1")
             command.add_argument("--boost", type=float, metavar="X", help="how much the search leans to the phrases")

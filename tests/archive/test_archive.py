@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,11 @@ def test_a_worker_that_is_killed_costs_its_piece_alone(
 
 def busy_workers(client: int, store: Path) -> list[psutil.Process]:
     """Processes that have a piece of the store open."""
-    return [
-        each for each in psutil.Process(client).children(recursive=True)
-        if any(name.path.startswith(str(store)) for name in each.open_files())
-    ]  # fmt: skip
+    busy = []
+    for each in psutil.Process(client).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # one may end while it is asked
+            busy += [each] if any(file.path.startswith(str(store)) for file in each.open_files()) else []
+    return busy
 
 
 def until(look_for: Any) -> Iterator[psutil.Process]:

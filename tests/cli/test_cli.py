@@ -407,7 +407,7 @@ def test_a_microphone_that_is_not_there_lists_those_that_are(home: Path, tiny_mo
         (silence(5), "digital silence (-120 dBFS): is the microphone muted"),
         (speak(["A"], token_s=5, amplitude=0.008), "it is faint: raise the gain"),
         (speak(["A"], token_s=5, amplitude=0.2), "no clipping"),
-        (np.clip(speak(["A"], token_s=5, amplitude=3), -1, 1), "clipped: lower the gain"),
+        (np.clip(speak(["A"], token_s=5, amplitude=3), -1, 1), "is clipped (peak 0 dBFS): lower the gain"),
     ],
     ids=["muted", "faint", "good", "clipped"],
 )

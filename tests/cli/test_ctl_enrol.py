@@ -21,7 +21,7 @@ def takes(tmp_path: Path) -> list[Path]:
     paths = []
     for voice, speed in (("en-us", 150), ("en-gb", 140), ("en-us", 170)):
         paths.append(tmp_path / f"{voice}{speed}.wav")
-        soundfile.write(paths[-1], np.concatenate([hiss, spoken("hadooken", voice, speed), hiss]), 16_000)
+        soundfile.write(paths[-1], np.concatenate([hiss, spoken("seersha", voice, speed), hiss]), 16_000)
     return paths
 
 
@@ -29,16 +29,16 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
     """1. Three takes and a talk. 2. The same without writing. 3. A bad take is named, and two are too few."""
     soundfile.write(tmp_path / "talk.wav", with_gaps("what time is it", gap_s=0.5), 16_000)
     given = ("--keywords", "k.toml", "--work", "w")
-    tried = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, "--dry-run", home=tmp_path)
+    tried = run(KWSCTL, "enrol", "saoirse", "--from", *takes, *given, "--dry-run", home=tmp_path)
     assert tried.returncode == 0, tried.stderr
     assert "no background was given" in tried.stdout
     assert not (tmp_path / "k.toml").exists()
-    done = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, "--background", "talk.wav", home=tmp_path)
+    done = run(KWSCTL, "enrol", "saoirse", "--from", *takes, *given, "--background", "talk.wav", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "takes heard as it is:          0 of 3" in done.stdout
     assert 'spellings = ["/' in (tmp_path / "k.toml").read_text()
     soundfile.write(takes[0], np.zeros(16_000), 16_000)
-    few = run(KWSCTL, "enrol", "hadouken", "--from", *takes, *given, home=tmp_path)
+    few = run(KWSCTL, "enrol", "saoirse", "--from", *takes, *given, home=tmp_path)
     assert few.returncode == 1
     assert f"{takes[0].name}: too quiet" in few.stderr
     assert "2 takes are fit to learn from, and 3 are needed" in few.stderr
@@ -57,7 +57,7 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, arguments: tuple[str, ...], code: int, complaint: str) -> None:
     (tmp_path / "empty").mkdir()
-    done = run(KWSCTL, "enrol", "hadouken", *arguments, home=tmp_path)
+    done = run(KWSCTL, "enrol", "saoirse", *arguments, home=tmp_path)
     assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
 
 

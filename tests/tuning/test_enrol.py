@@ -27,13 +27,13 @@ def take(text: str, voice: str = "en-us", speed: int = 150) -> Floats:
 def test_a_name_that_is_said_otherwise_than_written_is_learnt(model: Model) -> None:
     """1. Three takes of a word said otherwise than written. 2. A fourth saying. Result: heard after, not before."""
     takes = [("en-us", 150), ("en-gb", 140), ("en-us", 170)]
-    frames = [frames_of_take(model, trim_take("a", take("hadooken", voice, speed))) for voice, speed in takes]
+    frames = [frames_of_take(model, trim_take("a", take("seersha", voice, speed))) for voice, speed in takes]
     talk = with_gaps("what time is it", "the weather was fine today and nobody said a word", gap_s=0.5)
     background = Background(frames_of_take(model, trim_take("b", talk)), hours=0.01)
-    found = enrol(model, Keyword("hadouken"), frames, background, per_hour=100)
+    found = enrol(model, Keyword("saoirse"), frames, background, per_hour=100)
     assert found.after.spellings
     assert sum(found.heard_after) > sum(found.heard_before)
-    fourth = take("hadooken", "en-gb", 155)
+    fourth = take("seersha", "en-gb", 155)
 
     def hears(keyword: Keyword) -> bool:
         spotter = Spotter(model, [keyword])
