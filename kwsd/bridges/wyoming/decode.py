@@ -145,11 +145,13 @@ class DecodePool:
             heard = hear(taken)
             with self._change:
                 for stream, _, is_last in taken:
-                    stream.queued = False
                     stream.ended = stream.ended or is_last or stream.failed
-                    self._queue(stream)
             for (stream, _, _), detections in zip(taken, heard, strict=True):
                 stream.tell(stream, detections)
+            with self._change:
+                for stream, _, _ in taken:  # not sooner: another thread's next step would be told before this one
+                    stream.queued = False
+                    self._queue(stream)
 
 
 def hear(taken: Sequence[tuple[Stream, Sequence[Chunk], bool]]) -> list[list[Detection]]:

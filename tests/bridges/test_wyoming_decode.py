@@ -1,0 +1,45 @@
+"""The pool that decodes clients' sound: what a stream is told comes in the order of its sound."""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kwsd import Keyword, Model
+from kwsd.bridges.wyoming.decode import DecodePool, Stream
+from kwsd.events import Detection
+from kwsd.search.settings import SearchSettings
+from kwsd.spotters.phrases import PhraseSpotter
+from testkit.tiny_model import speak
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one thread tells in order whatever it does")
+def test_what_was_heard_is_told_before_the_end_whoever_decodes_it(tiny_model_dir: Path) -> None:
+    """Whoever is told of a hit takes long; meanwhile another thread hears the end, and waits with telling it.
+
+    A busy machine made clients hear `not-detected` and lost them the hit.
+    """
+    model, settings = Model.load(tiny_model_dir), SearchSettings()
+    compiled = PhraseSpotter(model, [Keyword("LIGHT ON")], settings).compiled
+    told: list[str] = []
+    over = threading.Event()
+
+    def tell(stream: Stream, detections: Sequence[Detection]) -> None:
+        if detections:
+            time.sleep(0.2)
+        told.extend(detection.keyword for detection in detections)
+        if stream.ended:
+            told.append("end")
+            over.set()
+
+    pool = DecodePool(model, settings)
+    stream = pool.open(compiled, tell)
+    pool.push(stream, np.concatenate([speak("LIGHT ON", lead_s=0.3), np.zeros(24_000, np.float32)]))
+    pool.finish(stream)
+    assert over.wait(10)
+    time.sleep(0.3)
+    assert told == ["LIGHT ON", "end"]
