@@ -183,7 +183,6 @@ TIMEOUT_S = Range(0, 3600, example=5.0, above=True)
 
 # Bridges.
 HIGHEST_PORT = 65_535
-PORT = Range(0, HIGHEST_PORT, example=9777)
 PORT = Range(0, HIGHEST_PORT, example=8373)
 CLIENTS = Range(1, 1000, example=64)
 BUFFERED_S = Range(1, 60, example=10.0)
