@@ -60,13 +60,10 @@ class LetterSounds:
         """Make one from what is known of each node."""
         return cls(sounds, keys, chosen, array("I", accumulate(child_counts, initial=1)))
 
-    def phones(self, word: str) -> Sound:
-        """The phones of a word of capitals and apostrophes; none where all its letters are silent."""
-        return self._read(word, {})[0]
-
     def readings(self, word: str, most: int) -> tuple[Sound, ...]:
-        """The phones of a word, then other ways to read it by how near the tree was to them: each has one letter else.
+        """The phones of a word of capitals and apostrophes, then other ways to read it, the nearest first.
 
+        Each of those has one letter else; none where all letters are silent.
         What a letter might have been is what was said on the way to its answer, before more of the word was known.
         Of words that the tree was not grown from, 64 % are read rightly, and 77 % in one of four ways.
         """
