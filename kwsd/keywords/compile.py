@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ConfigError
+from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import all_token_sequences
 from kwsd.search.confidence import Confidence
@@ -14,7 +16,7 @@ from kwsd.search.graph import ContextGraph, TokenSequence
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.settings import SearchSettings
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
-from kwsd.timebase import encoder_frames
+from kwsd.timebase import encoder_frames, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ class CompiledKeywords:
     keywords: tuple[Keyword, ...]
     """Those that are enabled; a hit names one by its place here."""
     searched: KeywordSet
+    behind: Mapping[str, ListBehind] = field(default_factory=dict)
+    """Keyword's name → the list that it arms."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListBehind:
+    """Keywords that are listened for behind another one."""
+
+    compiled: CompiledKeywords
+    armed_samples: int
+    """For so long after it."""
 
 
 def compile_keywords(
@@ -36,7 +49,8 @@ def compile_keywords(
     """Tokenise all enabled keywords and build their graph.
 
     Raises:
-        ConfigError: a keyword cannot be written in the model's pieces; the message names it.
+        ConfigError: a keyword cannot be written in the model's pieces, or the list behind it is not usable; the message
+            names it.
     """
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
     try:
@@ -59,7 +73,21 @@ def compile_keywords(
         beam_delta=settings.beam_delta,
         confidence=confidence,
     )
-    return CompiledKeywords(enabled, searched)
+    behind = {
+        keyword.label: ListBehind(
+            compile_keywords(
+                read_keyword_file(Path(keyword.then), tokenizer, is_behind=True).keywords,
+                tokenizer,
+                vocabulary_size,
+                settings,
+                confidence,
+            ),
+            samples(keyword.then_s),
+        )
+        for keyword in enabled
+        if keyword.then
+    }
+    return CompiledKeywords(enabled, searched, behind)
 
 
 def _own(keyword: Keyword, settings: SearchSettings, name: str) -> Any:

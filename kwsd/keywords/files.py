@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kwsd.errors import KeywordFileError, first_few
+from kwsd.homes import expanded
 from kwsd.keywords.doubts import doubts
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
@@ -42,10 +43,11 @@ class KeywordList:
     problems: tuple[Problem, ...] = ()
 
 
-def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
+def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool = False) -> KeywordList:
     """Read a keyword file: TOML where the name ends in `.toml`, else text in either dialect.
 
-    A keyword that repeats an earlier one is a problem, and the earlier one stays.
+    A keyword that repeats an earlier one is a problem, and the earlier one stays. One whose `then` is not usable stays
+    without it; the files of the others are given with their whole path. `is_behind`: it is such a file itself.
 
     Raises:
         KeywordFileError: the file cannot be read or has no usable keyword; the message holds every problem.
@@ -60,13 +62,7 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
         raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
     if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
         raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
-    keywords: list[Keyword] = []
-    problems: list[Problem] = []
-    for each in judge(_entries(path, content.removeprefix(_BOM)), tokenizer):
-        keywords.extend([] if each.keyword is None else [each.keyword])
-        place = "" if each.table is None else f"{each.place}: "
-        problems.extend(Problem(path, each.line, place + fault) for fault in each.faults)
-    found = KeywordList(tuple(keywords), tuple(problems))
+    found = _sift(path, _entries(path, content.removeprefix(_BOM)), tokenizer, is_behind=is_behind)
     if not found.keywords:
         remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
         raise KeywordFileError(
@@ -80,6 +76,34 @@ def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> K
     faults = ((number, fault) for number, keyword in enumerate(keywords, 1) for fault in doubts(keyword, tokenizer))
     problems = tuple(Problem(None, None, f"keyword {number}: {fault}") for number, fault in faults)
     return KeywordList(tuple(keywords), problems)
+
+
+def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer, *, is_behind: bool) -> KeywordList:
+    keywords: list[Keyword] = []
+    problems: list[Problem] = []
+    for each in judge(entries, tokenizer):
+        keyword, faults = each.keyword, each.faults
+        if keyword is not None and keyword.then:
+            file, refusal = _list_behind(path, keyword, tokenizer, is_behind=is_behind)
+            keyword, faults = replace(keyword, then=file), (*faults, *refusal)
+        keywords.extend([] if keyword is None else [keyword])
+        place = "" if each.table is None else f"{each.place}: "
+        problems.extend(Problem(path, each.line, place + fault) for fault in faults)
+    return KeywordList(tuple(keywords), tuple(problems))
+
+
+def _list_behind(
+    path: Path, keyword: Keyword, tokenizer: PhraseTokenizer, *, is_behind: bool
+) -> tuple[str, Sequence[str]]:
+    """The file that a keyword's `then` names, empty where it cannot be used; and what is wrong with it."""
+    file = path.parent / expanded(keyword.then)
+    if is_behind:
+        return "", ["then: this list follows a keyword itself, and lists do not follow each other; take it out"]
+    try:
+        problems = read_keyword_file(file, tokenizer, is_behind=True).problems
+    except KeywordFileError as error:
+        return "", [f"then: {line}" for line in str(error).splitlines()]
+    return str(file), [f"then: {problem}" for problem in problems]
 
 
 def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]:

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Annotated, Self
 
 from kwsd.fields import check_fields
-from kwsd.limits import BOOST, DURATION_S, GAP_S, MIN_SCORE, NAME, REFRACTORY_S, THRESHOLD, TRAILING_BLANKS, TYPED
+from kwsd.limits import (
+    ARMED_S,
+    BOOST,
+    DURATION_S,
+    GAP_S,
+    MIN_SCORE,
+    NAME,
+    REFRACTORY_S,
+    THRESHOLD,
+    TRAILING_BLANKS,
+    TYPED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,10 @@ class Keyword:
     """Shortest time from first to last token, seconds."""
     refractory_s: Annotated[float, REFRACTORY_S] | None = None
     """Time after a hit in which the same keyword stays quiet, seconds of audio."""
+    then: Annotated[str, NAME] = ""
+    """Keyword file that is listened for behind this keyword, and only there; relative to the file that names it."""
+    then_s: Annotated[float, ARMED_S] = 8.0
+    """For so long, seconds."""
     enabled: bool = True
     """Whether it is listened for."""
 

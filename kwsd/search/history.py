@@ -33,6 +33,8 @@ class FrameHistory:
 
     def push(self, frames: Frames) -> None:
         """Add what was heard; where nothing was, time passes and what came before is out of reach."""
+        if frames.first > self.end:
+            self.skip(frames.first - self.end)
         if frames.encoder_out is None:
             self.skip(frames.count)
             return

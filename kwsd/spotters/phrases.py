@@ -12,6 +12,7 @@ from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
+from kwsd.spotters.behind import ListsBehind
 from kwsd.spotters.found import event_of
 from kwsd.stream import Chunk, Frames
 
@@ -54,6 +55,7 @@ class PhraseSpotter:
         gate = QuietGate(self._longest_pause(), self._model.encoder.shift_frames) if self._quiet_gate else None
         self._stream = AcousticStream(self._model, gate)
         self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
+        self._behind = ListsBehind(self._model)
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""
 
@@ -106,7 +108,8 @@ class PhraseSpotter:
 
     def _longest_pause(self) -> int:
         """Segments that a phrase may pause for in the middle."""
-        return -(-self.compiled.searched.max_gap_frames // self._model.encoder.output_frames)
+        lists = [self.compiled, *(behind.compiled for behind in self.compiled.behind.values())]
+        return -(-max(each.searched.max_gap_frames for each in lists) // self._model.encoder.output_frames)
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
@@ -119,6 +122,7 @@ class PhraseSpotter:
         return [
             *told,
             *(event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self._search.finish() if last),
+            *self._behind.finish(),
         ]
 
     def search(self, frames: Frames) -> Iterator[Event]:
@@ -126,5 +130,7 @@ class PhraseSpotter:
         self.bad_chunks += frames.kind == "failed"
         if frames.kind != "failed":
             self.heard_samples = frames.arrived_sample
-        for found in self._search.push(frames):
-            yield event_of(found, frames, self.compiled, self.tokenizer)
+        heard = [event_of(found, frames, self.compiled, self.tokenizer) for found in self._search.push(frames)]
+        yield from heard
+        if self.compiled.behind:
+            yield from self._behind.push(frames, heard, self.compiled)

@@ -74,7 +74,8 @@ class SentenceSpotter(PhraseSpotter):
             return
         if frames.arrived_sample >= self._armed_until and not self._orders.is_under_way:
             self._orders.disarm()
-        wakes = [event for event in detected if isinstance(event, Detection)]
+        labels = self.compiled.searched.labels  # a word of a list that follows one wakes nothing
+        wakes = [event for event in detected if isinstance(event, Detection) and event.keyword in labels]
         if wakes:
             self._armed_until = frames.arrived_sample + samples(self._intents.armed_s)
             self._orders.arm(frames, samples(wakes[-1].end))

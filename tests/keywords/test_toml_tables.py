@@ -28,6 +28,7 @@ trailing_blanks = 3
 max_gap_s = 1.5
 min_duration_s = 0.25
 refractory_s = 10
+then_s = 5
 enabled = false
 """
 
@@ -53,6 +54,7 @@ def test_every_key_reaches_the_keyword(tmp_path: Path) -> None:
         max_gap_s=1.5,
         min_duration_s=0.25,
         refractory_s=10.0,
+        then_s=5.0,
         enabled=False,
     )
     assert read(tmp_path, FULL) == KeywordList((keyword,))
