@@ -73,19 +73,16 @@ def compile_keywords(
         beam_delta=settings.beam_delta,
         confidence=confidence,
     )
-    behind = {
-        keyword.label: ListBehind(
-            compile_keywords(
-                read_keyword_file(Path(keyword.then), tokenizer, is_behind=True).keywords,
-                tokenizer,
-                vocabulary_size,
-                settings,
-                confidence,
-            ),
-            samples(keyword.then_s),
-        )
+    lists = [
+        (keyword, read_keyword_file(Path(keyword.then), tokenizer, is_behind=True).keywords)
         for keyword in enabled
         if keyword.then
+    ]
+    behind = {
+        keyword.label: ListBehind(
+            compile_keywords(own, tokenizer, vocabulary_size, settings, confidence), samples(keyword.then_s)
+        )
+        for keyword, own in lists
     }
     return CompiledKeywords(enabled, searched, behind)
 
