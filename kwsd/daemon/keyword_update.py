@@ -56,8 +56,17 @@ class KeywordSource:
         return read
 
     def read_as(self, asked: Saved, tokenizer: PhraseTokenizer) -> KeywordList | None:
-        """Those that would be in force with this asked for. Raises KeywordFileError."""
+        """Those that would be in force with this asked for. Raises KeywordFileError.
+
+        No program names a file: its lines would stand in what is told of it, whoever may read it.
+        """
         if asked.keywords is not None:
+            for number, keyword in enumerate(asked.keywords):
+                if keyword.then:
+                    raise KeywordFileError(
+                        f"keywords.{number}.then: only a keyword file may name a list; write [[keyword]] with its "
+                        "then into the one that kwsd was started with"
+                    )
             found = check_keywords(asked.keywords, tokenizer)
         elif self.file is not None:
             found = read_keyword_file(self.file, tokenizer)

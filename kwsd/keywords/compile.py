@@ -27,7 +27,7 @@ class CompiledKeywords:
     """Those that are enabled; a hit names one by its place here."""
     searched: KeywordSet
     behind: Mapping[str, ListBehind] = field(default_factory=dict)
-    """Keyword's name → the list that it arms."""
+    """Keyword's phrase → the list that it arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,51 @@ def compile_keywords(
     settings: SearchSettings,
     confidence: Confidence | None = None,
 ) -> CompiledKeywords:
-    """Tokenise all enabled keywords and build their graph.
+    """Tokenise all enabled keywords and build their graph, and those of the lists that they arm.
 
     Raises:
         ConfigError: a keyword cannot be written in the model's pieces, or the list behind it is not usable; the message
             names it.
     """
     enabled = tuple(keyword for keyword in keywords if keyword.enabled)
+    lists = {
+        file: compile_keywords(
+            read_keyword_file(Path(file), tokenizer, is_behind=True).keywords,
+            tokenizer,
+            vocabulary_size,
+            settings,
+            confidence,
+        )
+        for file in sorted({keyword.then for keyword in enabled} - {""})
+    }
+    return CompiledKeywords(
+        enabled,
+        keyword_set(enabled, tokenizer, vocabulary_size, settings, confidence),
+        {each.phrase: ListBehind(lists[each.then], samples(each.then_s)) for each in enabled if each.then},
+    )
+
+
+def keyword_set(
+    keywords: Sequence[Keyword],
+    tokenizer: PhraseTokenizer,
+    vocabulary_size: int,
+    settings: SearchSettings,
+    confidence: Confidence | None,
+) -> KeywordSet:
+    """What the search takes. Raises ConfigError: a keyword cannot be written in the model's pieces."""
     try:
-        listed = all_token_sequences(enabled, tokenizer)
+        listed = all_token_sequences(keywords, tokenizer)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     sequences = []
-    for index, (keyword, found) in enumerate(zip(enabled, listed, strict=True)):
+    for index, (keyword, found) in enumerate(zip(keywords, listed, strict=True)):
         boost, blanks = _own(keyword, settings, "boost"), _own(keyword, settings, "trailing_blanks")
         sequences += [TokenSequence(each.tokens, each.spelling, index, boost, blanks) for each in found]
     limits: dict[KeywordLimits, KeywordLimits] = {}  # most keywords have the same: one record serves them all
     word_starts = frozenset(token for token in range(vocabulary_size) if tokenizer.is_word_start(token))
-    searched = KeywordSet(
-        labels=tuple(keyword.label for keyword in enabled),
-        limits=tuple(limits.setdefault(each, each) for each in (_limits(keyword, settings) for keyword in enabled)),
+    return KeywordSet(
+        labels=tuple(keyword.label for keyword in keywords),
+        limits=tuple(limits.setdefault(each, each) for each in (_limits(keyword, settings) for keyword in keywords)),
         graph=ContextGraph(sequences),
         word_starts=word_starts,
         marks_words=len(word_starts) < vocabulary_size,
@@ -73,18 +98,6 @@ def compile_keywords(
         beam_delta=settings.beam_delta,
         confidence=confidence,
     )
-    lists = [
-        (keyword, read_keyword_file(Path(keyword.then), tokenizer, is_behind=True).keywords)
-        for keyword in enabled
-        if keyword.then
-    ]
-    behind = {
-        keyword.label: ListBehind(
-            compile_keywords(own, tokenizer, vocabulary_size, settings, confidence), samples(keyword.then_s)
-        )
-        for keyword, own in lists
-    }
-    return CompiledKeywords(enabled, searched, behind)
 
 
 def _own(keyword: Keyword, settings: SearchSettings, name: str) -> Any:

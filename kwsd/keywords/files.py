@@ -1,5 +1,6 @@
 """Keyword files to keywords, and to the problems of whatever in them is none. The format: `keywords/README.md`."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 _BOM = b"\xef\xbb\xbf"
 _BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BEHIND_ANOTHER = "this list follows a keyword itself, and lists do not follow each other; take it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,40 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
         raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
     if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
         raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
-    found = _sift(path, _entries(path, content.removeprefix(_BOM)), tokenizer, is_behind=is_behind)
-    if not found.keywords:
+    keywords: list[Keyword] = []
+    problems: list[Problem] = []
+    lists: dict[str, str] = {}
+    for each in judge(_entries(path, content.removeprefix(_BOM)), tokenizer):
+        keyword, faults = each.keyword, each.faults
+        if keyword is not None and keyword.then:
+            file = os.path.normpath(path.parent / expanded(keyword.then))
+            if file not in lists:  # what is wrong with one that several arm is told once
+                is_usable, told = (False, (_BEHIND_ANOTHER,)) if is_behind else _look_behind(file, path, tokenizer)
+                faults, lists[file] = (*faults, *(f"then: {fault}" for fault in told)), file if is_usable else ""
+            keyword = replace(keyword, then=lists[file])
+        keywords.extend([] if keyword is None else [keyword])
+        place = "" if each.table is None else f"{each.place}: "
+        problems.extend(Problem(path, each.line, place + fault) for fault in faults)
+    if not keywords:
         remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
         raise KeywordFileError(
-            "\n".join([f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, found.problems))])
+            "\n".join([f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, problems))])
         )
-    return found
+    return KeywordList(tuple(keywords), tuple(problems))
+
+
+def _look_behind(file: str, path: Path, tokenizer: PhraseTokenizer) -> tuple[bool, Sequence[str]]:
+    """Whether the file that a keyword of `path` names can be used, and what is wrong with it.
+
+    It lies in the folder of `path`, or below: whoever may write keywords cannot have any other file read out.
+    """
+    folder = os.path.normpath(path.parent)
+    if not Path(file).is_relative_to(folder):
+        return False, [f"{file} lies outside {folder}; keep it beside the keyword file that names it"]
+    try:
+        return True, [str(problem) for problem in read_keyword_file(Path(file), tokenizer, is_behind=True).problems]
+    except KeywordFileError as error:
+        return False, str(error).splitlines()
 
 
 def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> KeywordList:
@@ -76,34 +105,6 @@ def check_keywords(keywords: Sequence[Keyword], tokenizer: PhraseTokenizer) -> K
     faults = ((number, fault) for number, keyword in enumerate(keywords, 1) for fault in doubts(keyword, tokenizer))
     problems = tuple(Problem(None, None, f"keyword {number}: {fault}") for number, fault in faults)
     return KeywordList(tuple(keywords), problems)
-
-
-def _sift(path: Path, entries: Iterable[Line], tokenizer: PhraseTokenizer, *, is_behind: bool) -> KeywordList:
-    keywords: list[Keyword] = []
-    problems: list[Problem] = []
-    for each in judge(entries, tokenizer):
-        keyword, faults = each.keyword, each.faults
-        if keyword is not None and keyword.then:
-            file, refusal = _list_behind(path, keyword, tokenizer, is_behind=is_behind)
-            keyword, faults = replace(keyword, then=file), (*faults, *refusal)
-        keywords.extend([] if keyword is None else [keyword])
-        place = "" if each.table is None else f"{each.place}: "
-        problems.extend(Problem(path, each.line, place + fault) for fault in faults)
-    return KeywordList(tuple(keywords), tuple(problems))
-
-
-def _list_behind(
-    path: Path, keyword: Keyword, tokenizer: PhraseTokenizer, *, is_behind: bool
-) -> tuple[str, Sequence[str]]:
-    """The file that a keyword's `then` names, empty where it cannot be used; and what is wrong with it."""
-    file = path.parent / expanded(keyword.then)
-    if is_behind:
-        return "", ["then: this list follows a keyword itself, and lists do not follow each other; take it out"]
-    try:
-        problems = read_keyword_file(file, tokenizer, is_behind=True).problems
-    except KeywordFileError as error:
-        return "", [f"then: {line}" for line in str(error).splitlines()]
-    return str(file), [f"then: {problem}" for problem in problems]
 
 
 def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]:

@@ -44,20 +44,20 @@ class ListsBehind:
         self, frames: Frames, heard: Sequence[Detection | NearMiss], compiled: CompiledKeywords
     ) -> Iterator[Detection | NearMiss]:
         """The next frames, and what was heard in them of `compiled` → what was heard of the lists that are armed."""
-        for label, armed in [*self._armed.items()]:
-            if label not in compiled.behind or frames.arrived_sample > armed.until_sample + LONGEST_SAMPLES:
-                del self._armed[label]
+        for phrase, armed in [*self._armed.items()]:
+            if phrase not in compiled.behind or frames.arrived_sample > armed.until_sample + LONGEST_SAMPLES:
+                del self._armed[phrase]
             else:
                 yield from self._told(armed, armed.search.push(frames), frames)
         self._recent.append(frames)
         while self._recent[0].arrived_sample < frames.arrived_sample - KEPT_SAMPLES:
             self._recent.popleft()
         for event in heard:
-            if isinstance(event, Detection) and (behind := compiled.behind.get(event.keyword)):
+            if isinstance(event, Detection) and (behind := compiled.behind.get(event.phrase)):
                 end = samples(event.end)
                 search = KeywordSearch(behind.compiled.searched, self._model.transducer)
                 armed = Armed(behind.compiled, search, end + behind.armed_samples)
-                self._armed[event.keyword] = armed
+                self._armed[event.phrase] = armed
                 rest = [cut for kept in self._recent if (cut := kept.behind(end)) is not None]
                 for each in rest:
                     if each.origin_sample == frames.origin_sample:

@@ -302,3 +302,19 @@ def _samples(wav: bytes) -> np.ndarray:
     with wave.open(io.BytesIO(wav)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
+
+
+def test_no_program_has_a_file_read_out(client: Client, directory: Path) -> None:
+    """Scenario.
+
+    1. A program sets keywords of which one names a list, which lies beside the keyword file.
+
+    Result: refused with the place and the remedy; nothing of the file is told, and the keywords stay.
+    """
+    (directory / "secret.txt").write_text("secret of others :abc\n")
+    file = str(directory / "secret.txt")
+    reply = client.ask(command="set_keywords", keywords=["LIGHT ON", {"phrase": "STOP", "then": file}])
+    assert not reply["ok"]
+    assert "keywords.1.then: only a keyword file may name a list" in reply["error"]
+    assert "secret of" not in str(reply)
+    assert client.ask(command="status")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]

@@ -57,17 +57,33 @@ def test_the_file_of_a_list_stands_beside_the_one_that_names_it(lists: Path) -> 
         ("missing.txt", "then: "),
         ("empty.txt", "has no usable keyword"),
         ("again.toml", "lists do not follow each other; take it out"),
+        ("../above.txt", "lies outside"),
+        ("/etc/hostname", "lies outside"),
+        ("below/../../above.txt", "lies outside"),
+        ("~nobody-at-all/x.txt", "nobody-at-all"),
     ],
 )
 def test_a_list_that_cannot_be_used_costs_no_keyword(lists: Path, then: str, why: str) -> None:
-    """No such file; nothing in it; a list that would follow itself is heard once."""
+    """No such file; nothing in it; a list that would follow itself is heard once; what lies elsewhere is not read."""
+    (lists.parent / "above.txt").write_text("secret of others :abc\n")
     (lists / "empty.txt").write_text("# nothing\n")
     (lists / "again.toml").write_text('[[keyword]]\nphrase = "turn off"\nthen = "again.toml"\n')
     (lists / "wake.toml").write_text(f'[[keyword]]\nphrase = "hey light"\nthen = "{then}"\n')
     found = read_keyword_file(lists / "wake.toml", letter_tokenizer())
     assert [keyword.phrase for keyword in found.keywords] == ["hey light"]
-    assert why in "\n".join(map(str, found.problems))
+    told = "\n".join(map(str, found.problems))
+    assert why in told
+    assert "secret" not in told
     assert str(found.problems[0]).startswith(f"{lists / 'wake.toml'}: keyword 1: then: ")
+
+
+def test_a_list_that_several_arm_is_judged_once(lists: Path) -> None:
+    (lists / "lights.txt").write_text("turn off\nlight on :abc\n")
+    tables = [f'[[keyword]]\nphrase = "hey {word}"\nthen = "lights.txt"\n' for word in ("light", "stop", "go")]
+    (lists / "wake.toml").write_text("\n".join(tables))
+    found = read_keyword_file(lists / "wake.toml", letter_tokenizer())
+    assert {keyword.then for keyword in found.keywords} == {str(lists / "lights.txt")}
+    assert len(found.problems) == 1
 
 
 def test_the_command_hears_them_and_tells_what_is_wrong(lists: Path, tiny_model_dir: Path) -> None:
