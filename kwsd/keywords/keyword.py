@@ -49,7 +49,7 @@ class Keyword:
     refractory_s: Annotated[float, REFRACTORY_S] | None = None
     """Time after a hit in which the same keyword stays quiet, seconds of audio."""
     then: Annotated[str, NAME] = ""
-    """Keyword file that is listened for behind this keyword, and only there. Only keyword files name one, beside them."""
+    """Keyword file that is listened for behind this keyword, and only there; beside the keyword file that names it."""
     then_s: Annotated[float, ARMED_S] = 8.0
     """For so long, seconds."""
     enabled: bool = True
