@@ -1,12 +1,10 @@
 """What flows from the microphone to the search: Chunks of sound, and the Frames that come of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SUBSAMPLING
 
 Float32 = NDArray[np.float32]
 Kind = Literal["heard", "quiet", "failed"]
@@ -49,18 +47,3 @@ class Frames:
     """(T,), nats: log of the mean mel power of each 10 ms; those behind 4 × count are look-ahead."""
     arrived_sample: int
     """Sound that had to come before this was known."""
-
-    def behind(self, sample: int) -> "Frames | None":
-        """Those that begin at `sample` of the stream or later; None where there are none."""
-        spoken = -(-(sample - self.origin_sample) // ENCODER_SHIFT_SAMPLES) - self.first
-        if spoken <= 0:
-            return self
-        if spoken >= self.count:
-            return None
-        return replace(
-            self,
-            first=self.first + spoken,
-            count=self.count - spoken,
-            encoder_out=None if self.encoder_out is None else self.encoder_out[spoken:],
-            power=self.power[spoken * SUBSAMPLING :],
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +9,12 @@ from kwsd.acoustic.model import Model
 from kwsd.events import Detection, NearMiss
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.search.hits import Hit, Miss
+from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.search import KeywordSearch
 from kwsd.spotters.found import event_of
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, samples
 
-KEPT_SAMPLES = samples(3)
-"""By then a keyword is decided, so that what was said right behind it is still to be had."""
 LONGEST_SAMPLES = samples(10)
 """What begins while a list is armed may end so much later: the longest phrase that is aligned."""
 
@@ -37,7 +35,7 @@ class ListsBehind:
     def __init__(self, model: Model) -> None:
         """`model` is the one whose frames come."""
         self._model = model
-        self._recent: deque[Frames] = deque()
+        self._recent = RecentFrames()
         self._armed: dict[str, Armed] = {}
 
     def push(
@@ -49,25 +47,21 @@ class ListsBehind:
                 del self._armed[phrase]
             else:
                 yield from self._told(armed, armed.search.push(frames), frames)
-        self._recent.append(frames)
-        while self._recent[0].arrived_sample < frames.arrived_sample - KEPT_SAMPLES:
-            self._recent.popleft()
+        self._recent.push(frames)
         for event in heard:
             if isinstance(event, Detection) and (behind := compiled.behind.get(event.phrase)):
                 end = samples(event.end)
                 search = KeywordSearch(behind.compiled.searched, self._model.transducer)
-                armed = Armed(behind.compiled, search, end + behind.armed_samples)
-                self._armed[event.phrase] = armed
-                rest = [cut for kept in self._recent if (cut := kept.behind(end)) is not None]
-                for each in rest:
-                    if each.origin_sample == frames.origin_sample:
-                        yield from self._told(armed, search.push(each), frames)
+                armed = self._armed[event.phrase] = Armed(behind.compiled, search, end + behind.armed_samples)
+                for each in self._recent.behind(end):
+                    yield from self._told(armed, search.push(each), frames)
 
     def finish(self) -> Iterator[Detection | NearMiss]:
         """The sound has ended: what waited for more of it."""
-        if self._recent:
+        last = self._recent.last
+        if last is not None:
             for armed in self._armed.values():
-                yield from self._told(armed, armed.search.finish(), self._recent[-1])
+                yield from self._told(armed, armed.search.finish(), last)
 
     def _told(self, armed: Armed, found: Sequence[Hit | Miss], frames: Frames) -> Iterator[Detection | NearMiss]:
         for each in found:

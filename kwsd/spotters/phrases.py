@@ -119,11 +119,8 @@ class PhraseSpotter:
         """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""
         last = self._stream.finish()
         told = [event for frames in last for event in self.search(frames)]
-        return [
-            *told,
-            *(event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self._search.finish() if last),
-            *self._behind.finish(),
-        ]
+        told += [event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self._search.finish() if last]
+        return [*told, *self._behind.finish()]
 
     def search(self, frames: Frames) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere."""
