@@ -1,5 +1,6 @@
 """The real clients of ../shared/peers, where somebody has set them up below $KWSD_RIGS; else these are skipped."""
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -69,6 +70,8 @@ def test_home_assistant_makes_entities_of_what_mqtt_tells(
 ) -> None:
     """Every entity comes, the switch mutes, and Home Assistant logs no complaint."""
     port = free_port()
+    if shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") is None:
+        pytest.skip("needs the Debian package mosquitto")
     program = shared_dir / "peers" / "home_assistant" / "mqtt.py"
     command = [python_of("home_assistant"), str(program), "--seconds", "20", "--broker-port", str(port)]
     command += ["--call", "10:switch.turn_off:switch.kwsd_listening"]

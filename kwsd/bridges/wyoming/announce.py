@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv6Address, ip_address
 
 import ifaddr
@@ -31,28 +32,31 @@ def addresses(host: str) -> list[str]:
 async def announce_service(name: str, host: str, port: int) -> None:
     """Announce until cancelled, anew whenever the addresses have changed. What fails here is told and harms nothing."""
     name = f"kwsd-{stable_id()}" if name == OF_THIS_MACHINE else name
-    told: list[str] = []
-    network: AsyncZeroconf | None = None
-    try:
-        while True:
-            found = addresses(host)
-            if found != told:
-                if network is not None:
-                    await network.async_close()
-                network = await register(name, port, found) if found else None
-                told = found
-                if network is None:
-                    logger.warning("not announced: %s is reached from this machine alone", host)
-            await asyncio.sleep(LOOKS_AGAIN_S)
-    finally:
-        if network is not None:
-            with suppress(Error, OSError):
-                await network.async_unregister_all_services()
-                await network.async_close()
+    while True:
+        found = addresses(host)
+        try:
+            if found:
+                async with announced(name, port, found):
+                    await changed(host, found)
+            else:
+                logger.warning("not announced: %s is reached from this machine alone", host)
+        except (Error, OSError) as error:
+            logger.warning("not announced: %s", str(error) or type(error).__name__)
+        await changed(host, found)
 
 
-async def register(name: str, port: int, found: list[str]) -> AsyncZeroconf | None:
-    """Announce these addresses; None where that fails. It takes a second of asking whether the name is free."""
+async def changed(host: str, told: list[str]) -> None:
+    """Wait until there are other addresses than these."""
+    while addresses(host) == told:  # noqa: ASYNC110 - the kernel's list of them sets no event
+        await asyncio.sleep(LOOKS_AGAIN_S)
+
+
+@asynccontextmanager
+async def announced(name: str, port: int, found: list[str]) -> AsyncIterator[None]:
+    """Announce these addresses, after a second of asking whether the name is free; withdraw them however it ends.
+
+    Raises zeroconf's Error, OSError.
+    """
     service = AsyncServiceInfo(
         SERVICE,
         f"{name}.{SERVICE}",
@@ -61,11 +65,12 @@ async def register(name: str, port: int, found: list[str]) -> AsyncZeroconf | No
         server=f"{name}.local.",
         parsed_addresses=found,
     )
+    network = AsyncZeroconf(ip_version=IPVersion.All if any(":" in ip for ip in found) else IPVersion.V4Only)
     try:
-        network = AsyncZeroconf(ip_version=IPVersion.All if any(":" in ip for ip in found) else IPVersion.V4Only)
         await (await network.async_register_service(service))
-    except (Error, OSError) as error:
-        logger.warning("not announced: %s", str(error) or type(error).__name__)
-        return None
-    logger.info('announced as "%s" at %s', name, ", ".join(found))
-    return network
+        logger.info('announced as "%s" at %s', name, ", ".join(found))
+        yield
+    finally:  # also from within the registering, when others may have heard of it already
+        with suppress(Error, OSError):
+            await network.async_unregister_all_services()
+            await network.async_close()
