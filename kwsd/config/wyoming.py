@@ -31,7 +31,7 @@ class Wyoming:
     languages: Annotated[tuple[str, ...], limits.NotEmpty()] = ("en",)
     """What the phrases are in, as clients are told."""
     max_clients: Annotated[int, limits.CLIENTS] = 64
-    """Connections at once; when all are taken, one that has been silent for a minute makes way."""
+    """Connections at once; when all are taken, one that never spoke makes way, or one silent for a minute."""
     buffered_s: Annotated[float, limits.BUFFERED_S] = 10.0
     """Seconds of a client's sound that may wait to be decoded; then it is read no further until there is room."""
     max_line_bytes: Annotated[int, limits.LINE_BYTES] = 64 * 1024

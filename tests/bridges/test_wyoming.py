@@ -224,18 +224,23 @@ def test_who_is_not_allowed_is_turned_away(tmp_path: Path, tiny_model_dir: Path)
 def test_places_are_counted_and_the_silent_lose_theirs(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario.
 
-    Two places. 1. Two that say nothing hold them; a third is turned away. 2. After `stalled_s` they are dropped, and a
-    client is heard. 3. One that leaves an event unfinished goes as well.
+    Two places. 1. Two hold them, one of which asked something; a third has the place of the one that never did, and a
+    fourth none, once the third has spoken. 2. Who says nothing is dropped after `stalled_s`, and a client is heard.
+    3. One that leaves an event unfinished goes as well.
     """
     environment = {"KWSD_WYOMING_MAX_CLIENTS": "2", "KWSD_WYOMING_STALLED_S": "1"}
     with serving(tmp_path, tiny_model_dir, environment=environment) as service:
-        silent = [service.raw(), service.raw()]
-        time.sleep(0.2)
-        with service.client() as third:
-            assert third.read() is None
-        for connection in silent:
-            assert connection.recv(1) == b""
-            connection.close()
+        with service.client() as first, service.raw() as silent:
+            assert first.names()
+            silent.sendall(b'{"type": "audio-')
+            with service.client() as third:
+                assert third.names()
+                assert silent.recv(1) == b""
+                with service.client() as fourth:
+                    assert fourth.read() is None
+                assert first.names()
+        with service.raw() as silent:
+            assert silent.recv(1) == b""
         with service.client() as client:
             assert client.names()
             time.sleep(1.5)  # between two events one may be silent for days

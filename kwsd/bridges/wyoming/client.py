@@ -53,6 +53,8 @@ class WakeClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: ServiceParts) -> None:
         self.peer = str((writer.get_extra_info("peername") or ("?",))[0])
         self.heard_from_at_s = monotonic()
+        self.has_spoken = False
+        """Whether there was one whole event."""
         self._reader = reader
         self._writer = writer
         self._service = service
@@ -71,7 +73,7 @@ class WakeClient:
             async with asyncio.timeout(self._service.limits.finished_in_s) as first_event_in:
                 while (event := await read_event(self._reader, self._service.limits)) is not None:
                     first_event_in.reschedule(None)
-                    self.heard_from_at_s = monotonic()
+                    self.heard_from_at_s, self.has_spoken = monotonic(), True
                     handler = self._HANDLERS.get(event.type)
                     if handler is None:
                         logger.debug("%s sent %.60s, which is for other services", self.peer, event.type)

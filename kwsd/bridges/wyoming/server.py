@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 ANY = {"0.0.0.0", "::"}  # noqa: S104 - only compared
 
 MAKES_WAY_S = 60.0
-"""How long a client must have been silent to lose its place to another when all are taken."""
+"""How long a client that has spoken must have been silent to lose its place to another when all are taken."""
 
 
 class WakeService:
@@ -123,9 +123,9 @@ class WakeService:
             self._connections.discard(connection)
 
     def make_way(self) -> bool:
-        """Whether the client that has been silent longest could be sent away for another."""
-        quietest = min(self._connections, key=lambda connection: connection.heard_from_at_s)
-        if monotonic() - quietest.heard_from_at_s < MAKES_WAY_S:
+        """Whether one could be sent away for another: who never said anything, or else has been silent for long."""
+        quietest = min(self._connections, key=lambda connection: (connection.has_spoken, connection.heard_from_at_s))
+        if quietest.has_spoken and monotonic() - quietest.heard_from_at_s < MAKES_WAY_S:
             return False
         self._connections.discard(quietest)
         quietest.close()
