@@ -16,6 +16,7 @@ from training.zipformer.data.channel import Channel, narrow_band, telephone, thr
 from training.zipformer.data.fbank import RATE  # noqa: E402
 from training.zipformer.data.pack import Clip, Pack  # noqa: E402
 from training.zipformer.data.rows import Cuts, RowBatcher, encoder_frames, fill_rows, sounding_part  # noqa: E402
+from training.zipformer.flat import FlatParameters  # noqa: E402
 from training.zipformer.grow import grow  # noqa: E402
 from training.zipformer.loss.pruned import losses  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
@@ -159,12 +160,13 @@ def test_a_grown_network_says_nearly_what_it_said(tmp_path: Path) -> None:
 def test_an_average_follows_slowly_and_stands_in_for_a_while() -> None:
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(model.weight)
-    average = MovingAverage(model, 0.99)
+    flat = FlatParameters(model)
+    average = MovingAverage(flat, 0.99)
     torch.nn.init.ones_(model.weight)
     for step in range(10_000, 10_050):
-        average.update(model, step)
-    with average.in_place(model):
+        average.update(step)
+    with average.in_place():
         assert 0.3 < model.weight.item() < 0.5
     assert model.weight.item() == 1.0
-    with MovingAverage(model, 0.0).in_place(model):
+    with MovingAverage(flat, 0.0).in_place():
         assert model.weight.item() == 1.0

@@ -1,36 +1,52 @@
 """A moving average of weights: what a run is measured by, and what it leaves (Polyak, Juditsky 1992)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from training.zipformer.flat import FlatParameters
 
 
 class MovingAverage:
     """Weights averaged over about 1 / (1 - decay) steps, over fewer at the beginning."""
 
-    def __init__(self, model: nn.Module, decay: float, values: dict[str, Tensor] | None = None) -> None:
+    def __init__(self, flat: FlatParameters, decay: float, values: Mapping[str, Tensor] | None = None) -> None:
         """Begin with what the network has, or with `values` of a checkpoint; a decay of 0 follows the network."""
-        self.decay = decay
-        self.values: dict[str, Tensor] = {}
-        if decay:
-            self.values = values or {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self._flat, self.decay = flat, decay
+        self.vector = flat.values.clone() if decay else flat.values
+        self._share = torch.zeros((), device=flat.values.device)
+        if decay and values:
+            for name, part in flat.named(self.vector).items():
+                part.copy_(values[name])
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """The averaged weights by name; nothing where the network itself is followed."""
+        return self._flat.named(self.vector) if self.decay else {}
+
+    def update(self, step: int) -> None:
+        """Take in the weights after `step` steps."""
+        self.set_step(step)
+        self.follow()
+
+    def set_step(self, step: int) -> None:
+        """Bring to the device how much of the weights after `step` steps is taken in."""
+        self._share.fill_(1.0 - min(self.decay, step / (step + 10)))
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Take in the weights after `step` steps."""
-        decay = min(self.decay, step / (step + 10))
-        now = model.state_dict()
-        for name, value in self.values.items():
-            value.lerp_(now[name], 1.0 - decay)
+    def follow(self) -> None:
+        """Do what an update does on the device."""
+        if self.decay:
+            self.vector.lerp_(self._flat.values, self._share)
 
     @contextmanager
-    def in_place(self, model: nn.Module) -> Iterator[None]:
+    def in_place(self) -> Iterator[None]:
         """Let the network have the averaged weights for a while."""
-        own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        model.load_state_dict({**own, **self.values})
+        own = self._flat.values.clone()
+        self._flat.values.copy_(self.vector)
         try:
             yield
         finally:
-            model.load_state_dict(own)
+            self._flat.values.copy_(own)

@@ -1,18 +1,15 @@
 """ScaledAdam and its learning rate (Zipformer, arXiv:2310.11230, sections 3.5 and 3.6).
 
 Adam whose step is proportional to the size of the parameter it changes, plus a slow Adam on that size itself.
-Parameters of one shape are updated together, as one tensor, so that a step is few operations.
+All are updated together, as one vector, and nothing is asked of the device: a step can be captured in a CUDA graph.
 """
 
-import math
-import statistics
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
+from training.zipformer.flat import FlatParameters
 from training.zipformer.settings import TrainSettings
 
 SMALLEST_SIZE = 1e-3
@@ -20,6 +17,8 @@ SMALLEST_SIZE = 1e-3
 LARGEST_SIZE = 3.0
 CLIP_MEMORY = 100
 """Steps whose gradient norms the clipping threshold is the median of."""
+FIRST_CLIPPED = 10
+"""Norms that must be known before any gradient is cut."""
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -35,12 +34,12 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     return float(settings.rate * warm * falling * cooling)
 
 
-class ScaledAdam(Optimizer):
+class ScaledAdam:
     """Adam relative to the size of each parameter, with clipping at a multiple of the median gradient norm.
 
     Args:
-        parameters: to be optimised.
-        lr: relative change per step, 0.045 for a large model and batch.
+        flat: the parameters to be optimised.
+        lr: relative change per step, 0.045 for a large model and batch; may be set between steps.
         betas: decay of the two moments.
         size_rate: learning rate of a parameter's size, relative to lr.
         scalar_rate: learning rate of parameters of one element, relative to lr.
@@ -49,7 +48,7 @@ class ScaledAdam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        flat: FlatParameters,
         lr: float = 0.045,
         *,
         betas: tuple[float, float] = (0.9, 0.98),
@@ -57,100 +56,114 @@ class ScaledAdam(Optimizer):
         scalar_rate: float = 0.1,
         clip: float = 2.0,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "size_rate": size_rate, "scalar_rate": scalar_rate, "clip": clip}
-        super().__init__(parameters, {**defaults, "recent_norms": []})
+        self.flat, self.lr, self.betas, self.clip = flat, lr, betas, clip
+        self._size_rate, self._scalar_rate = size_rate, scalar_rate
+        self._scalar = flat.counts == 1
+        device = flat.counts.device
+        self._rate = torch.zeros((), device=device)
+        self._state = {
+            "steps": torch.zeros((), dtype=torch.float64, device=device),
+            "norms": torch.full((CLIP_MEMORY,), torch.inf, device=device),
+            "norms_seen": torch.zeros((), dtype=torch.int64, device=device),
+            "mean": flat.zeros(),
+            "square": flat.zeros(),
+            "size_mean": torch.zeros_like(flat.counts),
+            "size_square": torch.zeros_like(flat.counts),
+        }
+
+    def step(self) -> None:
+        """Update every parameter; a step with a gradient that is not finite is left out."""
+        self.set_rate()
+        self.update()
+
+    def set_rate(self) -> None:
+        """Bring `lr` to the device."""
+        self._rate.fill_(self.lr)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
-        """Update every parameter; a step with a gradient that is not finite is left out."""
-        if closure is not None:
-            raise ValueError("ScaledAdam evaluates no closure; compute gradients before step()")
-        for group in self.param_groups:
-            batches = [_Batch(same, self.state) for same in _by_shape(group["params"])]
-            squares = [batch.relative_square() for batch in batches]
-            norm = float(torch.stack(squares).sum().sqrt()) if squares else 0.0
-            if not math.isfinite(norm):
-                continue
-            factor = _clip_factor(norm, group["recent_norms"], group["clip"])
-            for batch in batches:
-                batch.update(group, factor)
+    def update(self) -> None:
+        """Do what a step does on the device, at the rate that was set last."""
+        flat, state, value = self.flat, self._state, self.flat.values
+        size = (flat.sums(value.square()) / flat.counts).sqrt().clamp(min=SMALLEST_SIZE)
+        relative = torch.where(self._scalar, 1.0, size)
+        norm = (flat.sums(flat.gradients.square()) * relative.square()).sum().sqrt()
+        good = norm.isfinite()
+        gradient = torch.where(good, flat.gradients * self._clip_factor(norm, good), 0.0)
+        along = flat.sums(gradient * value)
+        state["steps"] += good
+        slow, slower = (beta ** state["steps"].clamp(min=1.0) for beta in self.betas)
+        correction = ((1 - slower).sqrt() / (1 - slow)).float()
+        change = correction * self._direction("mean", "square", gradient, good)
+        growth = correction * self._direction("size_mean", "size_square", along, good) * self._size_rate
+        growth = torch.where(size > LARGEST_SIZE, growth.abs(), growth)  # what is too large may only shrink
+        growth = torch.where(self._scalar, 0.0, growth)
+        scale = torch.where(self._scalar, self._scalar_rate, size)
+        value -= self._rate * good * (change * flat.spread(scale) + flat.spread(growth) * value)
 
     def last_norm(self) -> float:
         """Give the gradient norm of the latest step, each gradient relative to its parameter's size."""
-        norms = self.param_groups[0]["recent_norms"]
-        return float(norms[-1]) if norms else 0.0
+        seen = int(self._state["norms_seen"])
+        return float(self._state["norms"][(seen - 1) % CLIP_MEMORY]) if seen else 0.0
+
+    def tensors(self) -> list[Tensor]:
+        """Give everything that a step changes beside the parameters."""
+        return list(self._state.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give everything that goes into a checkpoint; moments parameter by parameter, whatever the layout."""
+        return {name: self.flat.named(held) if held.dim() == 2 else held for name, held in self._state.items()}
+
+    def load_state_dict(self, values: dict[str, Any]) -> None:
+        """Go on from a checkpoint, or from one that was written while parameters of one shape were kept together."""
+        if "param_groups" in values:
+            values = _from_shapes(values, self.flat)
+        for name, held in self._state.items():
+            if held.dim() == 2:
+                for part, view in self.flat.named(held).items():
+                    view.copy_(values[name][part])
+            else:
+                held.copy_(values[name])
+
+    def _clip_factor(self, norm: Tensor, good: Tensor) -> Tensor:
+        """Compare a norm with the median of those before it, and remember it."""
+        norms, seen = self._state["norms"], self._state["norms_seen"]
+        known = seen.clamp(max=CLIP_MEMORY)
+        middle = torch.stack([(known - 1).clamp(min=0) // 2, (known // 2).clamp(max=CLIP_MEMORY - 1)])
+        median = norms.sort().values[middle].mean()
+        limit = torch.where(known >= FIRST_CLIPPED, self.clip * median, norm) if self.clip else norm
+        place = (seen % CLIP_MEMORY).unsqueeze(0)
+        norms.index_copy_(0, place, torch.where(good, norm, norms[place]))
+        seen += good
+        return (limit / norm.clamp(min=torch.finfo(norm.dtype).tiny)).clamp(max=1.0)
+
+    def _direction(self, mean: str, square: str, gradient: Tensor, good: Tensor) -> Tensor:
+        """Adam's moments (arXiv:1412.6980), unchanged by what is not good; its direction but for the correction."""
+        slow, slower = self.betas
+        self._state[mean].lerp_(gradient, (1 - slow) * good)
+        self._state[square].lerp_(gradient.square(), (1 - slower) * good)
+        return self._state[mean] / (self._state[square].sqrt() + 1e-8)
 
 
-def _clip_factor(norm: float, recent: list[float], clip: float) -> float:
-    limit = clip * statistics.median(recent) if clip and len(recent) >= 10 else norm
-    recent.append(norm)
-    del recent[:-CLIP_MEMORY]
-    return min(1.0, limit / norm) if norm else 1.0
-
-
-def _by_shape(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
-    groups: dict[torch.Size, list[Tensor]] = {}
-    for parameter in parameters:
-        groups.setdefault(parameter.shape, []).append(parameter)
-    return list(groups.values())
-
-
-def _gradient(parameter: Tensor) -> Tensor:
-    """Zero where the loss did not reach: a group must not change when another loss joins in."""
-    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-
-
-class _Batch:
-    """Parameters of one shape as one tensor (B, …); their state is kept with the first of them."""
-
-    def __init__(self, parameters: list[Tensor], state: dict[Tensor, Any]) -> None:
-        self.parameters = parameters
-        self.value = torch.stack([torch.atleast_1d(p.detach()) for p in parameters])
-        self.gradient = torch.stack([torch.atleast_1d(_gradient(p)) for p in parameters])
-        self.axes = tuple(range(1, self.value.dim()))
-        self.scalar = parameters[0].numel() == 1
-        self.state = state[parameters[0]]
-        if not self.state:
-            self._start()
-
-    def _start(self) -> None:
-        per_parameter = self.value.flatten(1)[:, :1].reshape(-1, *[1] * len(self.axes))
-        self.state["step"] = 0
-        self.state["mean"] = torch.zeros_like(self.value)
-        self.state["square"] = torch.zeros_like(self.value)
-        self.state["size_mean"] = torch.zeros_like(per_parameter)
-        self.state["size_square"] = torch.zeros_like(per_parameter)
-
-    def size(self) -> Tensor:
-        """Root mean square of each parameter, (B, 1, …)."""
-        return self.value.square().mean(dim=self.axes, keepdim=True).sqrt().clamp(min=SMALLEST_SIZE)
-
-    def relative_square(self) -> Tensor:
-        """Sum of squares of the gradients, each times its parameter's size."""
-        scaled = self.gradient if self.scalar else self.gradient * self.size()
-        return scaled.square().sum()
-
-    def update(self, group: dict[str, Any], factor: float) -> None:
-        self.state["step"] += 1
-        self.gradient = self.gradient * factor
-        change = self._adam("mean", "square", self.gradient, group["betas"])
-        if self.scalar:
-            change = change * group["scalar_rate"]
-        else:
-            size = self.size()
-            along = (self.gradient * self.value).sum(dim=self.axes, keepdim=True)
-            growth = self._adam("size_mean", "size_square", along, group["betas"]) * group["size_rate"]
-            growth = torch.where(size > LARGEST_SIZE, growth.abs(), growth)  # what is too large may only shrink
-            change = change * size + growth * self.value
-        for parameter, new in zip(self.parameters, self.value - group["lr"] * change, strict=True):
-            parameter.copy_(new.reshape(parameter.shape))
-
-    def _adam(self, mean: str, square: str, gradient: Tensor, betas: tuple[float, float]) -> Tensor:
-        """Adam's step (arXiv:1412.6980) for a learning rate of one."""
-        slow, slower = betas
-        self.state[mean].mul_(slow).add_(gradient, alpha=1 - slow)
-        self.state[square].mul_(slower).addcmul_(gradient, gradient, value=1 - slower)
-        step = self.state["step"]
-        correction = (1 - slower**step) ** 0.5 / (1 - slow**step)
-        change: Tensor = correction * self.state[mean] / (self.state[square].sqrt() + 1e-8)
-        return change
+def _from_shapes(values: dict[str, Any], flat: FlatParameters) -> dict[str, Any]:
+    """Convert a state whose moments are stacked by shape, each with the first parameter of that shape."""
+    shapes: dict[torch.Size, list[int]] = {}
+    for number, parameter in enumerate(flat.parameters):
+        shapes.setdefault(parameter.shape, []).append(number)
+    moments: dict[str, Any] = {"mean": {}, "square": {}, "size_mean": [0.0] * len(flat.names)}
+    moments["size_square"] = [0.0] * len(flat.names)
+    for shape, numbers in shapes.items():
+        held = values["state"][numbers[0]]
+        for place, number in enumerate(numbers):
+            for name in ("mean", "square"):
+                moments[name][flat.names[number]] = held[name][place].reshape(shape)
+            for name in ("size_mean", "size_square"):
+                moments[name][number] = float(held[name][place])
+    recent = values["param_groups"][0]["recent_norms"]
+    return {
+        "steps": torch.tensor(float(max(held["step"] for held in values["state"].values()))),
+        "norms": torch.tensor([*recent, *[torch.inf] * (CLIP_MEMORY - len(recent))]),
+        "norms_seen": torch.tensor(len(recent)),
+        **moments,
+        "size_mean": torch.tensor(moments["size_mean"]),
+        "size_square": torch.tensor(moments["size_square"]),
+    }

@@ -20,6 +20,7 @@ from training.zipformer.data.batches import Batch, plan_epoch
 from training.zipformer.data.pack import Clip, Pack, read_pack
 from training.zipformer.data.rows import Row, RowBatch
 from training.zipformer.data.units import Units, read_units
+from training.zipformer.flat import FlatParameters
 from training.zipformer.loss.flat_start import flat_start_loss
 from training.zipformer.loss.pruned import losses
 from training.zipformer.material import Material
@@ -78,10 +79,11 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.model = Transducer(model_settings).to(device)
         self.model.encoder.encoder_embed.to(memory_format=torch.channels_last)
-        self.optimizer = ScaledAdam(self.model.parameters(), lr=settings.rate)
+        self.flat = FlatParameters(self.model)
+        self.optimizer = ScaledAdam(self.flat, lr=settings.rate)
         self.progress = Progress()
         self._begun = self._saved_at = time.monotonic()
-        self.average = MovingAverage(self.model, settings.average)
+        self.average = MovingAverage(self.flat, settings.average)
         self.material = Material(pack, units, settings, device, model_settings.mel_bins)
         self._resume()
 
@@ -89,7 +91,7 @@ class Trainer:
         """Take the weights of another run or a finished model, unless this run has begun already."""
         if self.progress.step == 0:
             self.model.load_state_dict(load_model(weights).state_dict())
-            self.average = MovingAverage(self.model, self.settings.average)
+            self.average = MovingAverage(self.flat, self.settings.average)
 
     def run(self) -> None:
         """Train until the settings say stop; a report, a checkpoint and a plot are written on the way."""
@@ -113,19 +115,19 @@ class Trainer:
         batch = self.material.batch(clips, seed, plain=self._listening())
         chunk, left = random.Random(common).choice(self.settings.chunks)  # alike for all: they cost alike
         result = self._losses(batch, chunk, left)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.flat.clear_gradients()
         self._weighted(result).backward()
-        self.workers.share_gradients(self.model.parameters())
+        self.workers.share(self.flat.gradients)
         self.optimizer.step()
         self.progress.step += 1
-        self.average.update(self.model, self.progress.step)
+        self.average.update(self.progress.step)
         self.progress.hours += self.workers.total(float(batch.lengths.sum())) * FRAME_S / 3600
         return Losses(*(loss.detach() for loss in result))
 
     @torch.no_grad()
     def dev_loss(self, chunk: int = 16, left: int = 64) -> float | None:
         """Joint loss on held-out speakers, nats per token, as a 320 ms stream; None without a dev split."""
-        with self.average.in_place(self.model):
+        with self.average.in_place():
             return self._dev_loss(chunk, left)
 
     def _dev_loss(self, chunk: int, left: int) -> float | None:
@@ -200,8 +202,7 @@ class Trainer:
 
     def _set_rates(self) -> None:
         cooling = self._cooling()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.progress.step, self.settings) * cooling
+        self.optimizer.lr = learning_rate(self.progress.step, self.settings) * cooling
 
     def _cooling(self) -> float:
         """Share of the learning rate that the clock leaves; the leader's clock counts, for all must step alike."""
@@ -217,13 +218,13 @@ class Trainer:
         if with_dev or step % settings.report_every == 0:
             self._report(result, self.dev_loss() if with_dev else None)
         if step % settings.weights_every == 0:
-            with self.average.in_place(self.model):
+            with self.average.in_place():
                 save_weights(self.folder, self.model, step, settings.keep)
         if time.monotonic() - self._saved_at > 60 * settings.save_minutes:
             self._save()
 
     def _report(self, result: Losses, dev: float | None) -> None:
-        now, rate = self.progress, self.optimizer.param_groups[0]["lr"]
+        now, rate = self.progress, self.optimizer.lr
         acoustic, joint = round(float(result.acoustic), 4), round(float(result.joint), 4)
         norm = self.optimizer.last_norm()
         row = metrics.Report(now.step, now.epoch, now.hours, now.wall_s, rate, norm, acoustic, joint, dev)
@@ -252,7 +253,7 @@ class Trainer:
             return
         values: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(values["model"])
-        self.average = MovingAverage(self.model, self.settings.average, values.get("average"))
+        self.average = MovingAverage(self.flat, self.settings.average, values.get("average"))
         self.optimizer.load_state_dict(values["optimizer"])
         self.progress = Progress(**values["progress"])
         if self.workers.leads:
