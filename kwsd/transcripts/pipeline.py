@@ -107,9 +107,18 @@ class PipelineProcess:
                 self._connection.close()
                 raise TranscriptError(f"{self.name}: cannot be run: {error.strerror}") from error
         self._is_loaded, self._used_s = False, time.monotonic()
-        watched = (self._process, self._connection)
-        threading.Thread(target=self._end_when_idle, args=watched, name="idle", daemon=True).start()
-        return self._connection
+        process, connection = self._process, self._connection
+
+        def end_when_idle() -> None:
+            with connection:
+                while process.poll() is None:
+                    time.sleep(min(1.0, self._idle_s / 4))
+                    with self._one_at_a_time:
+                        if time.monotonic() - self._used_s >= self._idle_s:
+                            end_group(process)
+
+        threading.Thread(target=end_when_idle, name="idle", daemon=True).start()
+        return connection
 
     def _line(self, connection: socket.socket, deadline_s: float, late: str) -> bytes:
         """What it says next. Raises TranscriptError."""
@@ -140,14 +149,6 @@ class PipelineProcess:
         if "error" in tree:
             raise TranscriptError(f"{self.name}: {tree['error']}")
         return tree
-
-    def _end_when_idle(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
-        with connection:
-            while process.poll() is None:
-                time.sleep(min(1.0, self._idle_s / 4))
-                with self._one_at_a_time:
-                    if time.monotonic() - self._used_s >= self._idle_s:
-                        end_group(process)
 
 
 class PipelineTranscriber:
