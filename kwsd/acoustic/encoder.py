@@ -17,7 +17,7 @@ from kwsd.acoustic.compact import CompactCaches
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
-from kwsd.models.directory import COMPACT_LAYOUT, read_graph
+from kwsd.models.directory import COMPACT_LAYOUT, MATRICES, read_graph
 from kwsd.stream import Float32
 from kwsd.timebase import SUBSAMPLING
 
@@ -113,7 +113,9 @@ class Encoder:
     @cached_property
     def fingerprint(self) -> str:
         """Names the weights, and thereby all that the encoder makes of a sound."""
-        return hashlib.sha256(read_graph(self.path)).hexdigest()[:16]
+        matrices = self.path.with_name(MATRICES)
+        apart = read_graph(matrices) if self.is_compact and matrices.is_file() else b""
+        return hashlib.sha256(read_graph(self.path) + apart).hexdigest()[:16]
 
 
 def require_alike(original: Path, other: Path) -> None:

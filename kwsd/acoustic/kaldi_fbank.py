@@ -6,8 +6,8 @@ Slower, for samples go over in a list and come back frame by frame; `kwsd.acoust
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +18,16 @@ SLICE_SAMPLES = SAMPLE_RATE  # copied into a list at a time, so that memory does
 RENEWED_FRAMES = 1 << 20  # 3 h; the library counts frames in 32 bits, so it is made anew long before they end
 
 
-def _options() -> kaldi_native_fbank.FbankOptions:
+def _online_fbank() -> Any:
+    import kaldi_native_fbank  # noqa: PLC0415 - a megabyte, which most streams do without
+
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = SAMPLE_RATE
     options.frame_opts.dither = 0.0
     options.frame_opts.snip_edges = False
     options.mel_opts.num_bins = NUM_BINS
     options.mel_opts.high_freq = HIGHEST_HZ
-    return options
+    return kaldi_native_fbank.OnlineFbank(options)
 
 
 class KaldiFbank:
@@ -39,7 +41,7 @@ class KaldiFbank:
 
     def reset(self) -> None:
         """Forget all sound."""
-        self._online = kaldi_native_fbank.OnlineFbank(_options())
+        self._online = _online_fbank()
         self._next = 0  # first frame not yet copied out, as the library's object counts
         self._tail = np.empty(0, np.float32)  # sound from one frame before that one on
         self._frames = np.empty((0, NUM_BINS), np.float32)
@@ -48,7 +50,7 @@ class KaldiFbank:
         """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
         for start in range(0, len(samples), SLICE_SAMPLES):
             if self._next >= RENEWED_FRAMES:
-                self._online = kaldi_native_fbank.OnlineFbank(_options())
+                self._online = _online_fbank()
                 self._online.accept_waveform(SAMPLE_RATE, self._tail.tolist())
                 self._online.pop(1)  # frame 0, which alone is made of sound mirrored at the beginning
                 self._next = 1

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kwsd.acoustic.widen import widened
 from kwsd.errors import ModelError
 from kwsd.models.directory import LARGEST_FILE_BYTES
 
@@ -37,9 +38,10 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_reuse = False  # 5 % of the encoder's time, median of nine alternated runs
-    has_unicode_name = os.fsencode(path) == str(path).encode(errors="replace")
-    try:  # from memory only where it must be: it takes the file's size twice
-        model = str(path) if has_unicode_name else path.read_bytes()
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no public base class
-        raise ModelError(f"{path}: onnxruntime cannot load it: {str(error).strip()}") from error
+    with widened(path) as laid_out:
+        has_unicode_name = os.fsencode(laid_out) == str(laid_out).encode(errors="replace")
+        try:  # from memory only where it must be: it takes the file's size twice
+            model = str(laid_out) if has_unicode_name else laid_out.read_bytes()
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no public base class
+            raise ModelError(f"{path}: onnxruntime cannot load it: {str(error).strip()}") from error

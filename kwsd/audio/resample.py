@@ -1,7 +1,6 @@
 """Sound at any rate → 16 kHz, as it streams. The only importer of soxr."""
 
 import numpy as np
-import soxr
 
 from kwsd.audio.source import Samples
 from kwsd.timebase import SAMPLE_RATE
@@ -15,8 +14,11 @@ class Resampler:
     """Mono float32 in, 16 kHz out. The output is the same however the input is split; at 16 kHz it is the input."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE, 1, dtype="float32", quality=QUALITY)
         self._identity = rate_hz == SAMPLE_RATE
+        if not self._identity:
+            import soxr  # noqa: PLC0415 - half a megabyte that sound at 16 kHz does without
+
+            self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE, 1, dtype="float32", quality=QUALITY)
 
     def accept(self, samples: Samples) -> Samples:
         """Samples (n,) at the rate given → those (m,) at 16 kHz that are complete; the rest is kept."""

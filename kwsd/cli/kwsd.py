@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -109,6 +110,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(describe_devices() or "there is no microphone")
         return 0
+    _import_without("hashlib", "_hashlib")
     from kwsd.config import load_settings  # noqa: PLC0415 - --help and --version need no settings
 
     loaded = load_settings(_flags(arguments), file=arguments.config)
@@ -122,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     if loaded.settings.is_service or _asked_for_outlets(loaded):
         signal.signal(signal.SIGTERM, _end_well)  # until the daemon has an ear for it
-        import_asyncio_without_tls()
+        _import_without("asyncio", "ssl")
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
         serve(loaded)
@@ -135,16 +137,16 @@ def _end_well(*_: object) -> NoReturn:
     raise SystemExit(DONE)
 
 
-def import_asyncio_without_tls() -> None:
-    """Let asyncio do without `ssl`, as it does where it cannot be imported: 4.5 MiB of no use to Unix sockets.
+def _import_without(module: str, absent: str) -> None:
+    """Let a module of the standard library do without another, as it does where that cannot be imported.
 
-    Whoever imports `ssl` later on gets it.
+    asyncio does without `ssl`, and hashlib without `_hashlib`: OpenSSL takes 4.5 MiB that Unix sockets and a checksum
+    have no use for. Whoever imports it later on gets it.
     """
-    if not {"asyncio", "ssl"} & set(sys.modules):
-        sys.modules["ssl"] = None  # type: ignore[assignment]
-        import asyncio  # noqa: F401, PLC0415 - for the side effect
-
-        del sys.modules["ssl"]
+    if not {module, absent} & set(sys.modules):
+        sys.modules[absent] = None  # type: ignore[assignment]
+        import_module(module)
+        del sys.modules[absent]
 
 
 def _asked_for_outlets(loaded: Any) -> bool:

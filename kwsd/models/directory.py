@@ -20,6 +20,10 @@ LARGEST_FILE_BYTES = 1 << 30
 """Of a model; the largest in the registry has a tenth of it."""
 COMPACT = ".compact.onnx"
 """What the name of a graph by `kwsd.models.compact` ends with."""
+MATRICES = f"encoder{COMPACT.removesuffix('.onnx')}.npz"
+"""The matrices of a package's compact graphs, for all chunk lengths, as int8 with a scale for each column."""
+FLOAT_MATRICES = "encoder.float32"
+"""What graphs call the file of these in float32."""
 USUAL_CHUNK_MS = 320
 """Sound that an encoder takes at once; the compact graph for another chunk has its length in its name."""
 COMPACT_LAYOUT = "kwsd compact 1"

@@ -96,8 +96,8 @@ class OpenVocabulary:
         model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
-        compiled = PhraseSpotter(model, keywords, search).compiled
         gate = self._settings.quiet_gate
+        compiled = PhraseSpotter(model, keywords, search, quiet_gate=gate).compiled
         self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=gate)
         if self._settings.sentences is not None:
             from kwsd.spotters.sentences import SentenceSpotter  # noqa: PLC0415 - few have sentences

@@ -13,7 +13,7 @@ import kwsd
 from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.fbank import Fbank
 from kwsd.errors import ModelError
-from kwsd.models.directory import COMPACT, find_encoder
+from kwsd.models.directory import COMPACT, MATRICES, find_encoder
 from kwsd.models.optimise import optimise
 from kwsd.stream import Float32
 from testkit.commands import KWSCTL, run
@@ -63,7 +63,7 @@ def told_of_the_demo(model: kwsd.Model, silence: int) -> list[kwsd.Detection]:
 
 
 def test_in_chunks_of_half_the_length_the_demo_is_heard_as_well_and_sooner() -> None:
-    """The graph for 160 ms brings an eighth of its weights itself; the rest lies in the file for 320 ms."""
+    """Both graphs have their matrices in one file."""
     usual, sooner = (kwsd.Model.load(SHIPPED, chunk_ms) for chunk_ms in (None, 160))
     waited_ms = []
     for silence in (0, 1280, 2560, 3840):
@@ -72,7 +72,7 @@ def test_in_chunks_of_half_the_length_the_demo_is_heard_as_well_and_sooner() -> 
         assert all(abs(a.start - b.start) <= 0.12 for a, b in zip(own, other, strict=True))
         waited_ms += [a.latency_ms - b.latency_ms for a, b in zip(own, other, strict=True)]
     assert np.mean(waited_ms) > 40
-    assert sooner.encoder.path.stat().st_size < usual.encoder.path.stat().st_size / 7
+    assert sooner.encoder.path.stat().st_size < 400_000
     assert sooner.encoder.fingerprint != usual.encoder.fingerprint
 
 
@@ -80,6 +80,23 @@ def test_a_model_without_shorter_chunks_says_so(tmp_path: Path) -> None:
     shutil.copytree(SHIPPED, tmp_path / "own", ignore=shutil.ignore_patterns("*160ms*"))
     with pytest.raises(ModelError, match="model own has no encoder for chunks of 160 ms; leave out chunk_ms"):
         kwsd.Model.load(tmp_path / "own", 160)
+
+
+def test_a_package_that_lacks_its_matrices_or_has_no_room_for_them_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. The matrices are cut off. 2. They are missing. 3. Temporary files cannot be written: each has its remedy."""
+    own = tmp_path / "own"
+    shutil.copytree(SHIPPED, own)
+    (own / MATRICES).write_bytes((own / MATRICES).read_bytes()[:1000])
+    with pytest.raises(ModelError, match=f"{MATRICES}: cannot be read .*; fetch the model again"):
+        kwsd.Model.load(own)
+    (own / MATRICES).unlink()
+    with pytest.raises(ModelError, match=f"{MATRICES}: no such file; .*models verify {own}"):
+        kwsd.Model.load(own)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(ModelError, match="set TMPDIR"):
+        kwsd.Model.load(SHIPPED)
 
 
 def test_a_stream_gives_the_same_alone_and_beside_fifteen_loud_ones() -> None:

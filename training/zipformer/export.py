@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from kwsd.models.compact.encoder import build_encoder
 from kwsd.models.compact.weights import EncoderShape, StackShape, Weights
-from kwsd.models.directory import COMPACT
+from kwsd.models.directory import COMPACT, MATRICES
 from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON
 from training.lexicon.lexicon import NOTICE
 from training.zipformer import storage
@@ -154,10 +154,10 @@ def export(weights: Path, units: Path, output: Path, chunk: int = USUAL_CHUNK) -
     storage.halve(output / "encoder.onnx")
     for path in output.glob("*.onnx"):
         storage.shorten_names(path)
-    usual = output / f"encoder{COMPACT}"
-    onnx.save(compact_encoder(model, chunk), str(usual))
+    graphs = {output / f"encoder{COMPACT}": compact_encoder(model, chunk)}
     if chunk == USUAL_CHUNK:
-        storage.save_beside(compact_encoder(model, chunk // 2), usual, output / f"encoder.160ms{COMPACT}")
+        graphs[output / f"encoder.160ms{COMPACT}"] = compact_encoder(model, chunk // 2)
+    storage.save_compact(graphs, output / MATRICES)
     for name in ("tokens.txt", *_files_of_units(units)):
         shutil.copyfile(units / name, output / name)
 

@@ -1,10 +1,15 @@
 """How exported networks lie on disk: small enough for a package, and the same numbers in every file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from kwsd.models.directory import FLOAT_MATRICES
 from training.zipformer.checkpoint import save_atomically
 from training.zipformer.model.transducer import Transducer
 
@@ -12,8 +17,7 @@ PACKAGED = "weights.pt"
 """The network for PyTorch, to train further from; it lies beside the ONNX files."""
 SMALLEST_HALVED = 64
 """Elements; below that a cast takes more bytes than it saves."""
-SMALLEST_SHARED = 256
-"""Bytes; below that to say where they lie takes as many."""
+Matrix = NDArray[Any]
 
 
 def round_weights(model: Transducer, path: Path) -> None:
@@ -26,21 +30,49 @@ def round_weights(model: Transducer, path: Path) -> None:
     save_atomically({"settings": model.settings.to_json(), "model": halves}, path)
 
 
-def save_beside(model: onnx.ModelProto, other: Path, path: Path) -> None:
-    """Write a graph that takes the weights that both have from `other`, beside it: the format's external data.
+def save_compact(graphs: Mapping[Path, onnx.ModelProto], matrices: Path) -> None:
+    """Write compact graphs whose int8 matrices lie in one file, each once: `kwsd.acoustic.widen` reads it.
 
     Of kwsd-en a graph for another chunk takes 0.3 MB so, in place of 2.4.
     """
-    content = other.read_bytes()
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor).tobytes()
-        place = content.find(values) if len(values) >= SMALLEST_SHARED else -1
-        if place >= 0:
-            tensor.ClearField("raw_data")
-            tensor.data_location = TensorProto.EXTERNAL
-            for key, value in (("location", other.name), ("offset", place), ("length", len(values))):
-                tensor.external_data.add(key=key, value=str(value))
-    path.write_bytes(model.SerializeToString())
+    known: dict[tuple[bytes, bytes], tuple[int, Matrix, Matrix]] = {}
+    for path, model in graphs.items():
+        _take_out(model, known)
+        path.write_bytes(model.SerializeToString())
+    _, rounded, scales = zip(*known.values(), strict=True)
+    np.savez(
+        matrices,
+        rounded=np.concatenate([matrix.reshape(-1) for matrix in rounded]),
+        scales=np.concatenate(scales),
+        shapes=np.array([matrix.shape for matrix in rounded], np.int32),
+    )
+
+
+def _take_out(model: onnx.ModelProto, known: dict[tuple[bytes, bytes], tuple[int, Matrix, Matrix]]) -> None:
+    """Let the graph find in float32 what it made of int8 and a scale: the matrices of its linear layers.
+
+    Those alone, for onnxruntime packs them when it loads them; another constant would keep the whole file mapped.
+    """
+    graph = model.graph
+    values = {tensor.name: tensor for tensor in graph.initializer}
+    rounded_of = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    layers = {node.input[1] for node in graph.node if node.op_type == "Gemm"}
+    for node in [node for node in graph.node if node.op_type == "Mul" and node.output[0] in layers]:
+        rounded, scale = (numpy_helper.to_array(values[name]) for name in (rounded_of[node.input[0]], node.input[1]))
+        end = max((place + other.size for place, other, _ in known.values()), default=0)
+        place, _, _ = known.setdefault((rounded.tobytes(), scale.tobytes()), (end, rounded, scale))
+        tensor = TensorProto(name=node.output[0], data_type=TensorProto.FLOAT, dims=rounded.shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", FLOAT_MATRICES), ("offset", 4 * place), ("length", 4 * rounded.size)):
+            tensor.external_data.add(key=key, value=str(value))
+        graph.initializer.append(tensor)
+        graph.node.remove(node)
+    for _ in range(2):  # casts that nothing takes any more, and then what they alone took
+        taken = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        for node in [node for node in graph.node if not taken.intersection(node.output)]:
+            graph.node.remove(node)
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in taken]:
+        graph.initializer.remove(tensor)
 
 
 def describe(path: Path, metadata: dict[str, str]) -> None:

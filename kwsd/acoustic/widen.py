@@ -1,0 +1,64 @@
+"""Matrices that a package stores as int8, as onnxruntime takes them with least memory: float32 in a file of their own.
+
+What a graph says of them it would fold itself, and leave a third of it lying about: 13 MiB of kwsd-en. A file it maps,
+packs matrix by matrix, and lets go again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile
+
+import numpy as np
+
+from kwsd.errors import ModelError
+from kwsd.models.directory import COMPACT, FLOAT_MATRICES, MATRICES, read_graph
+
+
+@contextmanager
+def widened(graph: Path) -> Iterator[Path]:
+    """Where a graph can be loaded from as long as the block lasts: beside its matrices, if it has them apart.
+
+    Raises:
+        ModelError: the matrices cannot be read, or there is no room for them among the temporary files.
+    """
+    matrices = graph.with_name(MATRICES)
+    if not graph.name.endswith(COMPACT) or FLOAT_MATRICES.encode() not in read_graph(graph):
+        yield graph
+        return
+    if not matrices.is_file():
+        raise ModelError(f"{matrices}: no such file; `kwsctl models verify {graph.parent}` lists what is missing")
+    try:
+        folder = TemporaryDirectory(prefix="kwsd-")
+    except OSError as error:
+        raise ModelError(f"temporary files cannot be written ({error.strerror}); set TMPDIR to a directory") from error
+    with folder as name:
+        place = Path(name)
+        try:
+            shutil.copyfile(graph, place / graph.name)
+            with (place / FLOAT_MATRICES).open("wb") as file:
+                file.writelines(float_matrices(matrices))
+        except OSError as error:
+            raise ModelError(
+                f"{graph}: cannot be laid out in {place.parent}: {os.strerror(error.errno or 0)}; "
+                "set TMPDIR to a directory with 20 MB of room"
+            ) from error
+        yield place / graph.name
+
+
+def float_matrices(matrices: Path) -> Iterator[bytes]:
+    """Their bytes, one after the other: none but the one at hand is in memory. Raises ModelError."""
+    try:
+        with matrices.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            rounded, scales, shapes = (stored[name] for name in ("rounded", "scales", "shapes"))
+        sizes, widths = shapes.prod(axis=1), shapes[:, 1]
+        parts = zip(np.split(rounded, sizes.cumsum()[:-1]), np.split(scales, widths.cumsum()[:-1]), shapes, strict=True)
+    except (OSError, ValueError, KeyError, IndexError, BadZipFile) as error:
+        raise ModelError(f"{matrices}: cannot be read ({error}); fetch the model again") from error
+    for part, scale, shape in parts:
+        yield (part.reshape(shape).astype(np.float32) * scale).tobytes()
