@@ -148,6 +148,25 @@ def test_everything_comes_back_and_nothing_is_told_twice(tmp_path: Path, tiny_mo
         listener.close()
 
 
+def test_a_detection_has_a_broker_tried_that_was_given_up_for_longer(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. There is no broker, and the pauses between tries have grown to more than four seconds. 2. A phrase is heard; then
+    the broker comes, and is connected to at once.
+    """
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    broker = Broker(tmp_path)
+    log = tmp_path / "mqtt.log"
+    with running(tmp_path, tiny_model_dir) as daemon, bridging(tmp_path, broker.port):
+        assert eventually(lambda: log.exists() and log.read_text().count("trying again") == 4, 15)
+        plug.say_all(phrase("LIGHT ON"))
+        assert eventually(lambda: daemon.ask(command="status")["data"]["detections"])
+        broker.start()
+        assert eventually(lambda: "connected to the broker" in log.read_text(), 1.5)
+        broker.kill()
+
+
 def test_an_old_event_is_not_told_as_new(tmp_path: Path, tiny_model_dir: Path) -> None:
     plug = Plug(tmp_path)
     plug.plug_in()

@@ -9,6 +9,7 @@ import signal
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -57,6 +58,7 @@ class MqttBridge:
         self._published: dict[str, str] = {}
         self._pending: deque[tuple[float, str]] = deque(maxlen=MOST_PENDING)
         self._changed = asyncio.Event()
+        self._detected = asyncio.Event()
         self._level_at_s = 0.0
 
     async def run(self) -> None:
@@ -85,6 +87,7 @@ class MqttBridge:
                 self.show(replace(self._view, running=False, microphone_open=False, state="deaf", reason=NOT_RUNNING))
             elif kind == Detection.type:
                 self._pending.append((monotonic() - age_s(record), event_payload(record)))
+                self._detected.set()
                 self.show(replace(self._view, last_detection=record["time"]))
             elif kind == Level.type and monotonic() - self._level_at_s >= LEVEL_EVERY_S:
                 self._level_at_s = monotonic()
@@ -128,7 +131,13 @@ class MqttBridge:
                 if monotonic() - began_s > LONGEST_PAUSE_S:
                     pause_s = FIRST_PAUSE_S
                 logger.warning("broker %s: %s; trying again", self._settings.uri, error)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - spreads the load, guards nothing
+            self._detected.clear()
+            if self.oldest_pending() is not None:  # it is worth less by the second
+                await asyncio.sleep(FIRST_PAUSE_S)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s * random.uniform(0.5, 1)):  # noqa: S311 - spreads the load, guards nothing
+                    await self._detected.wait()
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def publish_while_connected(self) -> None:
@@ -171,11 +180,15 @@ class MqttBridge:
             if self._published.get(topic) != payload:
                 await client.publish(topic, payload, qos=1, retain=True)
                 self._published[topic] = payload
-        while self._pending:
-            heard_at_s, payload = self._pending[0]
-            if monotonic() - heard_at_s < TOLD_FOR_S:
-                await client.publish(self._topics.of("event"), payload, qos=1)
+        while (event := self.oldest_pending()) is not None:
+            await client.publish(self._topics.of("event"), event, qos=1)
             self._pending.popleft()
+
+    def oldest_pending(self) -> str | None:
+        """The first detection that waits and may still be told."""
+        while self._pending and monotonic() - self._pending[0][0] >= TOLD_FOR_S:
+            self._pending.popleft()
+        return self._pending[0][1] if self._pending else None
 
     async def heed(self, client: aiomqtt.Client) -> None:
         """Home Assistant's birth, after which it wants everything again; and commands."""
