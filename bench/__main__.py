@@ -65,8 +65,8 @@ PROGRAMS = {
         "bench.daemon.soak", "hours of it with everything going wrong", ("measure", "testkit", "psutil", "onnx"), ()
     ),
     "bridges": Program(
-        "bench.daemon.bridges",
-        "latency and cost of the bridges",
+        "bench.bridges.report",
+        "latency and cost of the bridges, and what is lost while something fails",
         ("measure", "testkit", "psutil", "wyoming", "aiomqtt"),
         (SHARED / "wakewords" / "manifest.tsv",),
     ),

@@ -1,1 +1,1 @@
-"""The daemon and its bridges as processes of their own: cost, memory, hours of faults."""
+"""The daemon as a process of its own: cost, memory, hours of faults."""
