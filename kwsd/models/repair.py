@@ -73,7 +73,7 @@ def _load(path: Path) -> Any:
     try:
         import onnx  # noqa: PLC0415 - an extra, needed for nothing else
     except ImportError as error:
-        raise ModelError("repairing a model needs the onnx package; install kwsd[convert]") from error
+        raise ModelError("repairing a model needs the package onnx: pip install 'kwsd[convert]'") from error
     try:
         return onnx.load(path)
     except Exception as error:  # protobuf's errors share no public base

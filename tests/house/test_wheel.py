@@ -1,9 +1,9 @@
 """The wheel: what kwsd runs and no more, small, and good for a machine that has nothing else of ours."""
 
+import os
 import subprocess
 import sys
-import sysconfig
-import venv
+import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -20,6 +20,7 @@ from kwsd.models.description import read_description
 from kwsd.models.directory import find_encoder
 from kwsd.models.registry import PACKAGED
 from testkit.commands import KWSCTL, run
+from testkit.packages import build_wheel, plain_environment
 from testkit.spoken import with_gaps
 from training.release import write_releases
 
@@ -30,27 +31,13 @@ LARGEST_BYTES = 6_000_000  # with version 4 of the model and both chunk lengths;
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built without a network."""
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = out.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """bin/ of a fresh environment: kwsd from the wheel, what it needs from the environment of the tests."""
-    home = tmp_path_factory.mktemp("venv")
-    venv.create(home, symlinks=True)
-    (site,) = home.glob("lib/python*/site-packages")
-    ZipFile(wheel).extractall(site)
-    (site / "needs.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    for name, module in (("kwsd", "kwsd.cli.kwsd"), ("kwsctl", "kwsd.cli.kwsctl")):
-        script = home / "bin" / name
-        script.write_text(f"#!{home}/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n")
-        script.chmod(0o755)
-    return home / "bin"
+    """bin/ of an environment as a plain installation makes it."""
+    return plain_environment(tmp_path_factory.mktemp("venv"), wheel)
 
 
 def test_it_holds_what_runs_and_no_more(wheel: Path) -> None:
@@ -67,6 +54,26 @@ def test_it_holds_what_runs_and_no_more(wheel: Path) -> None:
     wanted |= {f"models/commands12/{name}" for name in ("model.toml", "README.md")}
     assert data == wanted
     assert wheel.stat().st_size <= LARGEST_BYTES
+
+
+def test_a_commit_gives_the_same_wheel_from_any_place_and_from_its_sdist(tmp_path: Path) -> None:
+    """Scenario.
+
+    1. `scripts/package` builds both.
+    2. Elsewhere, with other modes for new files, another zone and other hashes, and without a network, pip builds a
+       wheel of the sdist: the same bytes.
+    """
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs the repository")
+    subprocess.run([ROOT / "scripts" / "package", "HEAD", tmp_path], check=True, capture_output=True)
+    (sdist,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with tarfile.open(sdist) as archive:
+        epoch = int(next(iter(archive)).mtime)
+    options = ["--no-index", "--no-build-isolation", "--no-deps", "--no-cache-dir", "--quiet", "--wheel-dir", "again"]
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-m", "pip", "wheel", *options, str(sdist)]
+    subprocess.run(command, check=True, env=environ, cwd=tmp_path, umask=0o077)
+    assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
 def test_installed_alone_it_hears_phrases_and_fixed_words(installed: Path, tmp_path: Path) -> None:

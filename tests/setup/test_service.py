@@ -1,13 +1,9 @@
 """`kwsctl install-service` and `remove-service`, from a wheel, under a real systemd, and file by file."""
 
-import os
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
@@ -15,35 +11,24 @@ from kwsd.errors import KwsdError
 from kwsd.setup.units import Programs, units_for
 from testkit.booted import HIDDEN, HOME, UNITS, Manager, NoManagerError, system_manager, user_manager
 from testkit.commands import KWSCTL, run
+from testkit.packages import build_wheel, unpack
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sysconfig.get_path("purelib")
-PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NEXT = 3
 LAYERS = "lowerdir=/usr/local,upperdir=/run/local/upper,workdir=/run/local/work"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = out.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def environment(manager: Manager, inside: Path, wheel: Path, packages: str) -> str:
     """An environment with the wheel, and of the tests' what it needs; its kwsctl, as seen inside."""
     made = manager.run(sys.executable, "-m", "venv", "--without-pip", str(inside))
     assert made.returncode == 0, made.stderr
-    home = manager.outside(inside)
-    packages_home = home / "lib" / PYTHON / "site-packages"
-    ZipFile(wheel).extractall(packages_home)
-    (packages_home / "needs.pth").write_text(f"{packages}\n")
-    for name, module in (("kwsd", "kwsd.cli.kwsd"), ("kwsctl", "kwsd.cli.kwsctl")):
-        script = home / "bin" / name
-        script.write_text(f"#!{inside}/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n")
-        script.chmod(0o755)
+    unpack(wheel, manager.outside(inside), inside, packages)
     return str(inside / "bin" / "kwsctl")
 
 
@@ -167,20 +152,3 @@ def test_an_environment_in_tmp_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(KwsdError, match="a service has a /"):
         units_for("user", Programs(tmp_path / "env/bin", (tmp_path / "env",)))
-
-
-def test_the_script_of_a_clone_refuses_a_python_of_somebodys_home(tmp_path: Path) -> None:
-    """It would go with its owner. Here one below /root stands for it; what the link leads to may be anywhere."""
-    home = Path.home().resolve()
-    if not home.is_relative_to("/root") and not home.is_relative_to("/home"):
-        pytest.skip(f"{home} is not where homes are")
-    with tempfile.TemporaryDirectory(prefix=".kwsd-test-", dir=home) as at_home:
-        python = Path(at_home) / "python3"
-        python.symlink_to(os.path.realpath(sys.executable))
-        environment = {**os.environ, "DESTDIR": str(tmp_path), "KWSD_PYTHON": str(python)}
-        script = ROOT / "scripts" / "install-service"
-        done = subprocess.run([script], env=environment, capture_output=True, text=True, check=False, timeout=30)
-    assert done.returncode == 2
-    assert f"{python} is below a home directory" in done.stderr
-    assert "KWSD_PYTHON=/usr/bin/python3" in done.stderr
-    assert not list(tmp_path.iterdir())
