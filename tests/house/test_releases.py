@@ -1,0 +1,34 @@
+"""What goes out beside the packages: a bill of materials that says what the lock says."""
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import kwsd
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_bill_of_materials_holds_what_the_lock_does_for_all_extras(tmp_path: Path) -> None:
+    """1. It is written twice: the same bytes. 2. Whatever pyproject.toml asks for is in it, as the lock has it."""
+    if not (ROOT / ".venv" / "bin" / "uv").exists() or not (ROOT / ".git").exists():
+        pytest.skip("needs .venv as scripts/environment makes it, and the repository")
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    for out in (first, second):
+        subprocess.run([ROOT / "scripts" / "sbom", out], check=True, capture_output=True)
+    assert first.read_bytes() == second.read_bytes()
+
+    bill = json.loads(first.read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/kwsd@{kwsd.__version__}"
+    listed = {(part["name"], part["version"]) for part in bill["components"]}
+    assert {part["purl"] for part in bill["components"]} == {f"pkg:pypi/{name}@{version}" for name, version in listed}
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    assert listed <= {(package["name"], package.get("version")) for package in lock}
+    (own,) = (package for package in lock if package["name"] == "kwsd")
+    extras = (each for group in own["optional-dependencies"].values() for each in group)
+    assert {each["name"] for each in (*own["dependencies"], *extras)} <= {name for name, _ in listed}
+    assert "pytest" not in {name for name, _ in listed}
