@@ -79,6 +79,7 @@ class WyomingClient:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as asyncio has it, and so both real clients
         self._file = cast("BinaryIO", self.socket.makefile("rwb"))
 
     def __enter__(self) -> Self:

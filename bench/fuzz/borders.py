@@ -27,7 +27,7 @@ from kwsd.keywords.compile import compile_keywords
 from kwsd.keywords.files import read_keyword_file
 from kwsd.models.description import read_description
 from kwsd.models.registry import read_registry
-from kwsd.outlets.clips import file_name
+from kwsd.outlets.clip_name import clip_name
 from kwsd.outlets.exec import ExecOutlet
 from kwsd.protocol.commands import SetKeywords, parse_command
 from kwsd.protocol.connection import DaemonConnection
@@ -144,7 +144,7 @@ def lexicon(content: bytes, folder: Path) -> object:
 def name(content: bytes, folder: Path) -> object:
     """Of a keyword, in a file's name and on a terminal."""
     text = content.decode(errors="surrogateescape")[:500]
-    path = folder / file_name(detection(1, text))
+    path = folder / clip_name(detection(1, text).fields())
     path.touch()
     path.unlink()
     shown = printable(text)

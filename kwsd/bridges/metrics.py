@@ -38,18 +38,23 @@ GAUGES: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
         lambda s: s["progress_age_s"],
     ),
     "kwsd_backlog_seconds": ("Sound that waits to be decoded.", lambda s: s["backlog_ms"] / 1000),
+    "kwsd_real_time_ratio": (
+        "Time spent decoding over sound decoded, since the start: the real-time factor.",
+        lambda s: s["decode_s"] / s["stream_time"] if s.get("decode_s") and s["stream_time"] else None,
+    ),
     "kwsd_keywords": ("Keywords in force.", lambda s: len(s["keywords"])),
     "kwsd_subscribers": ("Connections to the socket.", lambda s: s["subscribers"]),
 }
 COUNTERS: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_audio_seconds": ("Sound decoded, lost sound included.", lambda s: s["stream_time"]),
+    "kwsd_chunks": ("Pieces of sound decoded.", lambda s: s.get("chunks")),
     "kwsd_overruns": ("Times that sound was lost.", lambda s: s["overruns"]),
     "kwsd_lost_seconds": ("Sound lost.", lambda s: s["lost_ms"] / 1000),
     "kwsd_reconnects": ("Times that the microphone came back.", lambda s: s["reconnects"]),
     "kwsd_bad_chunks": ("Encoder outputs that were not finite.", lambda s: s["bad_chunks"]),
     "kwsd_dropped_events": ("Events that slow subscribers were not sent.", lambda s: s["dropped_events"]),
     "kwsd_saved_bytes": ("Sound of detections written to files.", lambda s: s.get("saved_bytes")),
-    "kwsd_decode_seconds": ("Time spent decoding; over kwsd_audio_seconds: RTF.", lambda s: s.get("decode_s")),
+    "kwsd_decode_seconds": ("Time spent decoding.", lambda s: s.get("decode_s")),
 }
 LABELLED = {
     "kwsd_detections": ("Keywords heard.", "detections_by_keyword"),

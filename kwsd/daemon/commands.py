@@ -126,6 +126,7 @@ class CommandHandler:
             "stream_time": self._progress.position_s,
             "progress_age_s": round(now_s - self._progress.at_s, 3),
             "backlog_ms": round(self._inbox.waiting * 1000 / SAMPLE_RATE),
+            "chunks": self._progress.chunks,
             "decode_s": round(self._progress.decode_s, 3),
             "detections": state.detections,
             "detections_by_keyword": dict(self._progress.detections),

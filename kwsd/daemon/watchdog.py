@@ -28,6 +28,8 @@ class DecodingProgress:
         """Seconds of sound decoded, lost ones included."""
         self.at_s = time.monotonic()
         """When frames last came, or an attempt to open the microphone ended."""
+        self.chunks = 0
+        """Pieces of sound decoded."""
         self.decode_s = 0.0
         """Processor time of the decoding thread."""
         self.detections: Counter[str] = Counter()
@@ -41,6 +43,7 @@ class DecodingProgress:
     def decoded(self, chunk: Chunk, spotter: Spotter) -> None:
         """A chunk went through; one without samples shows that capturing is alive though there is no microphone."""
         self.position_s = seconds(spotter.position_samples)
+        self.chunks += len(chunk.samples) > 0
         self.decode_s = time.thread_time()
         if len(chunk.samples) and spotter.position_samples - spotter.heard_samples > BEHIND_SAMPLES:
             return

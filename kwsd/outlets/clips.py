@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import ConfigError
 from kwsd.events import Detection, NearMiss
+from kwsd.outlets.clip_name import clip_name
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
@@ -30,7 +31,6 @@ WAIT_S = 12.0  # for sound that is yet to come: the length of the recent audio a
 POLL_S = 0.05  # polled: the decoding thread has better to do than to tell us
 REMEMBERED = 32  # detections a clip can be asked for by id; the recent audio holds no more than that
 MOST_WAITING = 16  # files not yet written; more than that and the disk is the trouble
-LONGEST_WORD_BYTES = 120  # of a keyword in a file's name, of which a file system takes 255
 
 
 class Clips:
@@ -147,7 +147,7 @@ class ClipFiles:
             while self._recent.end < end and time.monotonic() < waits_until_s and not self._closing.wait(POLL_S):
                 pass
             try:
-                self._write(file_name(detection), wav_bytes(self._recent.cut(start, end)[1]))
+                self._write(clip_name(detection.fields()), wav_bytes(self._recent.cut(start, end)[1]))
             except OSError as error:
                 self._lose(str(error.strerror))
             except Exception as error:  # noqa: BLE001  this thread is the only one that writes: it goes on
@@ -208,15 +208,3 @@ def make_room(directory: Path, size: int, *, limit_bytes: float, limit_s: float)
             return
         Path(path).unlink(missing_ok=True)
         total -= clip_size
-
-
-def file_name(event: Detection | NearMiss) -> str:
-    """Such as `20261121T081502.123Z-17-lights_on.wav`: sorts by time, and is safe whatever the keyword is called.
-
-    A near miss has an m before its number, as `kwsctl why` calls it.
-    """
-    stamp = event.time.replace("-", "").replace(":", "").replace("+0000", "Z")
-    word = "".join(letter if letter.isalnum() else "_" for letter in event.keyword.lower())
-    short = word.encode(errors="replace")[:LONGEST_WORD_BYTES].decode(errors="ignore")
-    mark = "m" if isinstance(event, NearMiss) else ""
-    return f"{stamp}-{mark}{event.id}-{short}.wav"

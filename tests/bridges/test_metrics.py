@@ -41,6 +41,9 @@ def test_a_running_daemon_is_measured(tmp_path: Path, tiny_model_dir: Path) -> N
         assert printed["kwsd_keywords"] == 3
         assert printed["kwsd_audio_seconds_total"] > 1
         assert printed["kwsd_detections_total{keyword=LIGHT ON}"] == 1
+        assert printed["kwsd_chunks_total"] > 1
+        decode_s, audio_s = printed["kwsd_decode_seconds_total"], printed["kwsd_audio_seconds_total"]
+        assert printed["kwsd_real_time_ratio"] == pytest.approx(decode_s / audio_s)
         assert 0 < printed["kwsd_decode_seconds_total"] < printed["kwsd_audio_seconds_total"]
         assert run(*command, "--textfile", textfile, home=tmp_path).returncode == 0
         assert samples(textfile.read_text()).keys() == printed.keys()

@@ -17,13 +17,15 @@ from testkit.tiny_model import silence
 
 
 @contextmanager
-def house(directory: Path, model: Path, *arguments: str) -> Iterator[tuple[Plug, DaemonProcess, Broker, MqttListener]]:
+def house(
+    directory: Path, model: Path, *arguments: str, daemon_arguments: tuple[str, ...] = ()
+) -> Iterator[tuple[Plug, DaemonProcess, Broker, MqttListener]]:
     """Microphone, daemon, broker, listener, and the bridge between them, ready."""
     plug = Plug(directory)
     plug.plug_in()
     with (
         running_broker(directory) as broker,
-        running(directory, model) as daemon,
+        running(directory, model, *daemon_arguments) as daemon,
         bridging(directory, broker.port, *arguments),
     ):
         listener = MqttListener(broker)
@@ -41,7 +43,9 @@ def test_home_assistant_is_told_of_the_device_and_of_every_detection(tmp_path: P
     3. A new list of keywords: the types are announced before the first of them is heard. 4. Home Assistant starts anew
     (`online` at its birth topic): all that is state comes again, and no event.
     """
-    with house(tmp_path, tiny_model_dir) as (plug, daemon, _, listener):
+    clips = tmp_path / "clips"
+    with house(tmp_path, tiny_model_dir, daemon_arguments=("--save-detections", str(clips))) as made:
+        plug, daemon, _, listener = made
         fresh = [told.topic.rpartition("/")[2] for told in listener.told if told.topic.startswith("kwsd/")]
         device = json.loads(listener.last("config"))
         assert device["cmps"]["detection"]["event_types"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
@@ -53,6 +57,8 @@ def test_home_assistant_is_told_of_the_device_and_of_every_detection(tmp_path: P
         heard = json.loads(event.payload)
         assert (heard["event_type"], heard["phrase"], event.retained) == ("LIGHT ON", "LIGHT ON", False)
         assert heard["score"] > 0.5
+        assert eventually(Path(heard["clip"]).exists)
+        assert Path(heard["clip"]).parent == clips
 
         daemon.ask(command="set_keywords", keywords=["TURN ON"])
         plug.say_all(phrase("TURN ON"))

@@ -86,7 +86,7 @@ class MqttBridge:
             if record is GONE:
                 self.show(replace(self._view, running=False, microphone_open=False, state="deaf", reason=NOT_RUNNING))
             elif kind == Detection.type:
-                self._pending.append((monotonic() - age_s(record), event_payload(record)))
+                self._pending.append((monotonic() - age_s(record), event_payload(record, self._view.clips)))
                 self._detected.set()
                 self.show(replace(self._view, last_detection=record["time"]))
             elif kind == Level.type and monotonic() - self._level_at_s >= LEVEL_EVERY_S:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kwsd import __version__
+from kwsd.outlets.clip_name import clip_name
 
 SOURCE = "https://github.com/kwsd/kwsd"
 NOT_RUNNING = "the daemon is not running"
@@ -31,6 +32,8 @@ class View:
     level_db: int | None = None
     last_detection: str | None = None
     """ISO 8601, in UTC."""
+    clips: str | None = None
+    """Directory where the sound of detections is saved."""
 
     @classmethod
     def of(cls, status: dict[str, Any], before: "View") -> "View":
@@ -48,6 +51,7 @@ class View:
             reason=(status["waiting_because"] or "no sound has come yet") if deaf else status["degraded_because"],
             level_db=before.level_db,
             last_detection=before.last_detection,
+            clips=status.get("save_detections"),
         )
 
 
@@ -133,10 +137,14 @@ def parts(topics: Topics, view: View, commands: tuple[str, ...]) -> dict[str, di
     }
 
 
-def event_payload(detection: dict[str, Any]) -> str:
-    """A detection as an event entity takes it: its type is the keyword, all else are attributes."""
+def event_payload(detection: dict[str, Any], clips: str | None) -> str:
+    """A detection as an event entity takes it: its type is the keyword, all else are attributes.
+
+    Where clips are saved `clip` is the file, which is there once half a second more has been heard.
+    """
+    saved = {"clip": f"{clips}/{clip_name(detection)}"} if clips else {}
     rest = {name: value for name, value in detection.items() if name not in {"type", "keyword"}}
-    return json.dumps({"event_type": detection["keyword"], **rest}, ensure_ascii=False)
+    return json.dumps({"event_type": detection["keyword"], **rest, **saved}, ensure_ascii=False)
 
 
 def age_s(event: dict[str, Any]) -> float:
