@@ -10,6 +10,7 @@ from kwsd.intents import Intent
 from kwsd.records import Record
 from kwsd.why import Evidence
 
+LevelFault = Literal["clipped", "faint", "narrow"]
 State = Literal["listening", "waiting", "muted", "silent"]
 """`waiting`: there is no microphone, and kwsd keeps trying to open it; `silent`: it gives nothing but one value."""
 
@@ -106,6 +107,24 @@ class MicSilent(Record):
     active: bool
     microphone: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicLevel(Record):
+    """What the microphone gives is badly levelled or cut (`active`), so that less of it is heard, or is right again."""
+
+    type: ClassVar[str] = "mic_level"
+    active: bool
+    fault: LevelFault
+    """`faint`: nothing louder than -50 dB came for an hour, or since the start; `narrow`: nothing above 4 kHz."""
+    microphone: str
+    reason: str
+    """The same in words, and the remedy."""
+    rms_db: float
+    """Of the last 20 s; full scale is 0 dB."""
+    peak_db: float
+    clipped_share: float
+    """Samples at full scale among them, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +247,7 @@ Event = (
     | MicLost
     | MicRecovered
     | MicSilent
+    | MicLevel
     | Overrun
     | Degraded
     | Loaded

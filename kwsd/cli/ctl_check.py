@@ -108,7 +108,8 @@ def _check_microphone(loaded: "LoadedSettings") -> None:
     except AudioError as error:
         print(f"microphone  none usable: {error}")
         return
-    told = advice(level, spoken=True) or "no clipping"
+    todo = advice(level, spoken=True)
+    told = todo.text if todo else "no clipping"
     print(f"            level {level.rms_dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS; {told}")
     if loaded.settings.channel is None and source.channel > 1:
         print(f"            channel {source.channel} has the sound; --channel {source.channel} takes it for good")

@@ -10,7 +10,7 @@ from typing import Any
 from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FAILED
-from kwsd.events import Degraded, Detection, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
+from kwsd.events import Degraded, Detection, MicLevel, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
 from kwsd.protocol.connection import DaemonConnection, Record
 from kwsd.protocol.messages import Dropped, Hello
 from kwsd.why import evidence_of, sentences
@@ -106,6 +106,8 @@ def status_lines(status: Record) -> Iterator[str]:
     yield f'{status["state"]}: "{status["microphone"]["name"]}"'
     if status["waiting_because"]:
         yield f"waiting     {status['waiting_because']}"
+    if status.get("level_because"):
+        yield f"level       {status['level_because']}"
     if status["degraded"]:
         yield f"degraded    {status['degraded_because']}"
     yield f"keywords    {len(names)}{set_by}: {', '.join(names[:SHOWN_NAMES])}{more}"
@@ -175,6 +177,7 @@ _TOLD: dict[str, Callable[[Record], str]] = {
     Reloaded.type: _reloaded,
     ReloadFailed.type: lambda r: f"reload_failed: {'; '.join(r['problems'])}",
     MicLost.type: lambda r: f"mic_lost: {r['reason']}",
+    MicLevel.type: lambda r: f"mic_level: {r['reason']}",
     MicRecovered.type: lambda r: f'mic_recovered: "{r["microphone"]}", after {r["after_s"]:.1f} s',
     Overrun.type: lambda r: f"overrun: {r['lost_ms']:.0f} ms lost, {r['total_lost_ms']:.0f} ms in all",
     Degraded.type: lambda r: f"{'' if r['active'] else 'no longer '}degraded: {r['reason']}",

@@ -105,7 +105,8 @@ def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
         why = status.get("waiting_because") or state
         match state:
             case "listening":
-                yield Symptom(area, "well", f'the daemon listens to "{name}"')
+                told = status.get("level_because", "")
+                yield Symptom(area, "look" if told else "well", f'the daemon listens to "{name}"', told)
             case "muted":
                 yield Symptom(area, "look", "it is muted, and closed", "kwsctl unmute")
             case _:
@@ -124,7 +125,7 @@ def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
         return
     heard = f'"{source.name}" at {source.rate_hz} Hz, level {level.rms_dbfs:.0f} dBFS'
     todo = advice(level)
-    yield Symptom(area, "look" if todo else "well", heard, todo)
+    yield Symptom(area, "look" if todo else "well", heard, todo.text if todo else "")
 
 
 def look_at_permissions(patient: Patient) -> Iterator[Symptom]:

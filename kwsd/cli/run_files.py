@@ -54,8 +54,8 @@ def spot(loaded: LoadedSettings) -> int:
                     _tell(spotter.push(chunk), report)
                     progress.advance(chunk.samples.size)
                 _tell(spotter.finish(), report)
-            if level.samples and (what := advice(level.level)):
-                logger.warning("%s: %s", source.name, what)
+            if level.samples and (todo := advice(level.level)):
+                logger.warning("%s: %s", source.name, todo.text)
             heard_s = seconds(spotter.position_samples)
             logger.debug("%s: %.1f s of sound in %.1f s", source.name, heard_s, time.monotonic() - began_s)
         finally:

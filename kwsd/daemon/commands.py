@@ -116,6 +116,7 @@ class CommandHandler:
             "model": state.model,
             "state": state.state,
             "waiting_because": state.waiting_because,
+            "level_because": state.level_because,
             "degraded": bool(state.degraded_because),
             "degraded_because": state.degraded_because,
             "microphone": {"name": microphone.name, "open": microphone.open},

@@ -1,21 +1,22 @@
 """How loud it is, for whoever asks; and whether a microphone gives anything but one value for ever."""
 
-import logging
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from kwsd.audio.level import LevelMeter, advice, measure_level
+from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level
 from kwsd.daemon.spectrum import Spectrograph
-from kwsd.events import Event, Level, MicSilent, Spectrum
+from kwsd.events import Event, Level, MicLevel, MicSilent, Spectrum
 from kwsd.outlets.bus import Bus
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import samples
 
-logger = logging.getLogger(__name__)
-
 LEVEL_SAMPLES = 5120  # 320 ms: what one `level` or `spectrum` event tells of
-ADVISED_S = 60.0
+ADVISED_S = 20.0
+FAINT_S = 3600.0  # in a quiet room nothing is for a while, but one word through a good microphone is
+WELL_WINDOWS = 9  # 3 min of loud sound without a fault: who speaks up now and then is told once
 FLAT_S = 10.0  # the same value for so long: no open microphone does that, its own noise is several steps of 16 bits
 
 
@@ -26,7 +27,10 @@ class LevelWatch:
         """Files and pipes may be as silent as they like."""
         self._bus = bus
         self._is_microphone = is_microphone
-        self._meter, self._advised = LevelMeter(), False
+        self._meter = LevelMeter()
+        self._peaks_dbfs: deque[float] = deque(maxlen=round(FAINT_S / ADVISED_S))
+        self._advice: Advice | None = None
+        self._well_windows = 0
         self._unmeasured: list[Float32] = []
         self._spectrograph = Spectrograph()
         self._flat_samples = 0
@@ -39,7 +43,7 @@ class LevelWatch:
             return
         if self._is_microphone:
             yield from self._watch_flatness(sound, chunk.source)
-            self._advise(sound, chunk.source)
+            yield from self._watch_level(sound, chunk.source)
         if not self._bus.wants(Level.type) and not self._bus.wants(Spectrum.type):
             self._unmeasured.clear()
             return
@@ -52,15 +56,33 @@ class LevelWatch:
                 yield self._spectrograph.push(block)
             yield Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1))
 
-    def _advise(self, sound: Float32, source: str) -> None:
-        """Log what is wrong with the level of the last minute, once until it is right again."""
+    def _watch_level(self, sound: Float32, source: str) -> Iterator[Event]:
+        """What is wrong with it, again and again as for one value; silence does not tell how loud speech would be."""
         self._meter.push(sound)
-        if self._meter.samples >= samples(ADVISED_S):
-            what = advice(self._meter.level)
-            if what and not self._advised and self._flat_samples < samples(FLAT_S):
-                logger.warning('"%s" in the last minute: %s', source, what)
-            self._advised = bool(what)
-            self._meter = LevelMeter()
+        if self._meter.samples < samples(ADVISED_S):
+            return
+        level, self._meter = self._meter.level, LevelMeter()
+        if self._flat_samples >= samples(FLAT_S):
+            return
+        self._peaks_dbfs.append(level.peak_dbfs)
+        told = advice(replace(level, peak_dbfs=max(self._peaks_dbfs)))
+        if told:
+            self._advice, self._well_windows = told, 0
+        elif self._advice:
+            self._well_windows += level.peak_dbfs >= SPOKEN_FAINT_DBFS
+        over = self._advice and not told and (self._advice.fault == "faint" or self._well_windows >= WELL_WINDOWS)
+        if self._advice and (told or over):
+            yield MicLevel(
+                active=not over,
+                fault=self._advice.fault,
+                microphone=source,
+                reason=f'"{source}": {"its level is right again" if over else self._advice.text}',
+                rms_db=round(level.rms_dbfs, 1),
+                peak_db=round(level.peak_dbfs, 1),
+                clipped_share=round(level.clipped_share, 4),
+            )
+        if over:
+            self._advice = None
 
     def _watch_flatness(self, sound: Float32, source: str) -> Iterator[Event]:
         told = self._flat_samples // samples(FLAT_S)

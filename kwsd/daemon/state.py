@@ -11,6 +11,7 @@ from kwsd.events import (
     Degraded,
     Detection,
     Loaded,
+    MicLevel,
     MicLost,
     MicRecovered,
     MicSilent,
@@ -63,6 +64,8 @@ class DaemonState:
         """What is wrong with the microphone; empty when nothing is."""
         self.degraded_because = ""
         """Why less is heard than was asked for; empty when it is not."""
+        self.level_because = ""
+        """What is wrong with the level of the sound, and what to do about it; empty when nothing is."""
         self.reload_failed_because = ""
         """What is wrong with the keyword file; empty when it is in force."""
         self.detections = self.overruns = self.reconnects = self.reloads = self.failed_reloads = 0
@@ -73,6 +76,7 @@ class DaemonState:
         self._position_s = 0.0
         self._stand_in_because = ""
         self._lost_since_s: float | None = None
+        self._level_fault = ""
 
     def apply(self, record: Record) -> Iterable[Record]:  # noqa: C901, PLR0911, PLR0912  a line per kind, in one place
         """Take note; what is to be told because of it. Changes are logged once each."""
@@ -87,8 +91,11 @@ class DaemonState:
                 return self._mic_lost(record)
             case MicSilent():
                 return self._mic_silent(record)
+            case MicLevel():
+                return self._mic_level(record)
             case Muted():
                 self.state, self.waiting_because, self._lost_since_s = "muted", "", None
+                self.level_because = self._level_fault = ""
                 logger.info("muted: the microphone is closed; `kwsctl unmute` opens it")
             case Unmuted():
                 self.state = "waiting"
@@ -121,7 +128,8 @@ class DaemonState:
         """One line for a person, as systemd shows it."""
         of_whom = "" if self.keywords_from == "file" else " set over the socket"
         counted = f"{len(self.keywords)} keywords{of_whom}, {self.overruns} overruns"
-        notes = "".join(f"; {note[:300]}" for note in (self.degraded_because, self.reload_failed_because) if note)
+        told = self.level_because, self.degraded_because, self.reload_failed_because
+        notes = "".join(f"; {note[:300]}" for note in told if note)
         match self.state:
             case "listening":
                 return f'listening to "{self.microphone}", {counted}{notes}'
@@ -146,6 +154,7 @@ class DaemonState:
 
     def _mic_lost(self, record: MicLost) -> Iterable[Record]:
         self.state, self.waiting_because = "waiting", record.reason
+        self.level_because = self._level_fault = ""
         if self._lost_since_s is not None:
             return ()
         self._lost_since_s = time.monotonic()
@@ -156,6 +165,14 @@ class DaemonState:
         if self.state != ("listening" if record.active else "silent"):  # lost or muted since
             return ()
         self.state, self.waiting_because = ("silent", record.reason) if record.active else ("listening", "")
+        logger.log(logging.WARNING if record.active else logging.INFO, "%s", record.reason)
+        return (record,)
+
+    def _mic_level(self, record: MicLevel) -> Iterable[Record]:
+        fault = record.fault if record.active else ""
+        if self.state != "listening" or fault == self._level_fault:
+            return ()
+        self._level_fault, self.level_because = fault, record.reason if record.active else ""
         logger.log(logging.WARNING if record.active else logging.INFO, "%s", record.reason)
         return (record,)
 

@@ -1,8 +1,10 @@
 """What is told of how things stand: each change once, in the order in which the threads published it."""
 
+from typing import Literal
+
 from kwsd.daemon.overload import PERSISTS_S, RECOVERS_S
 from kwsd.daemon.state import DaemonState, Decoded, Hearing
-from kwsd.events import Degraded, MicLost, MicRecovered, MicSilent, Muted, Overrun, ReloadFailed, Unmuted
+from kwsd.events import Degraded, MicLevel, MicLost, MicRecovered, MicSilent, Muted, Overrun, ReloadFailed, Unmuted
 from kwsd.records import Record
 
 NO_MODEL = "only the fixed commands are heard"
@@ -93,6 +95,24 @@ def test_a_microphone_that_gives_one_value_is_not_listening() -> None:
     stand.apply(MicSilent(active=False, microphone="usb", reason="sound again"))
     assert stand.state.state == "listening"
     assert [event.type for event in stand.told] == ["mic_silent", "mic_silent"]
+
+
+def test_a_level_that_is_wrong_is_told_once_and_stands_in_the_status() -> None:
+    stand = Stand()
+    stand.apply(Hearing(microphone="usb", attempts=1), _level("clipped"), _level("clipped"))
+    assert stand.state.summary == 'listening to "usb", 0 keywords, 0 overruns; clipped: lower the gain'
+    stand.apply(_level("narrow"), _level("narrow", active=False), _level("narrow", active=False))
+    assert stand.state.summary == 'listening to "usb", 0 keywords, 0 overruns'
+    assert [event.type for event in stand.told] == ["mic_level"] * 3
+    stand.apply(_level("clipped"), Muted(), _level("clipped"))
+    assert not stand.state.level_because
+
+
+def _level(fault: Literal["clipped", "faint", "narrow"], *, active: bool = True) -> MicLevel:
+    reason = f"{fault}: lower the gain"
+    return MicLevel(
+        active=active, fault=fault, microphone="usb", reason=reason, rms_db=-3, peak_db=0, clipped_share=0.2
+    )
 
 
 def test_what_was_muted_meanwhile_stays_so() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kwsd.events import Degraded, MicLost, MicSilent, Overrun, ReloadFailed
+from kwsd.events import Degraded, MicLevel, MicLost, MicSilent, Overrun, ReloadFailed
 from kwsd.protocol.client import GONE
 from kwsd.records import now
 
@@ -13,7 +13,7 @@ def fault_of(record: dict[str, Any], *, running: bool) -> dict[str, Any] | None:
     match record["type"]:
         case MicLost.type:
             text = f"no microphone: {record['reason']}"
-        case MicSilent.type if record["active"]:
+        case MicSilent.type | MicLevel.type if record["active"]:
             text = record["reason"]
         case Degraded.type if record["active"]:
             text = record["reason"]

@@ -22,6 +22,7 @@ from kwsd.events import (
     Held,
     Level,
     Loaded,
+    MicLevel,
     MicLost,
     MicRecovered,
     MicSilent,
@@ -43,7 +44,19 @@ logger = logging.getLogger(__name__)
 
 Told = dict[str, Any]
 
-CHANGES = (MicLost, MicRecovered, MicSilent, Degraded, Loaded, Reloaded, ReloadFailed, Overrun, Muted, Unmuted)
+CHANGES = (
+    MicLost,
+    MicRecovered,
+    MicSilent,
+    MicLevel,
+    Degraded,
+    Loaded,
+    Reloaded,
+    ReloadFailed,
+    Overrun,
+    Muted,
+    Unmuted,
+)
 ALWAYS = [event.type for event in (Detection, NearMiss, *CHANGES)]
 WATCHED: tuple[type[Record], ...] = (Level, Held, Spectrum)
 """Only while a page is open."""

@@ -32,7 +32,7 @@ export function showHealth(status, fault) {
     ["Last fault", told],
     ["Version", status.version],
   ];
-  const wrong = [status.waiting_because, status.degraded_because, status.reload_failed_because].filter(Boolean);
+  const wrong = [status.waiting_because, status.level_because, status.degraded_because, status.reload_failed_because].filter(Boolean);
   if (wrong.length) facts.unshift(["Trouble", wrong.join("; ")]);
   fill(facts);
 }
