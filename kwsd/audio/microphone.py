@@ -41,7 +41,8 @@ class MicrophoneSource:
     def __init__(self, device: str | int | None = None, channel: int | None = None) -> None:
         found = find_device(device)
         if channel is not None and not 1 <= channel <= found.channels:
-            raise AudioError(f'"{found.name}" has no channel {channel}: it has {found.channels}, counted from 1')
+            known = f"it has {found.channels}; --channel takes 1 to {found.channels}"
+            raise AudioError(f'"{found.name}" has no channel {channel}: {known}')
         self.name = found.name
         self._asked_channel = channel
         self._living = LivingChannel(found.name)

@@ -27,7 +27,8 @@ class Mono:
     def __init__(self, name: str, rate_hz: int, channels: int, channel: int | None = None) -> None:
         """Raises AudioError: there is no such channel."""
         if channel is not None and not 1 <= channel <= channels:
-            raise AudioError(f"{name} has no channel {channel}: it has {channels}, counted from 1")
+            remedy = "leave --channel out" if channels == 1 else f"--channel takes 1 to {channels}"
+            raise AudioError(f"{name} has no channel {channel}: it has {channels}; {remedy}")
         warn_of_narrow_band(name, rate_hz)
         self._name = name
         self._channel = channel if channels > 1 else 1

@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,7 +20,15 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     try:
         arguments, rest = parser.parse_known_args(argv)
     except argparse.ArgumentError as error:
-        parser.error(_nearest_choice(error))
+        wrong = re.fullmatch(r"invalid choice: '(.*)' \(choose from (.*)\)", error.message)
+        if wrong is None:
+            parser.error(str(error))
+        typed = list(sys.argv[1:] if argv is None else argv)
+        flag = typed[max(0, typed.index(wrong[1]) - 1)] if wrong[1] in typed else ""
+        if flag.startswith("--"):
+            parser.error(f"{flag} stands behind the command: {parser.prog} COMMAND {flag} {shlex.quote(wrong[1])}")
+        nearest = get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1)
+        parser.error(f"there is no {shortened(wrong[1])}; did you mean {nearest[0]}?" if nearest else str(error))
     if rest:
         parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
     return arguments
@@ -36,13 +45,6 @@ def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], floa
         return kind(typed)
 
     return number
-
-
-def _nearest_choice(error: argparse.ArgumentError) -> str:
-    """What is wrong, with the choice that a mistyped one is nearest to instead of them all."""
-    wrong = re.fullmatch(r"invalid choice: '(.*)' \(choose from (.*)\)", error.message)
-    nearest = get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1) if wrong else []
-    return f"there is no {shortened(wrong[1])}; did you mean {nearest[0]}?" if wrong and nearest else str(error)
 
 
 def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:

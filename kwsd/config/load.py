@@ -1,14 +1,16 @@
 """Flags over environment over TOML over what the model brings, and messages that name file, key and remedy."""
 
 import difflib
+import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from kwsd.config.settings import Settings
 from kwsd.errors import ConfigError, FlagError, ModelError, first_few
+from kwsd.events import Detection
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.homes import expanded, user_directory
 from kwsd.keywords.shipped import find_list
@@ -19,6 +21,10 @@ from kwsd.small_files import parse_toml, read_small
 PREFIX = "KWSD_"
 SYSTEM_FILE = Path("/etc/kwsd/config.toml")
 DEFAULT = "default"
+HOOK_VARIABLES = {f"{PREFIX}{each.name.upper()}" for each in fields(Detection)}
+"""What `--exec` gives its command, which may start kwsd."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,10 @@ def load_settings(
     values: dict[str, _Value] = {}
     if path:
         values.update(_from_toml(path))
-    known = {variable(key): key for key, _ in keys()}  # scripts and hooks have KWSD_ variables of their own
+    known = {variable(key): key for key, _ in keys()}
+    for name in environ.keys() - known.keys() - HOOK_VARIABLES:  # those of scripts are like none of ours
+        for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(PREFIX) else ():
+            logger.warning("%s: there is no such setting, and nothing is done; did you mean %s?", name, meant)
     values.update({known[name]: _Value(value, name) for name, value in environ.items() if name in known and value})
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
     for key, allowed in keys():
@@ -119,16 +128,17 @@ def _from_toml(path: Path) -> dict[str, _Value]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-    fields = dict(keys())
+        how = 'write NAME = VALUE a line, and texts in quotes: keywords = "commands.txt"'
+        raise ConfigError(f"{path}: is not TOML: {error}; {how}") from error
+    allowed = dict(keys())
     leaves = dict(_leaves(tree))
-    sections = {key.rpartition(".")[0] for key in fields if "." in key}
+    sections = {key.rpartition(".")[0] for key in allowed if "." in key}
     for key, value in leaves.items():
         if key in sections and value != {}:
             raise ConfigError(f"{path}: {key} is a section; write [{key}] on a line of its own")
-        if value == {} and key not in {*sections, *fields}:
+        if value == {} and key not in {*sections, *allowed}:
             raise ConfigError(f"{path}: [{key}] is not a section; there are {', '.join(sorted(sections))}")
-        for plain in (field for field in fields if key.startswith(f"{field}.") or (key == field and value == {})):
+        for plain in (field for field in allowed if key.startswith(f"{field}.") or (key == field and value == {})):
             raise ConfigError(f"{path}: {plain} is a plain setting; write {plain} = … above the first section")
     return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}
 
@@ -150,10 +160,10 @@ def _validate(values: Mapping[str, _Value]) -> Settings:
         sections.get(section, plain)[name if section in sections else key] = value.value
     found, mistakes = read_fields(Settings, plain, typed=True)
     for name, given in sections.items():
-        fields, more = read_fields(types_of(Settings)[name], given, typed=True, prefix=f"{name}.")
+        read, more = read_fields(types_of(Settings)[name], given, typed=True, prefix=f"{name}.")
         mistakes += more
         if not more:
-            found[name] = types_of(Settings)[name](**fields)
+            found[name] = types_of(Settings)[name](**read)
     if not mistakes:
         return Settings(**found)
     culprits = [values[mistake.key] for mistake in mistakes]
