@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from kwsd.errors import shortened
-from kwsd.limits import Range
+from kwsd.limits import Range, RawFormat
 
+RAW_HELP = "what sound without a header holds: SAMPLES[:HZ[:CHANNELS]], as s16le:48000:2"
 SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".raw", ".pcm", ".s16"}
 
 
@@ -32,6 +33,23 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     if rest:
         parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
     return arguments
+
+
+def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
+    """Files, and what `open_source` is told of their sound."""
+
+    def raw_format(typed: str) -> str:
+        try:
+            RawFormat().check(typed)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{shortened(typed)} {error}") from None
+        return typed
+
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE|-", help="audio files, or - for stdin: s16le 16 kHz, or as --raw says"
+    )
+    parser.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
+    parser.add_argument("--raw", type=raw_format, metavar="FORMAT", help=RAW_HELP)
 
 
 def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], float]:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.arguments import add_sound_arguments
 from kwsd.errors import FlagError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", metavar="FILE|-", help="audio files, or - for s16le 16 kHz on stdin")
+    add_sound_arguments(parser)
     parser.add_argument("--engine", choices=("ds-cnn", "nc-ssm"), default="ds-cnn", help="(default: %(default)s)")
     parser.add_argument("--hop", type=float, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
     parser.add_argument("--json", action="store_true", help="print JSON lines with all twelve probabilities")
@@ -59,7 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError("--plot draws one file; give one, or leave out --plot")
     model = find_model(arguments.engine)
     for name in arguments.files:
-        with closing(open_source(name)) as source, progress_of(source) as progress:
+        with (
+            closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
+            progress_of(source) as progress,
+        ):
             windows = []
             for window in classify(model, samples_of(source, progress), arguments.hop):
                 progress.write(line_of(window, source.name if len(arguments.files) > 1 else "", arguments.json))

@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.arguments import add_sound_arguments
 from kwsd.errors import FlagError
 from kwsd.records import printable
 
@@ -34,7 +35,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", metavar="FILE|-", help="audio files, or - for s16le 16 kHz on stdin")
+    add_sound_arguments(parser)
     parser.add_argument("--model", metavar="NAME|DIR", help="a model with word pieces")
     parser.add_argument("--command", metavar="COMMAND", help="let another program transcribe")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for --command (default: 60)")
@@ -51,7 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError(f"--timeout {arguments.timeout:g}: must be above 0 seconds")
     transcribe = transcription_with(arguments)
     for name in arguments.files:
-        with closing(open_source(name)) as source, progress_of(source) as progress:
+        with (
+            closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
+            progress_of(source) as progress,
+        ):
             told = transcribe(source, progress)
             several = source.name if len(arguments.files) > 1 else ""
             progress.write(json_of(told, several) if arguments.json else text_of(told, several))

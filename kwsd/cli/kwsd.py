@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kwsd import __version__
+from kwsd.cli.arguments import RAW_HELP
 from kwsd.cli.exit_codes import run_program
 from kwsd.cli.logs import start_logging
 from kwsd.errors import DONE, EXIT_CODES, FlagError
@@ -77,9 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     where.add_argument("-d", "--device", metavar="NAME", help="microphone: words of its name, or its number")
     where.add_argument("--channel", type=int, metavar="N", help="use only this channel, counted from 1")
-    where.add_argument(
-        "--raw", metavar="FORMAT", help="what sound without a header holds: SAMPLES[:HZ[:CHANNELS]], as s16le:48000:2"
-    )
+    where.add_argument("--raw", metavar="FORMAT", help=RAW_HELP)
     where.add_argument("-l", "--list-devices", action="store_true", help="name the microphones and exit")
     _add_service(parser.add_argument_group("as a service (docs/daemon.md)"))
     _add_general(parser.add_argument_group("general"))

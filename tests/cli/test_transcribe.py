@@ -49,3 +49,15 @@ def test_another_program_may_do_it(recording: Path) -> None:
     done = transcribe(recording, "--command", "false")
     assert (done.returncode, done.stdout) == (1, "")
     assert "false: exited with 1" in done.stderr
+
+
+def test_sound_without_a_header_and_one_channel_of_two(recording: Path, tiny_model_dir: Path) -> None:
+    """1. Big-endian, of two channels of which the second speaks. 2. A format that is none."""
+    sound, _ = soundfile.read(recording, dtype="int16")
+    raw = recording.with_name("note.bin")
+    raw.write_bytes(np.stack([np.zeros_like(sound), sound], axis=1).astype(">i2").tobytes())
+    done = transcribe(raw, "--raw", "s16be:16000:2", "--channel", "2", "--model", tiny_model_dir)
+    assert done.stdout.startswith("LIGHTS ON\n"), done
+    wrong = transcribe(raw, "--raw", "s16:16000", "--model", tiny_model_dir)
+    assert wrong.returncode == 2
+    assert "s16:16000 is not SAMPLES[:HZ[:CHANNELS]], such as s16le:48000:2" in wrong.stderr
