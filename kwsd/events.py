@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from kwsd.intents import Intent
+from kwsd.orders import NoSpeech, SpeechEnd, SpeechStart
 from kwsd.records import Record
 from kwsd.why import Evidence
 
@@ -244,6 +245,9 @@ class Spectrum(Record):
 Event = (
     Detection
     | Intent
+    | SpeechStart
+    | SpeechEnd
+    | NoSpeech
     | MicLost
     | MicRecovered
     | MicSilent

@@ -156,6 +156,9 @@ BEAM = Range(1, 64, example=8)
 BEAM_DELTA = Range(0, 100, example=5.0, above=True)  # nats
 ARMED_S = Range(0.5, 600, example=8.0)
 END_S = Range(0.2, 10, example=0.8)
+LONGEST_ORDER_S = Range(1, 60, example=15.0)
+NOTHING_S = Range(0.5, 60, example=4.0)
+PRE_ROLL_S = Range(0, 10, example=0.3)
 TYPED = Text()
 NAME = Text(shortest=0)
 

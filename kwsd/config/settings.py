@@ -12,7 +12,7 @@ from kwsd.config.mqtt import Mqtt
 from kwsd.config.web import Web
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
-from kwsd.search.settings import SearchSettings
+from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.sentences.settings import SentenceSettings
 
 
@@ -107,6 +107,7 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     fallback: FixedWords = field(default_factory=FixedWords)
     intents: SentenceSettings = field(default_factory=SentenceSettings)
+    orders: OrderSettings = field(default_factory=OrderSettings)
     daemon: Service = field(default_factory=Service)
     wyoming: Wyoming = field(default_factory=Wyoming)
     mqtt: Mqtt = field(default_factory=Mqtt)

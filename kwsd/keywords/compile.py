@@ -29,6 +29,12 @@ class CompiledKeywords:
     behind: Mapping[str, ListBehind] = field(default_factory=dict)
     """Keyword's phrase → the list that it arms."""
 
+    @property
+    def listening(self) -> frozenset[str]:
+        """Names of those behind which an order is listened for, in the lists that they arm too."""
+        own = frozenset(keyword.label for keyword in self.keywords if keyword.listen)
+        return own.union(*(each.compiled.listening for each in self.behind.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class ListBehind:

@@ -52,6 +52,8 @@ class Keyword:
     """Keyword file that is listened for behind this keyword, and only there; beside the keyword file that names it."""
     then_s: Annotated[float, ARMED_S] = 8.0
     """For so long, seconds."""
+    listen: bool = False
+    """Whether to listen for an order behind it: `speech_start`, and `speech_end` or `no_speech`, are told."""
     enabled: bool = True
     """Whether it is listened for."""
 

@@ -40,6 +40,10 @@ class RecentFrames:
                     power=frames.power[spoken * SUBSAMPLING :],
                 )
 
+    def __iter__(self) -> Iterator[Frames]:
+        """All of them, the oldest first."""
+        return iter(self._kept)
+
     @property
     def last(self) -> Frames | None:
         """The newest; None before the first."""

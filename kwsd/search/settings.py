@@ -9,9 +9,13 @@ from kwsd.limits import (
     BEAM_DELTA,
     BOOST,
     DURATION_S,
+    END_S,
     GAP_S,
+    LONGEST_ORDER_S,
     MARGIN,
     MIN_SCORE,
+    NOTHING_S,
+    PRE_ROLL_S,
     REFRACTORY_S,
     THRESHOLD,
     TRAILING_BLANKS,
@@ -79,3 +83,23 @@ class SearchSettings:
         if "threshold" in self.given:
             theirs.pop("running_threshold", None)
         return type(self)(**{**theirs, **self.chosen()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSettings:
+    """[orders]: what is said behind a keyword with `listen`, and after the command `listen`.
+
+    Raises SettingError: a value is outside what `kwsd.limits` allows.
+    """
+
+    end_s: Annotated[float, END_S] = 0.8
+    """Silence that ends an order, to the nearest step in which the model hears: 0.32 s."""
+    longest_s: Annotated[float, LONGEST_ORDER_S] = 15.0
+    """Longest order; what is longer is cut there."""
+    nothing_s: Annotated[float, NOTHING_S] = 4.0
+    """Seconds in which nothing is said until `no_speech` tells so."""
+    pre_roll_s: Annotated[float, PRE_ROLL_S] = 0.3
+    """The sound of an order begins so long before the end of its keyword, seconds."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

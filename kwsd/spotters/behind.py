@@ -1,4 +1,4 @@
-"""The lists that follow keywords: each is searched behind its keyword, for as long as that one says."""
+"""What follows keywords: orders, and lists that are searched behind theirs, for as long as that one says."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kwsd.acoustic.model import Model
-from kwsd.events import Detection, NearMiss
+from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.search import KeywordSearch
+from kwsd.search.settings import OrderSettings
 from kwsd.spotters.found import event_of
+from kwsd.spotters.orders import OrderListener
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, samples
 
@@ -29,13 +31,39 @@ class Armed:
     """A phrase of it begins before."""
 
 
+class Behind:
+    """What follows the keywords of one stream: orders, and the lists that they arm."""
+
+    def __init__(self, model: Model, settings: OrderSettings) -> None:
+        """`model` is the one whose frames come; `settings` are for orders."""
+        self._recent = RecentFrames()
+        self._lists = ListsBehind(model, self._recent)
+        self.orders = OrderListener(model.transducer, self._recent, settings)
+        """Listens for what is said behind keywords with `listen`, or when asked."""
+
+    def push(
+        self, frames: Frames, heard: Sequence[Detection | NearMiss], compiled: CompiledKeywords
+    ) -> Iterator[Event]:
+        """The next frames, and what was heard in them of `compiled` → that, and what is to be told beside it."""
+        self._recent.push(frames)
+        yield from self.orders.push(frames)
+        told = [*heard, *(self._lists.push(frames, heard, compiled) if compiled.behind else ())]
+        yield from told
+        yield from self.orders.hear(told, compiled)
+
+    def finish(self) -> Iterator[Event]:
+        """The sound has ended: what waited for more of it."""
+        yield from self._lists.finish()
+        yield from self.orders.stop("lost")
+
+
 class ListsBehind:
     """Of one stream. While no keyword was heard that has one, nothing is searched."""
 
-    def __init__(self, model: Model) -> None:
-        """`model` is the one whose frames come."""
+    def __init__(self, model: Model, recent: RecentFrames) -> None:
+        """`model` is the one whose frames come; `recent` keeps them."""
         self._model = model
-        self._recent = RecentFrames()
+        self._recent = recent
         self._armed: dict[str, Armed] = {}
 
     def push(
@@ -47,7 +75,6 @@ class ListsBehind:
                 del self._armed[phrase]
             else:
                 yield from self._told(armed, armed.search.push(frames), frames)
-        self._recent.push(frames)
         for event in heard:
             if isinstance(event, Detection) and (behind := compiled.behind.get(event.phrase)):
                 end = samples(event.end)

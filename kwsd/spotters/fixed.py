@@ -12,6 +12,7 @@ from kwsd.config.settings import FixedWords
 from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
+from kwsd.spotters.orders import OrderListener
 from kwsd.stream import Chunk
 from kwsd.timebase import seconds
 from kwsd.why import Evidence, HeardToken
@@ -36,6 +37,8 @@ class FixedSpotter:
         """What to call the model."""
         self.quiet: Quiet | None = None
         """It has no gate: its networks cost less than a gate could spare."""
+        self.orders: OrderListener | None = None
+        """Its networks tell ten words from all else, and not speech from silence."""
         self.tokenizer = CommandTokenizer(model.words)
         """The one that keywords are to be read with."""
         self._model = model

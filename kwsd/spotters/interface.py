@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
 from kwsd.keywords.keyword import Keyword
+from kwsd.spotters.orders import OrderListener
 from kwsd.stream import Chunk
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
@@ -55,6 +56,11 @@ class Spotter(Protocol):
     @property
     def quiet(self) -> Quiet | None:
         """How things stand with the quiet gate; None where nothing passes one."""
+        ...
+
+    @property
+    def orders(self) -> OrderListener | None:
+        """What listens for orders; None where nothing that hears now can."""
         ...
 
     def push(self, chunk: Chunk) -> Sequence[Event]:

@@ -96,14 +96,14 @@ class OpenVocabulary:
         model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
-        gate = self._settings.quiet_gate
+        gate, orders = self._settings.quiet_gate, self._settings.orders
         compiled = PhraseSpotter(model, keywords, search, quiet_gate=gate).compiled
-        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=gate)
+        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=gate, orders=orders)
         if self._settings.sentences is not None:
             from kwsd.spotters.sentences import SentenceSpotter  # noqa: PLC0415 - few have sentences
 
             sentences, intents = read_sentences(self._settings.sentences, model.tokenizer), self._settings.intents
-            spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, quiet_gate=gate)
+            spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, quiet_gate=gate, orders=orders)
             self.make = partial(spotter, model, compiled, search)
         return self.make
 

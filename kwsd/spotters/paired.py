@@ -16,6 +16,7 @@ from kwsd.spotters.fixed import FixedSpotter
 from kwsd.spotters.interface import Spotter
 from kwsd.spotters.merge import Merge
 from kwsd.spotters.model_retry import ModelRetry
+from kwsd.spotters.orders import OrderListener
 from kwsd.spotters.realtime import RealTime, Verdict
 from kwsd.stream import NO_SAMPLES, Chunk
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
@@ -95,6 +96,11 @@ class PairedSpotter:
         """How things stand with the gate of the open vocabulary."""
         return self._phrases.quiet if self._phrases else None
 
+    @property
+    def orders(self) -> OrderListener | None:
+        """That of the open vocabulary, while it hears."""
+        return self._phrases.orders if self._phrases and not self._pace.paused else None
+
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what is to be told, in the order decided."""
         told: list[Event] = []
@@ -168,7 +174,8 @@ class PairedSpotter:
         verdict = self._pace.worked(sound_s, work_s)
         self._share()
         if verdict is Verdict.TAKE_OVER:
-            return self._degraded(True, TOO_SLOW)
+            stopped = self._phrases.orders.stop("lost") if self._phrases and self._phrases.orders else ()
+            return [*stopped, *self._degraded(True, TOO_SLOW)]
         return self._degraded(False, BACK) if verdict is Verdict.HAND_BACK else []
 
     def _look_for_model(self) -> list[Event]:

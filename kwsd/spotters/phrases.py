@@ -11,8 +11,8 @@ from kwsd.events import Event
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.search import KeywordSearch
-from kwsd.search.settings import SearchSettings
-from kwsd.spotters.behind import ListsBehind
+from kwsd.search.settings import OrderSettings, SearchSettings
+from kwsd.spotters.behind import Behind
 from kwsd.spotters.found import event_of
 from kwsd.stream import Chunk, Frames
 
@@ -30,10 +30,12 @@ class PhraseSpotter:
         settings: SearchSettings | None = None,
         *,
         quiet_gate: bool = False,
+        orders: OrderSettings | None = None,
     ) -> None:
         """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
         What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room.
+        `orders` says what is listened for behind keywords with `listen`.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -45,7 +47,7 @@ class PhraseSpotter:
         self.bad_chunks = 0
         """Encoder calls whose output was not finite; the encoder started over each time."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
-        self._quiet_gate = quiet_gate
+        self._quiet_gate, self._order_settings = quiet_gate, orders or OrderSettings()
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
         self.reset()
@@ -55,7 +57,9 @@ class PhraseSpotter:
         gate = QuietGate(self._longest_pause(), self._model.encoder.shift_frames) if self._quiet_gate else None
         self._stream = AcousticStream(self._model, gate)
         self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
-        self._behind = ListsBehind(self._model)
+        self._behind = Behind(self._model, self._order_settings)
+        self.orders = self._behind.orders
+        """Listens for what is said behind keywords with `listen`, or when asked."""
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""
 
@@ -128,6 +132,4 @@ class PhraseSpotter:
         if frames.kind != "failed":
             self.heard_samples = frames.arrived_sample
         heard = [event_of(found, frames, self.compiled, self.tokenizer) for found in self._search.push(frames)]
-        yield from heard
-        if self.compiled.behind:
-            yield from self._behind.push(frames, heard, self.compiled)
+        yield from self._behind.push(frames, heard, self.compiled)

@@ -11,7 +11,7 @@ from kwsd.events import Detection, Event
 from kwsd.intents import Intent, IntentSlot
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
-from kwsd.search.settings import SearchSettings
+from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.sentences.compile import CompiledSentences
 from kwsd.sentences.files import Template
 from kwsd.sentences.graph import SentenceReading
@@ -37,11 +37,12 @@ class SentenceSpotter(PhraseSpotter):
         sentences: CompiledSentences,
         intents: SentenceSettings,
         quiet_gate: bool = False,
+        orders: OrderSettings | None = None,
     ) -> None:
         """As `PhraseSpotter`, and the sentences compiled for the same model. Raises ConfigError as it does."""
         self._sentences = sentences
         self._intents = intents
-        super().__init__(model, keywords, settings, quiet_gate=quiet_gate)
+        super().__init__(model, keywords, settings, quiet_gate=quiet_gate, orders=orders)
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords and sentences."""

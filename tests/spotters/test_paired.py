@@ -45,7 +45,7 @@ class Script:
 
     name = "script"
     bad_chunks = heard_samples = 0
-    quiet = None
+    quiet = orders = None
 
     def __init__(self, clock: Clock, hits: Sequence[Detection] = (), keywords: Sequence[Keyword] = ()) -> None:
         self.clock, self.hits, self.load = clock, list(hits), 0.1

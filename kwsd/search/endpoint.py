@@ -1,0 +1,168 @@
+"""Where an order begins and ends: by the transducer's own blanks, and by the level against the quietest of the room.
+
+Frames of tokens are speech. Their level tells what belongs to them: a rise before the first, a fall behind the last.
+In noise of 10 dB the level alone is of no use, and the blanks of frames without speech are as sure as in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kwsd.search.posteriors import Acoustics
+from kwsd.search.settings import OrderSettings
+from kwsd.stream import Float32, Frames
+from kwsd.timebase import SUBSAMPLING, encoder_frames
+from kwsd.units import START
+
+SPEECH = 0.5  # probability of any token with which an order begins
+MORE_SPEECH = 0.2  # with which it goes on
+NOT_SILENT = 0.03  # with which it may go on: the frame before a token often has as much
+ABOVE_FLOOR_NATS = 2.0  # 9 dB over the quietest tenth
+FLOOR_FRAMES = 128  # 5 s
+RISE_FRAMES = 10  # a token is told up to so long behind the first sound of its word
+LEAST_FALL_FRAMES, LONGEST_FALL_FRAMES = 2, 6  # the last token is followed by its own sound
+FALL_NATS = 2.0  # 9 dB below the mean of the order: the room again
+NEW_FRAMES = 6  # what rises in the last 240 ms may be a word whose first token is not told yet
+NEW_NATS = 2.0  # over nearly all of the pause
+NEW_SHARE = 0.6  # of the frames since it rose: a knock is over sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Speech."""
+
+    first: int
+    """The frame in which it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """No more is to come."""
+
+    first: int | None
+    """The frame in which the order began; None where nothing was said."""
+    last: int
+    """The frame behind it."""
+    is_cut: bool = False
+    """Whether it goes on, for orders are no longer."""
+
+
+class SpeechFrames:
+    """The frames from some frame on, as speech: how probable any token is in each, and how loud it is."""
+
+    def __init__(self, acoustics: Acoustics, *, behind_word: bool) -> None:
+        """`behind_word`: the last token of another word may still sound in the first frames; it is none."""
+        self._acoustics = acoustics
+        self._skips = behind_word
+        self._room = np.empty(0, np.float32)
+        self.tokens = np.empty(0, np.float32)
+        """(n,) 0 to 1: probability of any token."""
+        self.levels = np.empty(0, np.float32)
+        """(n + 3,) nats, of the look-ahead too."""
+
+    def know(self, frames: Frames) -> None:
+        """Frames, also such as came before: how loud the room is."""
+        room = np.append(self._room, frames.power[: SUBSAMPLING * frames.count])
+        self._room = room[-SUBSAMPLING * FLOOR_FRAMES :]
+
+    def push(self, frames: Frames) -> None:
+        """The next ones. Those that were not heard are silence."""
+        self.know(frames)
+        tokens = np.zeros(frames.count, np.float32)
+        if frames.encoder_out is not None:
+            log_probs = self._acoustics.log_probs(frames.encoder_out, [START] * frames.count)
+            tokens = 1 - np.exp(log_probs[:, list(self._acoustics.silent_tokens)]).sum(axis=1)
+        if self._skips:
+            over = np.flatnonzero(tokens <= MORE_SPEECH)
+            self._skips = not len(over)
+            tokens[: over[0] if len(over) else frames.count] = 0
+        whole = len(frames.power) // SUBSAMPLING * SUBSAMPLING
+        power = np.exp(frames.power[:whole]).reshape(-1, SUBSAMPLING).mean(axis=1)
+        self.levels = np.append(self.levels[: len(self.tokens)], np.log(power))
+        self.tokens = np.append(self.tokens, tokens)
+
+    @property
+    def loud(self) -> float:
+        """Level of what is not the room alone."""
+        return share(self._room, 0.1) + ABOVE_FLOOR_NATS
+
+    def rise(self, token: int) -> int:
+        """The frame in which the word of a first token began."""
+        first, loud = token, self.loud
+        while first > max(0, token - RISE_FRAMES) and self.levels[first - 1] > loud:
+            first -= 1
+        return first
+
+    def fall(self, first: int) -> int:
+        """The frame behind the last sound of what began in frame `first`."""
+        token = int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
+        spoken = float(np.log(np.exp(self.levels[first : token + 1]).mean()))
+        least = max(self.loud, spoken - FALL_NATS)
+        end = min(len(self.levels), token + LEAST_FALL_FRAMES)
+        while end < min(len(self.levels), token + LONGEST_FALL_FRAMES) and self.levels[end] > least:
+            end += 1
+        return end
+
+    def may_go_on(self, end: int) -> bool:
+        """Whether a word may have begun since frame `end`, of which no token is told yet."""
+        pause = self.levels[end : max(end + 1, len(self.levels) - NEW_FRAMES)]
+        least = max(share(pause, 0.9) + NEW_NATS, self.loud)
+        new = self.levels[-NEW_FRAMES:] > least
+        rises = bool(new.any()) and bool(new[int(new.argmax()) :].mean() >= NEW_SHARE)
+        return rises or bool((self.tokens[-SUBSAMPLING:] > NOT_SILENT).any())
+
+
+class Endpointer:
+    """Listens for one order. What it gives depends on the frames alone, so cuts of the sound change nothing."""
+
+    def __init__(self, acoustics: Acoustics, settings: OrderSettings, since: int, *, behind_word: bool) -> None:
+        """The order lies behind frame `since`, as all frames do. `behind_word`: a token may still be sounding there."""
+        self._settings = settings
+        self._since = since
+        self._speech = SpeechFrames(acoustics, behind_word=behind_word)
+        self._first: int | None = None
+
+    def know(self, frames: Frames) -> None:
+        """Frames before the order: how loud the room is."""
+        self._speech.know(frames)
+
+    def push(self, frames: Frames) -> list[Begun | Over]:
+        """The next frames, from `since` on → what they decide."""
+        speech = self._speech
+        speech.push(frames)
+        told: list[Begun | Over] = []
+        known = len(speech.levels)
+        if self._first is None:
+            above = np.flatnonzero(speech.tokens > SPEECH)
+            if not len(above):
+                waited = known >= rounded(self._settings.nothing_s, frames.count)
+                return [self.stop()] if waited else []
+            self._first = speech.rise(int(above[0]))
+            told.append(Begun(self._since + self._first))
+        over = self.stop()
+        end = over.last - self._since
+        silent, needed = known - end, rounded(self._settings.end_s, frames.count)
+        if silent >= needed and (silent >= needed + frames.count or not speech.may_go_on(end)):
+            told.append(over)
+        elif known - self._first >= encoder_frames(self._settings.longest_s):
+            told.append(replace(over, last=self._since + known, is_cut=True))
+        return told
+
+    def stop(self) -> Over:
+        """What there is of an order so far."""
+        if self._first is None:
+            return Over(None, self._since + len(self._speech.tokens))
+        return Over(self._since + self._first, self._since + self._speech.fall(self._first))
+
+
+def rounded(duration_s: float, step: int) -> int:
+    """Frames after which a time has passed to the nearest step, in which frames come: never late by more than half."""
+    return max(1, encoder_frames(duration_s) - step // 2)
+
+
+def share(levels: Float32, part: float) -> float:
+    """What so large a part of the levels does not exceed. np.quantile would load numpy.ma: 35 ms and 2 MB."""
+    place = int(part * (len(levels) - 1))
+    return float(np.partition(levels, place)[place])
