@@ -1,4 +1,4 @@
-"""What is told of a sentence that was said."""
+"""What is told of an order that was said: what it means, and its text."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -50,4 +50,44 @@ class Intent(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """What was heard as JSON-ready values, `type` first; without what means nothing in a file."""
+        return {name: value for name, value in self.fields().items() if name not in {"time", "seq"}}
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of a transcript. Times are seconds of the stream."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None
+    """0 to 1; null where the transcriber does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript(Record):
+    """What was said behind a keyword with `listen = true`, as text; or why there is none."""
+
+    type: ClassVar[str] = "transcript"
+    keyword: str
+    """Name of the keyword; empty where a program asked."""
+    text: str
+    """Empty where nothing was understood, or something went wrong."""
+    words: tuple[SpokenWord, ...] = ()
+    """Empty where the transcriber gives no times."""
+    confidence: float | None = None
+    """Of the whole, 0 to 1; null where the transcriber does not tell."""
+    start: float
+    """Where the speech begins."""
+    end: float
+    """Where it ends."""
+    transcriber: str
+    """Who wrote it: transducer, pipeline or command."""
+    latency_ms: float
+    """From the end of the speech to this: sound that was waited for, and the time that the transcriber took."""
+    error: str | None = None
+    """What went wrong, and what to do; null where nothing did. Hearing goes on."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was said as JSON-ready values, `type` first; without what means nothing in a file."""
         return {name: value for name, value in self.fields().items() if name not in {"time", "seq"}}

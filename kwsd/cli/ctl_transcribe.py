@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ examples:
   kwsctl transcribe note.wav --model gigaspeech-3.3M
   kwsctl transcribe *.flac --model gigaspeech-3.3M --json | jq -r .text
   kwsctl transcribe note.wav --command "my-recogniser --stdin"
+  kwsctl transcribe note.wav --pipeline ~/models/whisper-tiny.en
 
 The model must have word pieces: kwsd-en has phones and cannot write. A --command is given a WAV file on standard
-input and writes text, or {"text": …, "words": [{"text": …, "start": …, "end": …}]}."""
+input and writes text, or {"text": …, "words": [{"text": …, "start": …, "end": …}]}. A --pipeline is the directory of a
+transformers model for automatic-speech-recognition; it needs: pip install 'kwsd[asr]'."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -37,8 +39,12 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add_sound_arguments(parser)
     parser.add_argument("--model", metavar="NAME|DIR", help="a model with word pieces")
-    parser.add_argument("--command", metavar="COMMAND", help="let another program transcribe")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for --command (default: 60)")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--command", metavar="COMMAND", help="let another program transcribe")
+    who.add_argument("--pipeline", metavar="DIR", help="let a pipeline of transformers transcribe")
+    parser.add_argument("--allow-downloads", action="store_true", help="--pipeline may be a name in a hub")
+    parser.add_argument("--trust-code", action="store_true", help="run code that comes with --pipeline's model")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for both (default: 60)")
     parser.add_argument("--json", action="store_true", help="print a JSON object per file")
     return parser
 
@@ -50,20 +56,35 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.timeout > 0:
         raise FlagError(f"--timeout {arguments.timeout:g}: must be above 0 seconds")
-    transcribe = transcription_with(arguments)
-    for name in arguments.files:
-        with (
-            closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
-            progress_of(source) as progress,
-        ):
-            told = transcribe(source, progress)
-            several = source.name if len(arguments.files) > 1 else ""
-            progress.write(json_of(told, several) if arguments.json else text_of(told, several))
+    with ExitStack() as opened:
+        transcribe = transcription_with(arguments, opened)
+        for name in arguments.files:
+            with (
+                closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
+                progress_of(source) as progress,
+            ):
+                told = transcribe(source, progress)
+                several = source.name if len(arguments.files) > 1 else ""
+                progress.write(json_of(told, several) if arguments.json else text_of(told, several))
     return 0
 
 
-def transcription_with(arguments: argparse.Namespace) -> "Callable[[Source, Progress], Transcription]":
-    """Loads what is needed once, for all files."""
+def transcription_with(
+    arguments: argparse.Namespace, opened: ExitStack
+) -> "Callable[[Source, Progress], Transcription]":
+    """Loads what is needed once, for all files; what is to be ended then goes to `opened`."""
+    if arguments.pipeline:
+        from kwsd.transcripts.pipeline import PipelineTranscriber, pipeline_process  # noqa: PLC0415 - as above
+
+        process = pipeline_process(
+            arguments.pipeline,
+            allow_downloads=arguments.allow_downloads,
+            trust_code=arguments.trust_code,
+            timeout_s=arguments.timeout,
+            idle_s=arguments.timeout,
+        )
+        opened.callback(process.kill)
+        return lambda source, progress: heard(source, progress, PipelineTranscriber(process), None)
     if arguments.command:
         from kwsd.transcripts.command import CommandTranscriber  # noqa: PLC0415 - as above
 

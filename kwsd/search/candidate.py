@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from kwsd.search.alignment import Alignment
@@ -11,7 +10,6 @@ from kwsd.search.confidence import Signs
 from kwsd.search.hits import MissCause, Objection
 
 TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
-HEARD_AT_ALL = 0.1  # posterior below which a token speaks against its keyword when two of them want one sound
 
 
 @dataclass(slots=True)
@@ -41,16 +39,14 @@ class Candidate:
         return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
 
     @property
-    def evidence(self) -> float:
-        """How well it explains the sound: LEFTS more than LEFT where its S is heard, else less."""
-        if self.alignment is None:
-            return -math.inf
-        return sum(posterior - HEARD_AT_ALL for posterior in self.alignment.posteriors)
+    def frames(self) -> tuple[int, ...]:
+        """Where its tokens are, once that was looked for."""
+        return self.alignment.frames if self.alignment else ()
 
     def holds_back(self, alignment: Alignment) -> bool:
         """Whether it waits for what follows, and would take this sound if nothing does."""
         waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
-        own = self.alignment.frames if self.alignment else ()
+        own = self.frames
         return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
 
 

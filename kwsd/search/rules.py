@@ -23,6 +23,7 @@ from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
 from kwsd.search.posteriors import Acoustics
+from kwsd.search.rivals import best_first
 from kwsd.search.surroundings import goes_on, spoken_before
 from kwsd.units import START, Context
 
@@ -68,9 +69,9 @@ class Rules:
                     candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
             else:
                 misses += self._missed(candidate)
-        # what the best explained takes, its parts and whatever resembles it cannot have
+        # what the likeliest takes, its parts and whatever resembles it cannot have
         waiting: list[Candidate] = []
-        for candidate in sorted(filter(self._goes_on, self._open), key=lambda candidate: -candidate.evidence):
+        for candidate in best_first(filter(self._goes_on, self._open), self._history, self._acoustics):
             if not self._fires(candidate, beam, waiting):
                 waiting.append(candidate)
         self._open = [candidate for candidate in waiting if self._goes_on(candidate)]

@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from kwsd.errors import ConfigError, TranscriptError
+from kwsd.intents import SpokenWord
 from kwsd.stream import Chunk, Frames
-from kwsd.transcripts.interface import SpokenWord, Transcription
+from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
 
 LONGEST_OUTPUT = 1 << 20
@@ -63,7 +64,7 @@ class CommandTranscriber:
             except subprocess.TimeoutExpired:
                 raise TranscriptError(f"{name}: wrote nothing within {self._timeout_s:g} s, and was ended") from None
             finally:
-                _end(self._process)
+                end_group(self._process)
         if self._cancelled:
             raise TranscriptError("the transcript was called off")
         if self._process.returncode:
@@ -74,7 +75,7 @@ class CommandTranscriber:
         """End the program, where it runs."""
         self._cancelled = True
         if self._process is not None:
-            _end(self._process)
+            end_group(self._process)
 
 
 def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
@@ -122,8 +123,8 @@ def _confidence(tree: dict[str, Any]) -> float | None:
     return float(value)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """With all that it started, where anything still runs."""
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session, with all that it started, where anything still runs."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

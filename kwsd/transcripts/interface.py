@@ -4,18 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kwsd.intents import SpokenWord
 from kwsd.stream import Chunk, Frames
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word of a transcript. Times are seconds of the stream."""
-
-    text: str
-    start: float
-    end: float
-    confidence: float | None
-    """0 to 1; None where the transcriber does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

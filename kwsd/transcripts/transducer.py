@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from kwsd.acoustic.model import Model
 from kwsd.errors import TranscriptError
+from kwsd.intents import SpokenWord
 from kwsd.search.text_beam import TEXT_BEAM, TextBeam, TextEmission
 from kwsd.stream import Chunk, Frames
 from kwsd.text.pieces import Tokenizer
 from kwsd.timebase import encoder_frame_start, seconds
-from kwsd.transcripts.interface import SpokenWord, Transcription
+from kwsd.transcripts.interface import Transcription
 from kwsd.units import WORD_START
 
 

@@ -35,6 +35,8 @@ IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "fsspec": "kwsd/archive/recordings.py",
     "distributed": "kwsd/archive/cluster.py",
     "pyarrow": "kwsd/archive/outputs.py",
+    "torch": "kwsd/transcripts/pipeline_worker.py",
+    "transformers": "kwsd/transcripts/pipeline_worker.py",
     "tomllib": "kwsd/",
     "pydantic": ("kwsd/protocol/", "kwsd/bridges/web/", "kwsd/limits.py"),
 }

@@ -115,6 +115,14 @@ def test_of_two_that_resemble_each_other_the_likelier_is_heard(listed: tuple[str
     assert [stream.compiled.keywords[hit.keyword].phrase for hit in stream.hear(frames)] == ["LIGHT UP"]
 
 
+@pytest.mark.parametrize("listed", list(itertools.permutations(["NIGHT UP", "NIGHT+FALL+S"])))
+def test_of_two_the_one_that_explains_the_sound_better_is_heard(listed: tuple[str, str]) -> None:
+    """Not the one with more tokens that half fit: where SNOWBOY was said, SNOWBOARD was reported."""
+    frames = say(".*8 ▁NIGHT . . FALL . ▁UP . S .*40", FALL=3.9, S=3.9, UP=5.0)
+    stream = Stream(listed, SearchSettings(threshold=0.2, min_score=0.01))
+    assert [stream.compiled.keywords[hit.keyword].phrase for hit in stream.hear(frames)] == ["NIGHT UP"]
+
+
 def test_a_longer_phrase_may_gather_more_doubts() -> None:
     """1.0 nats and 1.4 per token allow 3.8 for two tokens and 5.2 for three; 4.0 for all allow no third doubt."""
 

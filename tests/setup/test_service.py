@@ -1,7 +1,10 @@
 """`kwsctl install-service` and `remove-service`, from a wheel, under a real systemd, and file by file."""
 
+import os
+import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +155,20 @@ def test_an_environment_in_tmp_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(KwsdError, match="a service has a /"):
         units_for("user", Programs(tmp_path / "env/bin", (tmp_path / "env",)))
+
+
+def test_the_script_of_a_clone_refuses_a_python_of_somebodys_home(tmp_path: Path) -> None:
+    """It would go with its owner. Here one below /root stands for it; what the link leads to may be anywhere."""
+    home = Path.home().resolve()
+    if not home.is_relative_to("/root") and not home.is_relative_to("/home"):
+        pytest.skip(f"{home} is not where homes are")
+    with tempfile.TemporaryDirectory(prefix=".kwsd-test-", dir=home) as at_home:
+        python = Path(at_home) / "python3"
+        python.symlink_to(os.path.realpath(sys.executable))
+        environment = {**os.environ, "DESTDIR": str(tmp_path), "KWSD_PYTHON": str(python)}
+        script = ROOT / "scripts" / "install-service"
+        done = subprocess.run([script], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert f"{python} is below a home directory" in done.stderr
+    assert "KWSD_PYTHON=/usr/bin/python3" in done.stderr
+    assert not list(tmp_path.iterdir())

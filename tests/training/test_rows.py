@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,16 @@ from training.zipformer.averaging import MovingAverage  # noqa: E402  (after the
 from training.zipformer.checkpoint import save_weights  # noqa: E402
 from training.zipformer.data.augment import Chance, Surroundings  # noqa: E402
 from training.zipformer.data.channel import Channel, narrow_band, telephone, through  # noqa: E402
-from training.zipformer.data.fbank import RATE  # noqa: E402
+from training.zipformer.data.fbank import RATE, frame_count  # noqa: E402
 from training.zipformer.data.pack import Clip, Pack  # noqa: E402
-from training.zipformer.data.rows import Cuts, RowBatcher, encoder_frames, fill_rows, sounding_part  # noqa: E402
+from training.zipformer.data.row_batches import (  # noqa: E402
+    Cuts,
+    FixedShapes,
+    RowBatch,
+    RowBatcher,
+    encoder_frames,
+)
+from training.zipformer.data.rows import fill_rows, plan_rows, sounding_part  # noqa: E402
 from training.zipformer.flat import FlatParameters  # noqa: E402
 from training.zipformer.grow import grow  # noqa: E402
 from training.zipformer.loss.pruned import losses  # noqa: E402
@@ -84,7 +92,7 @@ def test_a_row_holds_no_more_than_it_can_and_every_clip_comes_once() -> None:
         whole = (slice(0, clip.samples) for clip in row.clips)
         parts = [sounding.get(clip, everything) for clip, everything in zip(row.clips, whole, strict=True)]
         laid = parts if row.tight else [slice(0, clip.samples) for clip in row.clips]
-        assert sum(part.stop - part.start for part in laid) <= ROW_S * RATE
+        assert sum(part.stop - part.start for part in laid) <= row.size == ROW_S * RATE
     assert {row.tight for row in rows} == {True, False}
 
 
@@ -101,7 +109,7 @@ def test_the_clips_of_a_row_share_its_frames_and_the_same_seed_gives_the_same() 
     batch, again = (batcher(pack).batch(rows, seed=5) for _ in range(2))
     assert torch.equal(batch.features, again.features)
     assert batch.lengths.tolist() == [batch.features.shape[1]] * 3
-    frames = encoder_frames(batch.features)
+    frames = encoder_frames(batch.features.shape[1])
     for number in range(3):
         own = batch.cuts.row == number
         ends = (batch.cuts.start + batch.cuts.frames)[own].tolist()
@@ -113,10 +121,81 @@ def test_the_clips_of_a_row_share_its_frames_and_the_same_seed_gives_the_same() 
     assert counted.tolist() == [frames] * 3
 
 
+def test_rows_of_any_speed_are_played_at_one_length_and_a_batch_has_one_speed() -> None:
+    pack = packed(90)
+    rows = list(fill_rows(pack.clips, batcher(pack).sounding, ROW_S, seed=1, fastest=1.25))
+    batches = plan_rows(rows, 3, seed=1)
+    assert len({row.size for row in rows}) > 5
+    assert {len({row.size for row in batch}) for batch in batches} == {1}
+    lengths = {batcher(pack).batch(batch, seed=5).features.shape[1] for batch in batches[:4]}
+    assert lengths == {frame_count(int(ROW_S * RATE))}
+
+
+def fixed(pack: Pack, clips: int) -> RowBatcher:
+    """Batches filled up to so many clips, without what chance draws in another order on a device."""
+    rows = batcher(pack)
+    rows.fixed = FixedShapes(clips, tokens=11, audio=torch.from_numpy(pack.audio))
+    return rows
+
+
+def test_a_batch_filled_up_on_the_device_is_the_batch_and_clips_of_no_frames() -> None:
+    """Laid by look-up, drawn without asking, in shapes that do not depend on what is in it: the same numbers."""
+    pack = packed(90)
+    batches = plan_rows(list(fill_rows(pack.clips, batcher(pack).sounding, ROW_S, seed=1, fastest=1.25)), 3, seed=1)
+    for seed, rows in enumerate(batches[:3]):
+        plain, filled = batcher(pack).batch(rows, seed), fixed(pack, 40).batch(rows, seed)
+        assert filled.targets.shape == (40, 11)
+        assert torch.allclose(plain.features, filled.features, atol=2e-3)
+        count, width = plain.targets.shape
+        assert torch.equal(plain.targets, filled.targets[:count, :width])
+        assert torch.equal(plain.cuts.frames, filled.cuts.frames[:count])
+        assert torch.equal(plain.cuts.start, filled.cuts.start[:count])
+        assert not filled.cuts.frames[count:].any()
+        assert not filled.tokens[count:].any()
+
+
+def test_rows_are_laid_alike_here_and_on_the_device() -> None:
+    pack = packed(90)
+    rows = list(fill_rows(pack.clips, batcher(pack).sounding, ROW_S, seed=2, fastest=1.25))
+    same = [row for row in rows if row.size == rows[0].size]
+    here, there = batcher(pack), fixed(pack, 40)
+    placed = [here.placed(row, random.Random(number)) for number, row in enumerate(same)]
+    assert there.fixed is not None
+    assert torch.equal(here.laid_here(same, placed), there.laid_there(same, placed, there.fixed))
+
+
+def test_a_batch_with_more_clips_than_its_shape_has_room_for_leaves_the_last_out() -> None:
+    pack = packed()
+    rows = list(fill_rows(pack.clips, batcher(pack).sounding, ROW_S, seed=1))[:4]
+    batch = fixed(pack, 5).batch(rows, seed=1)
+    assert len(batch.tokens) == 5 < sum(len(row.clips) for row in rows)
+    assert len(batch.features) == 4
+
+
+def gradients(batch: RowBatch) -> tuple[list[float], list[Any]]:
+    """Losses of a small network, and what each parameter is to learn from them."""
+    model = small()
+    encoded, _ = model.encoder(batch.features, batch.lengths, 16, 64)
+    found = losses(model, batch.cuts.of(encoded), batch.cuts.frames, batch.targets, batch.tokens, band=4)
+    torch.stack([part.sum() for part in found]).sum().backward()
+    return [float(part.detach().sum()) for part in found], [p.grad for p in model.parameters() if p.grad is not None]
+
+
+def test_a_batch_filled_up_has_the_same_losses_and_gradients() -> None:
+    pack = packed()
+    rows = list(fill_rows(pack.clips, batcher(pack).sounding, ROW_S, seed=1))[:3]
+    plain = batcher(pack).batch(rows, seed=3)
+    filled = replace(fixed(pack, 24).batch(rows, seed=3), features=plain.features)
+    (before, steep), (after, steep_too) = gradients(plain), gradients(filled)
+    assert after == pytest.approx(before, rel=1e-5)
+    for one, other in zip(steep, steep_too, strict=True):
+        assert torch.allclose(one, other, atol=1e-4 * float(one.abs().max()) + 1e-6)
+
+
 def test_a_clip_cut_from_a_row_has_the_loss_of_its_own_frames() -> None:
     model, targets, tokens = small(), torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([3, 2])
     encoded = torch.randn(1, 40, 32)
-    cuts = Cuts(torch.tensor([0, 0]), torch.tensor([0, 25]), torch.tensor([25, 15]))
+    cuts = Cuts(torch.tensor([0, 0]), torch.tensor([0, 25]), torch.tensor([25, 15]), longest=25)
     acoustic, joint = losses(model, cuts.of(encoded), cuts.frames, targets, tokens, band=0)
     for number, part in enumerate((encoded[:, :25], encoded[:, 25:])):
         own = slice(number, number + 1)

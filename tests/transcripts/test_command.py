@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from kwsd.errors import ConfigError, TranscriptError
+from kwsd.intents import SpokenWord
 from kwsd.stream import Chunk
 from kwsd.transcripts.command import CommandTranscriber
-from kwsd.transcripts.interface import SpokenWord, Transcription
+from kwsd.transcripts.interface import Transcription
 
 SECOND = np.full(16_000, 0.5, np.float32)
 

@@ -1,5 +1,6 @@
 """What a run hears: which clips of a pack, in which batches of which epoch, and how they become features."""
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -7,7 +8,8 @@ import torch
 
 from training.zipformer.data.batches import Batch, Batcher, feasible, plan_epoch, stretches
 from training.zipformer.data.pack import Clip, Pack
-from training.zipformer.data.rows import Row, RowBatch, RowBatcher, fill_rows, plan_rows
+from training.zipformer.data.row_batches import FixedShapes, RowBatch, RowBatcher
+from training.zipformer.data.rows import Row, fill_rows, plan_rows
 from training.zipformer.data.units import Units
 from training.zipformer.settings import TrainSettings
 
@@ -22,6 +24,8 @@ APART = frozenset({FOUR_WORDS, "custom-keywords"})
 """Dev corpora of single words; without them the dev loss means what it meant for earlier models."""
 NOISE_S = 14.0
 """Recorded noise is trained on in stretches of at most this length, with nothing to say."""
+ROOM_FOR_MORE = 1.2
+"""Clips that shapes are fixed for, for each in the fullest batch of the first epoch; what is more is left out."""
 
 
 class Material:
@@ -43,11 +47,20 @@ class Material:
         """Give the batches of an epoch; `together` of them are trained on at once."""
         clips, settings, seed = self._of_epoch(epoch), self.settings, self.settings.seed + epoch
         if self._rows is not None:
-            rows = list(fill_rows(clips, self._rows.sounding, settings.row_seconds, seed))
+            speed = settings.channel.fastest
+            rows = list(fill_rows(clips, self._rows.sounding, settings.row_seconds, seed, fastest=speed))
             return plan_rows(rows, max(1, int(settings.batch_seconds / settings.row_seconds)), seed)
         short = [clip for clip in clips if clip.seconds <= settings.short_s]
         chosen = clips if epoch or not short or not settings.listen else short
         return plan_epoch(chosen, settings.batch_seconds, seed, together)
+
+    def fix_shapes(self) -> None:
+        """Fill every batch of rows up to one shape from now on, laid on the device."""
+        if self._rows is None:
+            raise ValueError("only rows can be laid in batches of one shape: say how long they are (--row-seconds)")
+        fullest = max(sum(len(row.clips) for row in rows if isinstance(row, Row)) for rows in self.plan(0, 1))
+        most = math.ceil(ROOM_FOR_MORE * fullest / 8) * 8
+        self._rows.fixed = FixedShapes(most, max(map(len, self._rows.targets.values())), self.plain.audio)
 
     def batch(self, clips: Sequence[Clip] | Sequence[Row], seed: int, *, plain: bool) -> Batch | RowBatch:
         """Load what was planned; `plain` leaves clips as recorded."""

@@ -18,7 +18,8 @@ from training.zipformer.averaging import MovingAverage
 from training.zipformer.checkpoint import CHECKPOINT, load_model, save_atomically, save_weights
 from training.zipformer.data.batches import Batch, plan_epoch
 from training.zipformer.data.pack import Clip, Pack, read_pack
-from training.zipformer.data.rows import Row, RowBatch
+from training.zipformer.data.row_batches import RowBatch
+from training.zipformer.data.rows import Row
 from training.zipformer.data.units import Units, read_units
 from training.zipformer.flat import FlatParameters
 from training.zipformer.loss.flat_start import flat_start_loss

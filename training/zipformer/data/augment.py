@@ -49,24 +49,29 @@ class AugmentSettings:
 
 
 class Chance:
-    """Random numbers that depend on a seed alone, wherever the batch lives."""
+    """Random numbers that depend on a seed alone.
 
-    def __init__(self, seed: int, device: torch.device) -> None:
-        self.device = device
-        self._here = torch.Generator().manual_seed(seed)
-        self._there = torch.Generator(device).manual_seed(seed)
+    Drawn on the host they are the same wherever the batch lives, and what they decide can be asked for. Drawn on the
+    device (`asking` false) nothing is ever waited for, so what they decide must be done to all and masked.
+    """
+
+    def __init__(self, seed: int, device: torch.device, *, asking: bool = True) -> None:
+        self.device, self.asking = device, asking
+        self._numbers = torch.Generator("cpu" if asking else device).manual_seed(seed)
+        self._noise = torch.Generator(device).manual_seed(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw from [low, high)."""
-        return (low + (high - low) * torch.rand(*shape, generator=self._here)).to(self.device)
+        place = self._numbers.device
+        return (low + (high - low) * torch.rand(*shape, generator=self._numbers, device=place)).to(self.device)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """Draw from 0 to high - 1."""
-        return torch.randint(high, shape, generator=self._here).to(self.device)
+        return torch.randint(high, shape, generator=self._numbers, device=self._numbers.device).to(self.device)
 
     def normal(self, shape: torch.Size) -> Tensor:
         """Draw white noise of unit power on the device."""
-        return torch.randn(shape, generator=self._there, device=self.device)
+        return torch.randn(shape, generator=self._noise, device=self.device)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ class Batcher:
 
     def __init__(self, pack: Pack, units: Units, settings: AugmentSettings, device: torch.device, bins: int) -> None:
         self.units, self.settings, self.device, self.bins = units, settings, device, bins
-        self._audio = torch.from_numpy(np.asarray(pack.audio) if device.type == "cpu" else np.array(pack.audio))
-        self._audio = self._audio.to(device)
+        self.audio = torch.from_numpy(np.asarray(pack.audio) if device.type == "cpu" else np.array(pack.audio))
+        self.audio = self.audio.to(device)
         self._targets = {clip: units.encode(clip.text) for clip in pack.clips if clip.text}
         self._surroundings = Surroundings(self._join(pack.of("noise")), impulse_responses(pack, device))
 
@@ -124,7 +124,7 @@ class Batcher:
         place = torch.arange(int((leads + sizes + tails).max()), device=self.device) - leads.unsqueeze(1)
         inside = (place >= 0) & (place < sizes.unsqueeze(1))
         index = offsets.unsqueeze(1) + place.clamp(min=0).minimum(sizes.unsqueeze(1) - 1)
-        samples = self._audio[index].float() / 32768.0
+        samples = self.audio[index].float() / 32768.0
         return samples * inside, leads + sizes + tails
 
     def _pad(self, targets: list[list[int]]) -> tuple[Tensor, Tensor]:
@@ -133,7 +133,7 @@ class Batcher:
         return rows.to(self.device), torch.tensor([len(t) for t in targets]).to(self.device)
 
     def _join(self, clips: Sequence[Clip]) -> Tensor:
-        parts = [self._audio[c.offset : c.offset + c.samples] for c in clips]
+        parts = [self.audio[c.offset : c.offset + c.samples] for c in clips]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int16, device=self.device)
 
 

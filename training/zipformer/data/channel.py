@@ -43,11 +43,6 @@ class Channel:
     """White noise relative to the row."""
     masks: AugmentSettings = field(default_factory=lambda: AugmentSettings(time_masks=4))
 
-    def speed(self, chance: Chance) -> float:
-        """Draw a factor for a batch."""
-        both = chance.uniform(-0.5, 0.5, 2).sum()
-        return float(self.fastest**both)
-
 
 def through(samples: Tensor, surroundings: Surroundings, crowd: Tensor, channel: Channel, chance: Chance) -> Tensor:
     """Send rows (R, S) through rooms, noise and channels; gives them as 16-bit recordings in [-1, 1]."""
@@ -60,7 +55,7 @@ def through(samples: Tensor, surroundings: Surroundings, crowd: Tensor, channel:
     return (samples.clamp(-1.0, 1.0) * 32767.0).round() / 32768.0
 
 
-def telephone(samples: Tensor, low_hz: float, high_hz: float) -> Tensor:
+def telephone(samples: Tensor, low_hz: float | Tensor, high_hz: float | Tensor) -> Tensor:
     """Pass rows through a telephone: a band (Butterworth of 4th order, without its phase), 8 kHz, mu-law in 8 bits."""
     spectrum = torch.fft.rfft(samples)
     hz = torch.linspace(0.0, RATE / 2, spectrum.shape[1], device=samples.device)
@@ -83,9 +78,12 @@ def _to_16k(slow: Tensor, size: int) -> Tensor:
 
 def _narrowed(samples: Tensor, channel: Channel, chance: Chance) -> Tensor:
     draw = chance.uniform(0.0, 1.0, len(samples))
-    low, high = float(chance.uniform(200.0, 400.0, 1)), float(chance.uniform(3000.0, 3700.0, 1))
+    low, high = chance.uniform(200.0, 400.0, 1), chance.uniform(3000.0, 3700.0, 1)
     by_telephone = draw < channel.telephone
     by_narrow = (draw >= channel.telephone) & (draw < channel.telephone + channel.narrow)
+    if not chance.asking:
+        samples = torch.where(by_telephone.unsqueeze(1), telephone(samples, low, high), samples)
+        return torch.where(by_narrow.unsqueeze(1), narrow_band(samples), samples)
     samples = samples.clone()
     if by_telephone.any():
         samples[by_telephone] = telephone(samples[by_telephone], low, high)
@@ -109,12 +107,18 @@ def _noisy(samples: Tensor, noise: Tensor, crowd: Tensor, channel: Channel, chan
     ratio = 10.0 ** (-chance.uniform(*channel.noise_db, rows, 1) / 20.0)
     draw = chance.uniform(0.0, 1.0, rows)
     places = chance.integers(1 << 40, rows, VOICES)
-    added = torch.zeros_like(samples)
-    for row in range(rows):
-        if draw[row] < channel.noise * channel.babble and len(crowd):
-            added[row] = torch.stack([_stretch(crowd, int(place), size) for place in places[row]]).sum(dim=0)
-        elif draw[row] < channel.noise:
-            added[row] = _stretch(noise, int(places[row, 0]), size)
+    voices, noisy = draw < channel.noise * channel.babble * bool(len(crowd)), draw < channel.noise
+    if chance.asking:
+        added = torch.zeros_like(samples)
+        for row in range(rows):
+            if voices[row]:
+                added[row] = torch.stack([_stretch(crowd, int(place), size) for place in places[row]]).sum(dim=0)
+            elif noisy[row]:
+                added[row] = _stretch(noise, int(places[row, 0]), size)
+    else:
+        added = torch.where(noisy.unsqueeze(1), _stretches(noise, places[:, :1], size), 0.0)
+        if len(crowd):
+            added = torch.where(voices.unsqueeze(1), _stretches(crowd, places, size), added)
     return samples + ratio * _rms(samples) * added / _rms(added).clamp(min=1e-5)
 
 
@@ -125,6 +129,15 @@ def _stretch(sound: Tensor, place: int, size: int) -> Tensor:
     while len(part) < size:
         part = torch.cat([part, sound[: size - len(part)]])
     return part.float() / 32768.0
+
+
+def _stretches(sound: Tensor, places: Tensor, size: int) -> Tensor:
+    """The same for places (R, V), added up over V: (R, size)."""
+    steps = torch.arange(size, device=sound.device)
+    added = torch.zeros(len(places), size, device=sound.device)
+    for place in places.T:
+        added += sound[(place.unsqueeze(1) + steps) % len(sound)].float() / 32768.0
+    return added
 
 
 def _rms(samples: Tensor) -> Tensor:

@@ -1,0 +1,84 @@
+"""The process in which a transformers pipeline runs: a JSON line and sound in, a JSON line out. Imports transformers.
+
+It speaks over the socket that it has as standard input, so that whatever a library prints disturbs nobody, and ends
+with whoever started it.
+"""
+
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+import numpy as np
+
+from kwsd.timebase import SAMPLE_RATE
+
+NICE = 5
+"""Hearing goes first."""
+WITHOUT_TIMES = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError)
+"""What pipelines raise that cannot tell when a word was said."""
+
+
+def load(directory: str, *, trust_code: bool) -> Any:
+    """The pipeline."""
+    import torch  # noqa: PLC0415 - the limits are set before
+    import transformers  # noqa: PLC0415 - likewise
+
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(max(1, min(4, len(os.sched_getaffinity(0)))))
+    return transformers.pipeline(
+        "automatic-speech-recognition", model=directory, device="cpu", trust_remote_code=trust_code
+    )
+
+
+def transcript(pipeline: Any, sound: "np.typing.NDArray[np.float32]") -> dict[str, Any]:
+    """Text, and words where the pipeline tells when they were said."""
+    try:
+        told = pipeline({"raw": sound.copy(), "sampling_rate": SAMPLE_RATE}, return_timestamps="word")
+    except WITHOUT_TIMES:
+        told = pipeline({"raw": sound, "sampling_rate": SAMPLE_RATE})
+    end_s = len(sound) / SAMPLE_RATE
+    spoken = [(str(chunk["text"]).strip(), *chunk["timestamp"]) for chunk in told.get("chunks") or ()]
+    words = [
+        {"text": text, "start": start, "end": max(start, end_s if end is None else end)}
+        for text, start, end in spoken
+        if text and start is not None
+    ]
+    return {"text": told["text"], "words": words}
+
+
+def serve(connection: socket.socket, directory: str, *, trust_code: bool) -> None:
+    """Until the other end is closed: `{"samples": n}` and so many float32 → `text` and `words`, or `error`."""
+    stream = connection.makefile("rwb")
+
+    def tell(told: dict[str, Any]) -> None:
+        stream.write(json.dumps(told).encode() + b"\n")
+        stream.flush()
+
+    try:
+        pipeline = load(directory, trust_code=trust_code)
+    except Exception as error:  # noqa: BLE001 - of any library: it is told, and this process ends
+        tell({"error": f"{type(error).__name__}: {error}"})
+        return
+    tell({"ready": True})
+    while line := stream.readline():
+        sound = np.frombuffer(stream.read(4 * json.loads(line)["samples"]), "<f4")
+        try:
+            told = transcript(pipeline, sound)
+        except Exception as error:  # noqa: BLE001 - likewise, and the next sound may do
+            told = {"error": f"{type(error).__name__}: {error}"}
+        tell(told)
+
+
+def main() -> None:
+    """The process: DIRECTORY and, where code in it may be run, `trust`."""
+    connection = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.nice(NICE)
+    directory, *trust = sys.argv[1:]
+    serve(connection, directory, trust_code=bool(trust))
+
+
+if __name__ == "__main__":
+    main()
