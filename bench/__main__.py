@@ -82,6 +82,12 @@ PROGRAMS = {
         ("measure", "hassil"),
         (UPSTREAM, SHARED / "speech" / "manifest.tsv", SHARED / "speech_commands" / "test_a" / "manifest.tsv"),
     ),
+    "transcripts": Program(
+        "bench.transcripts.report",
+        "speech as text: word errors and cost of those who transcribe",
+        ("measure", "jiwer", "psutil"),
+        (UPSTREAM, SHARED / "speech" / "manifest.tsv"),
+    ),
     "commands12": Program(
         "bench.commands12.run", "the fixed ten words: accuracy, noise, streams", ("measure", "psutil"), ()
     ),

@@ -1,0 +1,1 @@
+"""Who transcribes how well, and at what cost."""
