@@ -11,11 +11,12 @@ from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
 
 LONGEST_TEXT = 448
+BEAM = 5  # as a pipeline of transformers has it where nobody says otherwise
 PROMPT = ("<|startoftranscript|>", "<|notimestamps|>")
 
 
 def whisper_maker(directory: Path, kind: str) -> Callable[[], "WhisperTranscriber"]:
-    """Makes a transcriber for each utterance; greedy, with weights of this `kind`, such as int8."""
+    """Makes a transcriber for each utterance; with weights of this `kind`, such as int8."""
     import ctranslate2  # noqa: PLC0415 - who compares has it
     from tokenizers import Tokenizer  # noqa: PLC0415 - likewise
     from transformers import WhisperFeatureExtractor  # noqa: PLC0415 - likewise
@@ -27,7 +28,7 @@ def whisper_maker(directory: Path, kind: str) -> Callable[[], "WhisperTranscribe
     def text_of(utterance: Utterance) -> str:
         heard = features(utterance.samples(), sampling_rate=SAMPLE_RATE, return_tensors="np")["input_features"]
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(heard, np.float32))
-        (found,) = network.generate(view, [prompt], beam_size=1, max_length=LONGEST_TEXT)
+        (found,) = network.generate(view, [prompt], beam_size=BEAM, max_length=LONGEST_TEXT)
         return str(tokenizer.decode(found.sequences_ids[0]))
 
     return lambda: WhisperTranscriber(text_of)
