@@ -37,6 +37,7 @@ NEEDING = {
     "kwsctl metrics": "metrics",
     "kwsctl models optimise kwsd-en": "convert",
     "kwsctl models repair kwsd-en mended": "convert",
+    "kwsctl transcribe demo.wav --pipeline .": "asr",
     "kwsctl tune demo.wav": "tune",
     "kwsd --keywords k.txt --sentences s.yaml --input demo.wav": "sentences",
     "kwsd-archive index demo.wav --store s": "archive",
