@@ -101,7 +101,7 @@ def test_a_state_goes_into_a_checkpoint_and_comes_back() -> None:
         ours.step()
     other = ScaledAdam(FlatParameters(network()))
     other.load_state_dict(ours.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(ours.tensors(), other.tensors(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(ours.state.values(), other.state.values(), strict=True))
     assert other.last_norm() == ours.last_norm() > 0.0
 
 

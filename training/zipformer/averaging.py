@@ -12,19 +12,18 @@ from training.zipformer.flat import FlatParameters
 class MovingAverage:
     """Weights averaged over about 1 / (1 - decay) steps, over fewer at the beginning."""
 
-    def __init__(self, flat: FlatParameters, decay: float, values: Mapping[str, Tensor] | None = None) -> None:
-        """Begin with what the network has, or with `values` of a checkpoint; a decay of 0 follows the network."""
+    def __init__(self, flat: FlatParameters, decay: float) -> None:
+        """Begin with what the network has; a decay of 0 follows the network."""
         self._flat, self.decay = flat, decay
         self.vector = flat.values.clone() if decay else flat.values
         self._share = torch.zeros((), device=flat.values.device)
-        if decay and values:
-            for name, part in flat.named(self.vector).items():
-                part.copy_(values[name])
 
-    @property
-    def values(self) -> dict[str, Tensor]:
-        """The averaged weights by name; nothing where the network itself is followed."""
-        return self._flat.named(self.vector) if self.decay else {}
+    def restart(self, values: Mapping[str, Tensor] | None = None) -> None:
+        """Begin anew with what the network has, or with the values of a checkpoint."""
+        self.vector.copy_(self._flat.values)
+        if self.decay and values:
+            for name, part in self._flat.named(self.vector).items():
+                part.copy_(values[name])
 
     def update(self, step: int) -> None:
         """Take in the weights after `step` steps."""

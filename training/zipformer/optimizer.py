@@ -4,6 +4,7 @@ Adam whose step is proportional to the size of the parameter it changes, plus a 
 All are updated together, as one vector, and nothing is asked of the device: a step can be captured in a CUDA graph.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -61,7 +62,7 @@ class ScaledAdam:
         self._scalar = flat.counts == 1
         device = flat.counts.device
         self._rate = torch.zeros((), device=device)
-        self._state = {
+        self.state: dict[str, Tensor] = {
             "steps": torch.zeros((), dtype=torch.float64, device=device),
             "norms": torch.full((CLIP_MEMORY,), torch.inf, device=device),
             "norms_seen": torch.zeros((), dtype=torch.int64, device=device),
@@ -70,6 +71,7 @@ class ScaledAdam:
             "size_mean": torch.zeros_like(flat.counts),
             "size_square": torch.zeros_like(flat.counts),
         }
+        """all that a step changes beside the parameters"""
 
     def step(self) -> None:
         """Update every parameter; a step with a gradient that is not finite is left out."""
@@ -83,7 +85,7 @@ class ScaledAdam:
     @torch.no_grad()
     def update(self) -> None:
         """Do what a step does on the device, at the rate that was set last."""
-        flat, state, value = self.flat, self._state, self.flat.values
+        flat, state, value = self.flat, self.state, self.flat.values
         size = (flat.sums(value.square()) / flat.counts).sqrt().clamp(min=SMALLEST_SIZE)
         relative = torch.where(self._scalar, 1.0, size)
         norm = (flat.sums(flat.gradients.square()) * relative.square()).sum().sqrt()
@@ -102,22 +104,21 @@ class ScaledAdam:
 
     def last_norm(self) -> float:
         """Give the gradient norm of the latest step, each gradient relative to its parameter's size."""
-        seen = int(self._state["norms_seen"])
-        return float(self._state["norms"][(seen - 1) % CLIP_MEMORY]) if seen else 0.0
+        seen = int(self.state["norms_seen"])
+        return float(self.state["norms"][(seen - 1) % CLIP_MEMORY]) if seen else 0.0
 
-    def tensors(self) -> list[Tensor]:
-        """Give everything that a step changes beside the parameters."""
-        return list(self._state.values())
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give everything that goes into a checkpoint; moments parameter by parameter, whatever the layout."""
-        return {name: self.flat.named(held) if held.dim() == 2 else held for name, held in self._state.items()}
+    def state_dict(self, state: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
+        """Give everything that goes into a checkpoint, of a copy of `state` if there is one; moments by parameter."""
+        return {
+            name: self.flat.named(held) if held.dim() == 2 else held
+            for name, held in ((name, (state or self.state)[name]) for name in self.state)
+        }
 
     def load_state_dict(self, values: dict[str, Any]) -> None:
         """Go on from a checkpoint, or from one that was written while parameters of one shape were kept together."""
         if "param_groups" in values:
             values = _from_shapes(values, self.flat)
-        for name, held in self._state.items():
+        for name, held in self.state.items():
             if held.dim() == 2:
                 for part, view in self.flat.named(held).items():
                     view.copy_(values[name][part])
@@ -126,7 +127,7 @@ class ScaledAdam:
 
     def _clip_factor(self, norm: Tensor, good: Tensor) -> Tensor:
         """Compare a norm with the median of those before it, and remember it."""
-        norms, seen = self._state["norms"], self._state["norms_seen"]
+        norms, seen = self.state["norms"], self.state["norms_seen"]
         known = seen.clamp(max=CLIP_MEMORY)
         middle = torch.stack([(known - 1).clamp(min=0) // 2, (known // 2).clamp(max=CLIP_MEMORY - 1)])
         median = norms.sort().values[middle].mean()
@@ -139,9 +140,9 @@ class ScaledAdam:
     def _direction(self, mean: str, square: str, gradient: Tensor, good: Tensor) -> Tensor:
         """Adam's moments (arXiv:1412.6980), unchanged by what is not good; its direction but for the correction."""
         slow, slower = self.betas
-        self._state[mean].lerp_(gradient, (1 - slow) * good)
-        self._state[square].lerp_(gradient.square(), (1 - slower) * good)
-        return self._state[mean] / (self._state[square].sqrt() + 1e-8)
+        self.state[mean].lerp_(gradient, (1 - slow) * good)
+        self.state[square].lerp_(gradient.square(), (1 - slower) * good)
+        return self.state[mean] / (self.state[square].sqrt() + 1e-8)
 
 
 def _from_shapes(values: dict[str, Any], flat: FlatParameters) -> dict[str, Any]:

@@ -9,44 +9,33 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from training.zipformer import metrics
 from training.zipformer.averaging import MovingAverage
 from training.zipformer.checkpoint import CHECKPOINT, load_model, save_atomically, save_weights
-from training.zipformer.data.batches import Batch, plan_epoch
+from training.zipformer.data.batches import plan_epoch
 from training.zipformer.data.pack import Clip, Pack, read_pack
 from training.zipformer.data.row_batches import RowBatch
 from training.zipformer.data.rows import Row
 from training.zipformer.data.units import Units, read_units
 from training.zipformer.flat import FlatParameters
-from training.zipformer.loss.flat_start import flat_start_loss
-from training.zipformer.loss.pruned import losses
 from training.zipformer.material import Material
 from training.zipformer.model.settings import ModelSettings
 from training.zipformer.model.transducer import Transducer
+from training.zipformer.objective import Losses, Objective
 from training.zipformer.optimizer import ScaledAdam, learning_rate
 from training.zipformer.progress import bar
+from training.zipformer.saving import Saver, bring_home
 from training.zipformer.settings import TrainSettings
+from training.zipformer.steps import CudaRecorder, RecordedStep, Recorder, Step
 from training.zipformer.workers import Workers
 
 FRAME_S = 0.01
-FRAMES_PER_TOKEN = 10
-"""Encoder frames per token that a batch is taken to have at least."""
 ONE = Workers()
-
-
-class Losses(NamedTuple):
-    """What training minimises."""
-
-    acoustic: torch.Tensor
-    """without decoder, nats per token"""
-    joint: torch.Tensor
-    """of the joiner, nats per token"""
-    flat_start: torch.Tensor
-    """tokens spread evenly, nats per loud frame; 0 once the warm-up is over"""
 
 
 @dataclass
@@ -74,9 +63,12 @@ class Trainer:
         settings: TrainSettings,
         device: torch.device,
         workers: Workers = ONE,
+        record: Recorder | None = None,
+        out: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.settings, self.device, self.workers = folder, settings, device, workers
+        self._record, self._out, self._saver, self._note = record, out, Saver(), ""
         torch.manual_seed(settings.seed)
         self.model = Transducer(model_settings).to(device)
         self.model.encoder.encoder_embed.to(memory_format=torch.channels_last)
@@ -86,25 +78,29 @@ class Trainer:
         self._begun = self._saved_at = time.monotonic()
         self.average = MovingAverage(self.flat, settings.average)
         self.material = Material(pack, units, settings, device, model_settings.mel_bins)
+        if record:
+            self.material.fix_shapes()
         self._resume()
+        self._objective = Objective(self.model, settings, device)
+        self._step: Step | RecordedStep = Step(self._objective, self.flat, self.optimizer, self.average, workers)
 
     def begin_with(self, weights: Path) -> None:
         """Take the weights of another run or a finished model, unless this run has begun already."""
         if self.progress.step == 0:
             self.model.load_state_dict(load_model(weights).state_dict())
-            self.average = MovingAverage(self.flat, self.settings.average)
+            self.average.restart()
 
     def run(self) -> None:
         """Train until the settings say stop; a report, a checkpoint and a plot are written on the way."""
         begun, total = self._begun, self.settings.steps or None
         with bar(shown=self.workers.leads) as display:
             task = display.add_task("training", total=total, completed=self.progress.step, note="")
-            for result in self._steps(begun):
-                note = f"epoch {self.progress.epoch} loss {float(result.joint):.3f}"
-                display.update(task, completed=self.progress.step, note=note)
+            for _ in self._steps(begun):
+                display.update(task, completed=self.progress.step, note=self._note)
         if self.workers.leads:
-            self._save()
             self._plot()
+            self._save()
+            self._saver.wait()
 
     def train_step(self, clips: Sequence[Clip] | Sequence[Row]) -> Losses:
         """Take one step; gives the losses before it, nats per token."""
@@ -113,17 +109,14 @@ class Trainer:
         torch.manual_seed(seed)
         self._set_rates()
         self.model.train()
-        batch = self.material.batch(clips, seed, plain=self._listening())
+        batch = self.material.batch(clips, seed, plain=self._objective.listening(self.progress.step))
         chunk, left = random.Random(common).choice(self.settings.chunks)  # alike for all: they cost alike
-        result = self._losses(batch, chunk, left)
-        self.flat.clear_gradients()
-        self._weighted(result).backward()
-        self.workers.share(self.flat.gradients)
-        self.optimizer.step()
+        if self._record and isinstance(self._step, Step) and isinstance(batch, RowBatch):
+            self._step = RecordedStep(self._step, batch, self.settings.chunks, self._record)
+        result = self._step.take(batch, chunk, left, self.progress.step)
         self.progress.step += 1
-        self.average.update(self.progress.step)
-        self.progress.hours += self.workers.total(float(batch.lengths.sum())) * FRAME_S / 3600
-        return Losses(*(loss.detach() for loss in result))
+        self.progress.hours += self.workers.total(batch.heard()) * FRAME_S / 3600
+        return result
 
     @torch.no_grad()
     def dev_loss(self, chunk: int = 16, left: int = 64) -> float | None:
@@ -137,7 +130,7 @@ class Trainer:
         for clips in plan_epoch(self.material.dev, self.settings.batch_seconds, seed=0):
             batch = self.material.plain.batch(clips, seed=0)
             count = int(batch.tokens.sum())
-            total += float(self._losses(batch, chunk, left).joint) * count
+            total += float(self._objective.losses(batch, chunk, left, self.progress.step).joint) * count
             tokens += count
             heard += sum(clip.seconds for clip in clips)
             if heard > self.settings.dev_seconds:
@@ -168,38 +161,10 @@ class Trainer:
             )
         return batches
 
-    def _listening(self) -> bool:
-        return self.progress.step < self.settings.listen
-
-    def _guessing(self) -> bool:
-        """Whether tokens spread evenly still help: never where `listen` is 0, for a network that can hear."""
-        settings = self.settings
-        return bool(settings.listen) and self.progress.step < settings.listen + settings.warmup
-
     def _finished(self, begun: float) -> bool:
         over_time = self.settings.minutes and time.monotonic() - begun > 60 * self.settings.minutes
         enough = bool(over_time or (self.settings.steps and self.progress.step >= self.settings.steps))
         return self.workers.total(enough) > 0  # the clocks of the others may differ
-
-    def _losses(self, batch: Batch | RowBatch, chunk: int, left: int) -> Losses:
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.half):
-            encoded, frames = self.model.encoder(batch.features, batch.lengths, chunk, left)
-            if isinstance(batch, RowBatch):
-                encoded, frames = batch.cuts.of(encoded), batch.cuts.frames
-            acoustic, joint = losses(self.model, encoded, frames, batch.targets, batch.tokens, band=self.settings.band)
-            guess = acoustic.new_zeros(())
-            if isinstance(batch, Batch) and self._guessing():
-                guess = flat_start_loss(self.model.acoustic(encoded), batch)
-        tokens = torch.maximum(batch.tokens.sum(), frames.sum() // FRAMES_PER_TOKEN)  # few where most is noise
-        return Losses(acoustic.sum() / tokens, joint.sum() / tokens, guess)
-
-    def _weighted(self, result: Losses) -> torch.Tensor:
-        if self._listening():
-            return result.flat_start
-        settings = self.settings
-        part = min(1.0, (self.progress.step - settings.listen) / max(1, settings.warmup)) if settings.listen else 1.0
-        known = settings.acoustic * result.acoustic + (0.1 + 0.9 * part) * result.joint
-        return known + (1.0 - part) * result.flat_start
 
     def _set_rates(self) -> None:
         cooling = self._cooling()
@@ -228,6 +193,7 @@ class Trainer:
         now, rate = self.progress, self.optimizer.lr
         acoustic, joint = round(float(result.acoustic), 4), round(float(result.joint), 4)
         norm = self.optimizer.last_norm()
+        self._note = f"epoch {now.epoch} loss {joint:.3f}"
         row = metrics.Report(now.step, now.epoch, now.hours, now.wall_s, rate, norm, acoustic, joint, dev)
         metrics.append(self.folder / "metrics.csv", row)
         if dev is not None:
@@ -238,15 +204,22 @@ class Trainer:
             metrics.plot(self.folder / "metrics.csv", self.folder / "metrics.png")
 
     def _save(self) -> None:
+        vectors = {"model": self.flat.values, "average": self.average.vector, **self.optimizer.state}
+        progress = dict(vars(self.progress))
+        self._saver.save(vectors, lambda held: self._write(held, progress))
+        self._saved_at = time.monotonic()
+
+    def _write(self, held: dict[str, Tensor], progress: dict[str, Any]) -> None:
         values = {
             "settings": self.model.settings.to_json(),
-            "model": self.model.state_dict(),
-            "average": self.average.values,
-            "optimizer": self.optimizer.state_dict(),
-            "progress": vars(self.progress),
+            "model": self.flat.named(held["model"]),
+            "average": self.flat.named(held["average"]) if self.average.decay else {},
+            "optimizer": self.optimizer.state_dict(held),
+            "progress": progress,
         }
         save_atomically(values, self.folder / CHECKPOINT)
-        self._saved_at = time.monotonic()
+        if self._out is not None:
+            bring_home(values, self.folder, self._out)
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT
@@ -254,11 +227,21 @@ class Trainer:
             return
         values: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(values["model"])
-        self.average = MovingAverage(self.flat, self.settings.average, values.get("average"))
+        self.average.restart(values.get("average"))
         self.optimizer.load_state_dict(values["optimizer"])
         self.progress = Progress(**values["progress"])
         if self.workers.leads:
             metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
+
+
+def _place(device: str, workers: Workers) -> torch.device:
+    """Find what "auto", "cpu" or "cuda" means here."""
+    place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("there is no GPU that PyTorch can use here; train with --device cpu")
+    if place.type == "cuda" and workers.count > 1:
+        raise ValueError("a GPU is kept busy by one worker; leave out --workers, or train with --device cpu")
+    return place
 
 
 def train(
@@ -270,6 +253,8 @@ def train(
     settings: TrainSettings,
     threads: int,
     begin: Path | None = None,
+    device: str = "auto",
+    out: Path | None = None,
 ) -> None:
     """Train, or go on training from the last checkpoint in `folder`.
 
@@ -281,14 +266,21 @@ def train(
         settings: how to train.
         threads: CPU threads of this worker, 0 for all.
         begin: weights to begin a run with, which also say what shape the network has; None begins from nothing.
+        device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        out: where what the run has come to is written with every checkpoint, in small files.
     """
     torch.set_num_threads(threads or torch.get_num_threads())
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    place = _place(device, workers)
     units = read_units(data)
     model = ModelSettings(vocabulary=len(units), front_channels=front_channels)
     if begin is not None:
         model = load_model(begin).settings
-    trainer = Trainer(folder, read_pack(data), units, model, settings=settings, device=device, workers=workers)
+    recordable = place.type == "cuda" and settings.row_seconds and not settings.listen
+    record = CudaRecorder() if recordable else None
+    pack = read_pack(data)
+    trainer = Trainer(
+        folder, pack, units, model, settings=settings, device=place, workers=workers, record=record, out=out
+    )
     if begin is not None:
         trainer.begin_with(begin)
     trainer.run()

@@ -35,7 +35,10 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes, a batch each (default: %(default)s)")
     parser.add_argument("--weights-every", type=int, default=400, help="steps between kept weights")
     parser.add_argument("--dev-every", type=int, default=400, help="steps between dev losses")
+    parser.add_argument("--save-minutes", type=float, default=2.0, help="time between checkpoints (default: 2)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    parser.add_argument("--out", type=Path, help="folder for what the run has come to, in files of at most 15 MB")
     parser.set_defaults(run=_train)
 
 
@@ -55,6 +58,8 @@ def _train(args: argparse.Namespace) -> None:
         settings=settings,
         threads=args.threads,
         begin=args.begin,
+        device=args.device,
+        out=args.out,
     )
     start(args.workers, work)
 

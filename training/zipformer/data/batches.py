@@ -40,6 +40,10 @@ class Batch:
     tokens: Tensor
     """(N,) int64"""
 
+    def heard(self) -> float:
+        """Count the fbank frames of all utterances."""
+        return float(self.lengths.sum())
+
 
 def plan_epoch(clips: Sequence[Clip], seconds: float, seed: int, together: int = 1) -> list[list[Clip]]:
     """Divide clips into batches of at most `seconds` with padding, in an order that depends on the seed alone.

@@ -63,6 +63,10 @@ class RowBatch:
     tokens: Tensor
     """(N,) int64"""
 
+    def heard(self) -> float:
+        """Count the fbank frames of all rows."""
+        return float(self.features.shape[0] * self.features.shape[1])
+
     def tensors(self) -> list[Tensor]:
         """Give all of it, in one order."""
         cuts = (getattr(self.cuts, field.name) for field in fields(Cuts))

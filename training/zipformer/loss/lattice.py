@@ -6,6 +6,7 @@ in node (t, u) the model has heard t frames and said u tokens, "blank" leads to 
 an alignment runs from (0, 0) to (T, U). Each frame is then one vector operation over the batch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +15,13 @@ from torch import Tensor
 IMPOSSIBLE = -1e30
 
 
-def transducer_loss(blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+Sums = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""What `all_alignments` is: the reference, or another that gives the same."""
+
+
+def transducer_loss(
+    blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor, sums: Sums | None = None
+) -> tuple[Tensor, Tensor]:
     """Negative log-likelihood of each utterance.
 
     Args:
@@ -22,11 +29,12 @@ def transducer_loss(blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor)
         emit: (N, T, U + 1) log-probability of the next token in each node; the last column is not used.
         frames: (N,) int64, frames of each utterance, at most T.
         tokens: (N,) int64, tokens of each utterance, at most U and at most its frames.
+        sums: how to sum over alignments, as `all_alignments` does.
 
     Returns:
         Loss (N,) in nats, and the probability (N, T, U + 1) that an alignment is in a node, without gradient.
     """
-    loss, occupancy = _Lattice.apply(blank, emit, frames, tokens)
+    loss, occupancy = _Lattice.apply(blank, emit, (frames, tokens), sums or all_alignments)
     return loss, occupancy
 
 
@@ -34,14 +42,8 @@ class _Lattice(torch.autograd.Function):
     """Forward and backward sums; the gradient of the loss is minus the expected use of each arc."""
 
     @staticmethod
-    def forward(ctx: Any, blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        blank_arcs, emit_arcs = _allowed(blank.double(), emit.double(), frames, tokens)
-        alpha = _forward_sums(blank_arcs, emit_arcs)
-        beta = _backward_sums(blank_arcs, emit_arcs, frames, tokens)
-        total = beta[:, 0, 0]  # log-probability of all alignments
-        entered = alpha - total[:, None, None]
-        blank_use = (entered + blank_arcs + beta[:, 1:]).exp().to(blank.dtype)
-        emit_use = (entered + emit_arcs + _one_token_on(beta[:, 1:])).exp().to(emit.dtype)
+    def forward(ctx: Any, blank: Tensor, emit: Tensor, shape: tuple[Tensor, Tensor], sums: Sums) -> Any:
+        total, blank_use, emit_use = sums(blank, emit, *shape)
         ctx.save_for_backward(blank_use, emit_use)
         occupancy = blank_use + emit_use
         ctx.mark_non_differentiable(occupancy)
@@ -52,6 +54,23 @@ class _Lattice(torch.autograd.Function):
         blank_use, emit_use = ctx.saved_tensors
         scale = gradients[0][:, None, None]
         return -blank_use * scale, -emit_use * scale, None, None
+
+
+def all_alignments(blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum over the alignments of each utterance.
+
+    Returns:
+        Log-probability of all of them (N,) float64, and the probabilities (N, T, U + 1) that one takes the blank and
+        the emit arc of a node.
+    """
+    blank_arcs, emit_arcs = _allowed(blank.double(), emit.double(), frames, tokens)
+    alpha = _forward_sums(blank_arcs, emit_arcs)
+    beta = _backward_sums(blank_arcs, emit_arcs, frames, tokens)
+    total = beta[:, 0, 0]
+    entered = alpha - total[:, None, None]
+    blank_use = (entered + blank_arcs + beta[:, 1:]).exp().to(blank.dtype)
+    emit_use = (entered + emit_arcs + _one_token_on(beta[:, 1:])).exp().to(emit.dtype)
+    return total, blank_use, emit_use
 
 
 def _allowed(blank: Tensor, emit: Tensor, frames: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

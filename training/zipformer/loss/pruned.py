@@ -10,7 +10,7 @@ follow the sound even when there is so little text that a decoder learns it by h
 import torch
 from torch import Tensor
 
-from training.zipformer.loss.lattice import IMPOSSIBLE, transducer_loss
+from training.zipformer.loss.lattice import IMPOSSIBLE, Sums, transducer_loss
 from training.zipformer.model.transducer import BLANK, Transducer
 
 
@@ -81,7 +81,14 @@ def banded_arcs(
 
 
 def losses(
-    model: Transducer, encoded: Tensor, frames: Tensor, targets: Tensor, tokens: Tensor, *, band: int
+    model: Transducer,
+    encoded: Tensor,
+    frames: Tensor,
+    targets: Tensor,
+    tokens: Tensor,
+    *,
+    band: int,
+    sums: Sums | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Losses of each utterance.
 
@@ -92,16 +99,17 @@ def losses(
         targets: (N, U) int64, blank behind each utterance's end.
         tokens: (N,) int64.
         band: tokens per frame that the joiner is run on; 0 for all.
+        sums: how to sum over alignments, None for the reference.
 
     Returns:
         The loss without decoder and that of the joiner, (N,) each, nats per utterance.
     """
     text = model.decoder.of_targets(targets)
     blank, emit = acoustic_arcs(model.acoustic(encoded).float(), targets)
-    acoustic, occupancy = transducer_loss(blank, emit, frames, tokens)
+    acoustic, occupancy = transducer_loss(blank, emit, frames, tokens, sums)
     width = min(band or text.shape[1], text.shape[1])
     starts = band_starts(occupancy, frames, tokens, width)
     nodes = starts.unsqueeze(2) + torch.arange(width, device=starts.device)
     blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
-    joint, _ = transducer_loss(blank, emit, frames, tokens)
+    joint, _ = transducer_loss(blank, emit, frames, tokens, sums)
     return acoustic, joint
