@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph
@@ -55,7 +55,10 @@ class KeywordSet:
     confidence: Confidence | None = None
     """What makes one score of all that is seen; None asks one rule after the other."""
 
-    @property
-    def max_gap_frames(self) -> int:
-        """The longest gap that any keyword allows."""
-        return max((limits.max_gap_frames for limits in self.limits), default=0)
+    max_gap_frames: int = field(init=False)
+    """The longest gap that any keyword allows."""
+
+    def __post_init__(self) -> None:
+        """Look through the list once: every stream that begins wants to know."""
+        longest = max((limits.max_gap_frames for limits in self.limits), default=0)
+        object.__setattr__(self, "max_gap_frames", longest)

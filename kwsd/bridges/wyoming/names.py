@@ -52,9 +52,10 @@ class WakeWords:
             if len(labels := {keyword.label for keyword in same}) > 1:
                 told = " and ".join(f'"{label}"' for label in sorted(labels))
                 raise KeywordFileError(f"{told} are both {name} to clients; give one of them another @NAME")
+        self._places = {name: place for place, name in enumerate(self._by_name)}
+        self._whole = self._compile(self._by_name)
         self._sets: OrderedDict[frozenset[str], CompiledKeywords] = OrderedDict()
         self._lock = threading.Lock()
-        self.searched(None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,25 +68,33 @@ class WakeWords:
 
     def ready(self, names: frozenset[str] | None) -> CompiledKeywords | None:
         """The set for a choice of names if there is one already; never waits."""
-        return self._sets.get(self._chosen(names))
+        key = None if names is None else self._known(names)
+        return self._whole if key is None else self._sets.get(key)
 
-    def _chosen(self, names: frozenset[str] | None) -> frozenset[str]:
-        return frozenset(self._by_name) if names is None else names.intersection(self._by_name)
+    def _known(self, names: frozenset[str]) -> frozenset[str] | None:
+        """Those of the list; None where that is all of it."""
+        known = names.intersection(self._by_name)
+        return known if len(known) < len(self._by_name) else None
 
     def searched(self, names: frozenset[str] | None) -> CompiledKeywords:
         """The set for a choice of names, None being all. Slow the first time, and shared from then on."""
-        key = self._chosen(names)
+        key = None if names is None else self._known(names)
+        if key is None:
+            return self._whole
         with self._lock:
             if key not in self._sets:
-                keywords = [keyword for name, same in self._by_name.items() if name in key for keyword in same]
-                vocabulary_size = self._model.transducer.vocabulary_size
-                self._sets[key] = compile_keywords(
-                    keywords, self._model.tokenizer, vocabulary_size, self._settings, self._model.description.confidence
-                )
+                self._sets[key] = self._compile(sorted(key, key=self._places.__getitem__))
             self._sets.move_to_end(key)
             if len(self._sets) > MOST_SETS:
                 self._sets.popitem(last=False)
             return self._sets[key]
+
+    def _compile(self, names: Iterable[str]) -> CompiledKeywords:
+        keywords = [keyword for name in names for keyword in self._by_name[name]]
+        vocabulary_size = self._model.transducer.vocabulary_size
+        return compile_keywords(
+            keywords, self._model.tokenizer, vocabulary_size, self._settings, self._model.description.confidence
+        )
 
     def info(self, languages: Sequence[str]) -> Event:
         """The answer to `describe`."""
