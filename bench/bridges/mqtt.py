@@ -30,6 +30,7 @@ STATUS = {**HELLO.fields(), "waiting_because": "", "degraded_because": ""}
 
 async def play_daemon(socket: Path, events: int) -> None:
     """A socket that tells of a detection 20 times a second."""
+    connections: list[asyncio.StreamWriter] = []
 
     async def tell(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(4)
@@ -40,6 +41,7 @@ async def play_daemon(socket: Path, events: int) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         telling: asyncio.Task[None] | None = None
+        connections.append(writer)
         writer.write(HELLO.line())
         while line := await reader.readline():
             command = json.loads(line)
@@ -53,6 +55,9 @@ async def play_daemon(socket: Path, events: int) -> None:
     server = await asyncio.start_unix_server(serve, socket)
     await asyncio.sleep(events * 0.05 + 7)
     server.close()
+    for connection in connections:
+        connection.close()
+    await asyncio.sleep(0.1)
 
 
 def measure_mqtt(events: int) -> list[float]:

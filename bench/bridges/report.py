@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.bridges import clients, faults, mqtt, start, wyoming
+from bench.bridges import clients, faults, mqtt, start, steps, wyoming
 from measure.paths import RESULTS
 from measure.progress import say
 
@@ -35,6 +35,7 @@ class Section:
 
 SECTIONS = {
     "wyoming": Section("Wyoming: from the deciding sample to the event, and the cost of a stream", wyoming.section),
+    "steps": Section("Wyoming: processor time of a step", steps.section),
     "words": Section("Wyoming: from the word's end to the event", wyoming.words_section),
     "start": Section("Wyoming: the start of a stream", start.section),
     "mqtt": Section("MQTT", mqtt.section),

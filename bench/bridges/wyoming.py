@@ -53,6 +53,8 @@ class Latencies:
     """From when the sample that decides was sent to the event."""
     word_end: list[float]
     """From when the end of the word was sent to the event."""
+    sound: list[float]
+    """Of that, sound that the decision needs: the same on every machine."""
     cpu_share: float
     """Processors that the service took."""
     memory_mb: float
@@ -137,7 +139,7 @@ def measure(said: Sequence[Track], chunk_ms: int, *, in_phase: bool) -> Latencie
             heard = asyncio.run(run(service.port))
             cpu_share = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began_s)
             memory_mb = process.memory_full_info().pss / 1e6
-    deciding, word_end = [], []
+    deciding, word_end, sound = [], [], []
     for track, needed, (start_s, came) in zip(said, decided, heard, strict=True):
         if len(came) != len(needed):
             raise RuntimeError(f"{len(came)} detections came, the engine alone gives {len(needed)}")
@@ -146,7 +148,8 @@ def measure(said: Sequence[Track], chunk_ms: int, *, in_phase: bool) -> Latencie
             deciding.append(1000 * (at_s - start_s - sent_s))
             ends = [end for end in track.word_ends_s if 0 <= needed_s - end + 0.3 < GAP_S]
             word_end += [1000 * (at_s - start_s - ends[-1])] if ends else []
-    return Latencies(deciding, word_end, cpu_share, memory_mb, sum(len(track.word_ends_s) for track in said))
+            sound += [1000 * (needed_s - ends[-1])] if ends else []
+    return Latencies(deciding, word_end, sound, cpu_share, memory_mb, sum(len(track.word_ends_s) for track in said))
 
 
 def percentiles(values: Sequence[float]) -> str:
@@ -188,15 +191,15 @@ def words_section() -> list[str]:
     """All clips, from 8 clients out of phase."""
     lines = [
         f"All {CLIPS} clips, by 8 clients at once out of phase. ms, median / 95 % / largest, from the end of the word,",
-        "which is told from the clip's energy.",
+        "which is told from the clip's energy. *Sound* is how much of it the decision waits for, on any machine.",
         "",
-        "| encoder, ms | words, heard | word's end to event | deciding sample to event |",
-        "|---|---|---|---|",
+        "| encoder, ms | words, heard | word's end to event | of that, sound | deciding sample to event |",
+        "|---|---|---|---|---|",
     ]
     for chunk_ms in show_progress(CHUNKS_MS, "words"):
         got = measure(tracks(8, CLIPS // 8), chunk_ms, in_phase=False)
         lines.append(
             f"| {chunk_ms} | {got.words}, {len(got.deciding)} "
-            f"| {percentiles(got.word_end)} | {percentiles(got.deciding)} |"
+            f"| {percentiles(got.word_end)} | {percentiles(got.sound)} | {percentiles(got.deciding)} |"
         )
     return lines
