@@ -4,26 +4,31 @@ Each file `ctl_NAME.py` declares one sub-command or several that are alike, and 
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from kwsd import __version__
-from kwsd.cli import (
-    ctl_change,
-    ctl_check,
-    ctl_classify,
-    ctl_completions,
-    ctl_doctor,
-    ctl_enrol,
-    ctl_metrics,
-    ctl_models,
-    ctl_review,
-    ctl_service,
-    ctl_show,
-    ctl_transcribe,
-    ctl_tune,
-)
 from kwsd.cli.exit_codes import run_program
 from kwsd.errors import EXIT_CODES
+
+COMMANDS = {
+    "ctl_check": ("check",),
+    "ctl_doctor": ("doctor",),
+    "ctl_classify": ("classify",),
+    "ctl_models": ("models",),
+    "ctl_transcribe": ("transcribe",),
+    "ctl_enrol": ("enrol",),
+    "ctl_tune": ("tune",),
+    "ctl_review": ("review",),
+    "ctl_show": ("listen", "trace", "why", "status"),
+    "ctl_change": ("mute", "unmute", "reload", "keywords", "clip"),
+    "ctl_completions": ("completions", "manual"),
+    "ctl_service": ("install-service", "remove-service"),
+    "ctl_metrics": ("metrics",),
+}
+"""The files, and the commands that each has."""
 
 EPILOG = f"""\
 examples:
@@ -44,11 +49,13 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsctl` with these arguments (those of the process by default); returns the exit code."""
-    return run_program(make_parser(), lambda arguments: int(arguments.run(arguments)), argv)
+    given = sys.argv[1:] if argv is None else argv
+    command = next((word for word in given if not word.startswith("-")), None)
+    return run_program(make_parser(command), lambda arguments: int(arguments.run(arguments)), argv)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Its arguments."""
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Its arguments; of one command alone where there is one of that name: to load them all takes longer than it."""
     parser = argparse.ArgumentParser(
         prog="kwsctl",
         description="Tries out and controls kwsd.",
@@ -58,12 +65,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    ordinary = (ctl_check, ctl_doctor, ctl_classify, ctl_models, ctl_transcribe, ctl_enrol, ctl_tune, ctl_review)
-    for command in ordinary:
-        command.add_parser(subparsers).set_defaults(run=command.run)
-    ctl_show.add_parsers(subparsers)
-    ctl_change.add_parsers(subparsers)
-    ctl_completions.add_parsers(subparsers)
-    ctl_service.add_parsers(subparsers)
-    ctl_metrics.add_parser(subparsers).set_defaults(run=ctl_metrics.run)
+    for name in [name for name, commands in COMMANDS.items() if command in commands] or COMMANDS:
+        module: Any = import_module(f"kwsd.cli.{name}")
+        if hasattr(module, "add_parsers"):
+            module.add_parsers(subparsers)
+        else:
+            module.add_parser(subparsers).set_defaults(run=module.run)
     return parser
