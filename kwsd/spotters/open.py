@@ -8,17 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kwsd.acoustic.model import Model
 from kwsd.config.settings import Settings
 from kwsd.errors import KeywordFileError, ModelError, first_few
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.interface import Spotter
-from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 if TYPE_CHECKING:
     from kwsd.sentences.compile import CompiledSentences
-    from kwsd.spotters.fixed import FixedSpotter
+    from kwsd.spotters.phrases import PhraseSpotter
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +40,19 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
     if mode == "off":
         return open_vocabulary.load()
     from kwsd.commands12.model import find_model  # noqa: PLC0415 - 20 ms that most, who hear phrases alone, need not pay
+    from kwsd.commands12.vocabulary import CommandTokenizer  # noqa: PLC0415 - likewise
     from kwsd.spotters.fixed import FixedSpotter  # noqa: PLC0415 - likewise
     from kwsd.spotters.model_retry import ModelRetry  # noqa: PLC0415 - likewise
     from kwsd.spotters.paired import PairedSpotter  # noqa: PLC0415 - likewise
 
     model = find_model(settings.fallback.engine)
-    fixed_keywords = _fixed_keywords(FixedSpotter(model, settings.fallback), read, only=mode == "only")
+    try:
+        fixed_keywords = read(CommandTokenizer(model.words)) if read else None
+    except KeywordFileError as error:
+        if mode == "only":
+            words = ", ".join(settings.fallback.words or model.words)
+            raise KeywordFileError(f"{error}\nwithout a model these are heard: {words}") from error
+        fixed_keywords = None  # all of them
     if mode == "only":
         return lambda: FixedSpotter(model, settings.fallback, fixed_keywords)
     try:
@@ -93,6 +98,9 @@ class OpenVocabulary:
 
     def load(self, keywords: Sequence[Keyword] | None = None) -> Callable[[], PhraseSpotter]:
         """Load the model and make keywords ready, by default those on disk now → `make`. Raises ConfigError."""
+        from kwsd.acoustic.model import Model  # noqa: PLC0415 - the fixed words alone do without, and stay small
+        from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
+
         model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
@@ -106,19 +114,3 @@ class OpenVocabulary:
             spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, quiet_gate=gate, orders=orders)
             self.make = partial(spotter, model, compiled, search)
         return self.make
-
-
-def _fixed_keywords(fixed: FixedSpotter, read: Reader | None, *, only: bool) -> Sequence[Keyword] | None:
-    """Those of the user's keywords that are fixed words; None, for all of these, where there is none.
-
-    Raises:
-        KeywordFileError: there is none, and nothing else is `only` to be heard.
-    """
-    if read is None:
-        return None
-    try:
-        return read(fixed.tokenizer)
-    except KeywordFileError as error:
-        if only:
-            raise KeywordFileError(f"{error}\nwithout a model these are heard: {', '.join(fixed.words)}") from error
-        return None
