@@ -10,7 +10,7 @@ from kwsd.audio.open import MICROPHONE, open_source
 from kwsd.audio.portaudio import restart_portaudio
 from kwsd.audio.source import Source
 from kwsd.daemon.inbox import Inbox
-from kwsd.daemon.state import Hearing
+from kwsd.daemon.source_state import Hearing
 from kwsd.errors import AudioError
 from kwsd.events import MicLost, Muted, Unmuted
 from kwsd.outlets.bus import Bus

@@ -72,7 +72,7 @@ class CommandHandler:
             case commands.Unmute():
                 await self._saved.change(muted=False)
                 self._capture.unmute()
-                await self._until(lambda: self._state.state != "muted", "capturing hangs")
+                await self._until(lambda: self._state.source.state != "muted", "capturing hangs")
                 return {}
             case commands.Clip():
                 if self._clips is None:
@@ -99,7 +99,7 @@ class CommandHandler:
             model=state.model,
             keywords=state.keywords,
             microphone=self._microphone(),
-            state=state.state,
+            state=state.source.state,
             degraded=bool(state.degraded_because),
             source=self._source,
         )
@@ -114,9 +114,9 @@ class CommandHandler:
             "pid": os.getpid(),
             "uptime_s": round(now_s - state.started_at_s, 3),
             "model": state.model,
-            "state": state.state,
-            "waiting_because": state.waiting_because,
-            "level_because": state.level_because,
+            "state": state.source.state,
+            "waiting_because": state.source.waiting_because,
+            "level_because": state.source.level_because,
             "degraded": bool(state.degraded_because),
             "degraded_because": state.degraded_because,
             "microphone": {"name": microphone.name, "open": microphone.open},
@@ -134,9 +134,9 @@ class CommandHandler:
             "near_misses_by_keyword": dict(self._progress.near_misses),
             "save_detections": str(self._files.directory.absolute()) if self._files else None,
             "saved_bytes": self._files.written_bytes if self._files else None,
-            "overruns": state.overruns,
-            "lost_ms": state.lost_ms,
-            "reconnects": state.reconnects,
+            "overruns": state.source.overruns,
+            "lost_ms": state.source.lost_ms,
+            "reconnects": state.source.reconnects,
             "reloads": state.reloads,
             "failed_reloads": state.failed_reloads,
             "reload_failed_because": state.reload_failed_because,
@@ -151,7 +151,7 @@ class CommandHandler:
         }
 
     def _microphone(self) -> Microphone:
-        return Microphone(name=self._state.microphone, open=self._state.state in {"listening", "silent"})
+        return Microphone(name=self._state.source.microphone, open=self._state.source.is_open)
 
     async def _mute(self) -> dict[str, Any]:
         if not self._capture.reopens:
@@ -159,7 +159,7 @@ class CommandHandler:
         await self._saved.change(muted=True)
         self._capture.mute()
         await self._until(
-            lambda: self._state.state == "muted",
+            lambda: self._state.source.state == "muted",
             f"the microphone has not closed within {MUTED_WITHIN_S:.0f} s; unplug it to be sure",
         )
         return {}

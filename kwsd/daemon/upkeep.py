@@ -10,7 +10,8 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.capture import Capture
 from kwsd.daemon.keyword_update import KeywordUpdate
 from kwsd.daemon.listen_socket import ListenSocket
-from kwsd.daemon.state import DaemonState, Decoded
+from kwsd.daemon.source_state import Decoded
+from kwsd.daemon.state import DaemonState
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Heartbeat, MicLost
@@ -55,7 +56,7 @@ class Upkeep:
         def look() -> None:
             self._bus.tell(Decoded(position_s=self._progress.position_s))
             silent_s = time.monotonic() - capture.heard_at_s
-            if capture.reopens and self._state.state in {"listening", "silent"} and silent_s > SILENT_S:
+            if capture.reopens and self._state.source.is_open and silent_s > SILENT_S:
                 self._bus.tell(MicLost(microphone="", reason=f"no sound and no error from it for {SILENT_S:.0f} s"))
             if self._state.summary != self._said:
                 self._said = self._state.summary
@@ -68,7 +69,7 @@ class Upkeep:
 
         def beat() -> None:
             age_s = round(time.monotonic() - self._progress.at_s, 3)
-            state, position_s = self._state.state, self._progress.position_s
+            state, position_s = self._state.source.state, self._progress.position_s
             self._bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
 
         return every(period_s, beat)

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from kwsd.daemon.overload import PERSISTS_S, RECOVERS_S
-from kwsd.daemon.state import DaemonState, Decoded, Hearing
+from kwsd.daemon.source_state import Decoded, Hearing
+from kwsd.daemon.state import DaemonState
 from kwsd.events import Degraded, MicLevel, MicLost, MicRecovered, MicSilent, Muted, Overrun, ReloadFailed, Unmuted
 from kwsd.records import Record
 
@@ -84,7 +85,7 @@ def test_lost_and_recovered_come_in_pairs() -> None:
     assert isinstance(recovered, MicRecovered)
     assert recovered.attempts == 3
     assert stand.told[0].fields()["microphone"] == "usb"
-    assert stand.state.state == "listening"
+    assert stand.state.source.state == "listening"
 
 
 def test_a_microphone_that_gives_one_value_is_not_listening() -> None:
@@ -93,7 +94,7 @@ def test_a_microphone_that_gives_one_value_is_not_listening() -> None:
     stand.apply(Hearing(microphone="usb", attempts=1), silent, silent)
     assert stand.state.summary.startswith("zeros")
     stand.apply(MicSilent(active=False, microphone="usb", reason="sound again"))
-    assert stand.state.state == "listening"
+    assert stand.state.source.state == "listening"
     assert [event.type for event in stand.told] == ["mic_silent", "mic_silent"]
 
 
@@ -105,7 +106,7 @@ def test_a_level_that_is_wrong_is_told_once_and_stands_in_the_status() -> None:
     assert stand.state.summary == 'listening to "usb", 0 keywords, 0 overruns'
     assert [event.type for event in stand.told] == ["mic_level"] * 3
     stand.apply(_level("clipped"), Muted(), _level("clipped"))
-    assert not stand.state.level_because
+    assert not stand.state.source.level_because
 
 
 def _level(fault: Literal["clipped", "faint", "narrow"], *, active: bool = True) -> MicLevel:
@@ -122,7 +123,7 @@ def test_what_was_muted_meanwhile_stays_so() -> None:
     )
     assert stand.state.summary.startswith("muted")
     stand.apply(Unmuted(), Hearing(microphone="usb", attempts=1))
-    assert stand.state.state == "listening"
+    assert stand.state.source.state == "listening"
 
 
 def test_the_same_failure_of_a_reload_is_told_once() -> None:
