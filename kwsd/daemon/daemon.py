@@ -21,6 +21,7 @@ from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
 from kwsd.daemon.saved_state import StateFile, state_path
+from kwsd.daemon.search_watch import SearchWatch
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.upkeep import Upkeep
@@ -74,9 +75,9 @@ class Daemon:
         self.capture = Capture(opener, self.inbox, self.bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(self.notifier, self._loop)
         self.recent = RecentAudio(RECENT_S) if service.clips or service.save_detections else None
-        levels = LevelWatch(self.bus, is_microphone=is_microphone)
+        watches = (LevelWatch(self.bus, is_microphone=is_microphone), SearchWatch(self.bus, self.spotter))
         self.decoder = Decoder(
-            self.inbox, self.spotter, self.bus, progress=self.progress, levels=levels, recent_audio=self.recent
+            self.inbox, self.spotter, self.bus, progress=self.progress, watches=watches, recent_audio=self.recent
         )
         self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.tell)
         self.upkeep = Upkeep(self.bus, self.state, self.notifier, self.progress)

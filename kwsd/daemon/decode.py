@@ -1,23 +1,17 @@
 """The decoding thread: the straight line from sound to events."""
 
-import itertools
-import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from kwsd.daemon.inbox import Inbox, NewKeywords
-from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.recent_decisions import RecentDecisions
-from kwsd.daemon.search_watch import SearchWatch
+from kwsd.daemon.watch import Watch
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Detection, Event, NearMiss, Overrun
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.spotters.interface import Spotter
+from kwsd.stream import NO_SAMPLES, Chunk
 from kwsd.timebase import SAMPLE_RATE
-from kwsd.why import sentences
-
-logger = logging.getLogger(__name__)
 
 
 class Decoder:
@@ -30,18 +24,16 @@ class Decoder:
         bus: Bus,
         *,
         progress: DecodingProgress,
-        levels: LevelWatch,
+        watches: Sequence[Watch],
         recent_audio: RecentAudio | None,
     ) -> None:
-        """`recent_audio`, if there is one, keeps the newest sound."""
+        """`watches` look at what passes; `recent_audio`, if there is one, keeps the newest sound."""
         self._inbox = inbox
         self._spotter = spotter
         self._bus = bus
         self._progress = progress
-        self._levels = levels
-        self._search_watch = SearchWatch(bus, spotter)
+        self._watches = watches
         self._recent_audio = recent_audio
-        self._numbers = {kind.type: itertools.count(1) for kind in (Detection, NearMiss)}
         self.decisions = RecentDecisions()
         """What was heard lately, and what nearly."""
         self._lost_ms = 0.0
@@ -60,21 +52,21 @@ class Decoder:
             next_sample = item.end_sample
             if self._recent_audio is not None:
                 self._recent_audio.write(item)
-            self._publish(self._spotter.push(item))
-            self._publish(self._levels.push(item))
-            self._publish(self._search_watch.look())
+            self._tell(item, self._spotter.push(item))
             self._progress.decoded(item, self._spotter)
-        self._publish(self._spotter.finish())
+        self._tell(Chunk(next_sample, NO_SAMPLES, ""), self._spotter.finish())
+
+    def _tell(self, chunk: Chunk, told: Sequence[Event]) -> None:
+        self._publish(told)
+        for watch in self._watches:
+            self._publish(watch.push(chunk, told))
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
             told = event
             if isinstance(event, Detection | NearMiss):
-                told = replace(event, id=next(self._numbers[event.type]))
-                self.decisions.take(told)
+                told = self.decisions.take(event)
                 counted = self._progress.detections if isinstance(event, Detection) else self._progress.near_misses
                 counted[event.keyword] += 1
-                if event.why is not None and logger.isEnabledFor(logging.DEBUG):
-                    logger.debug("%s", " ".join(sentences(event.keyword, event.why)))
             if not told.optional or self._bus.wants(told.type):
                 self._bus.publish(told)

@@ -1,7 +1,7 @@
 """How loud it is, for whoever asks; and whether a microphone gives anything but one value for ever."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +36,7 @@ class LevelWatch:
         self._flat_samples = 0
         self._flat_value = np.float32(0.0)
 
-    def push(self, chunk: Chunk) -> Iterator[Event]:
+    def push(self, chunk: Chunk, _told: Sequence[Event] = ()) -> Iterator[Event]:
         """The next chunk → what there is to tell of it."""
         sound = chunk.samples
         if not len(sound):

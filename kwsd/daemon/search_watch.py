@@ -1,10 +1,11 @@
 """What the search holds of the keywords, for whoever asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kwsd.events import Event, Held
 from kwsd.outlets.bus import Bus
 from kwsd.spotters.interface import Spotter
+from kwsd.stream import Chunk
 
 
 class SearchWatch:
@@ -16,7 +17,7 @@ class SearchWatch:
         self._looked_at_sample = 0
         self._told: dict[str, float] = {}
 
-    def look(self) -> Iterator[Event]:
+    def push(self, _chunk: Chunk, _told: Sequence[Event]) -> Iterator[Event]:
         """What there is to tell, if anything was heard since the last look. That nothing is held is told once."""
         heard = self._spotter.heard_samples
         if heard == self._looked_at_sample or not self._bus.wants(Held.type):
