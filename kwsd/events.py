@@ -6,7 +6,7 @@ Changes are additive: a client ignores types and fields that it does not know. A
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
-from kwsd.intents import Intent
+from kwsd.intents import Intent, Transcript
 from kwsd.orders import NoSpeech, SpeechEnd, SpeechStart
 from kwsd.records import Record
 from kwsd.why import Evidence
@@ -248,6 +248,7 @@ Event = (
     | SpeechStart
     | SpeechEnd
     | NoSpeech
+    | Transcript
     | MicLost
     | MicRecovered
     | MicSilent

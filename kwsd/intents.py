@@ -69,8 +69,10 @@ class Transcript(Record):
     """What was said behind a keyword with `listen = true`, as text; or why there is none."""
 
     type: ClassVar[str] = "transcript"
-    keyword: str
-    """Name of the keyword; empty where a program asked."""
+    keyword: str | None
+    """Name of the keyword; null where the command `listen` was given."""
+    since: float
+    """Where listening began, as in `speech_start`."""
     text: str
     """Empty where nothing was understood, or something went wrong."""
     words: tuple[SpokenWord, ...] = ()

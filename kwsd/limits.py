@@ -159,6 +159,8 @@ END_S = Range(0.2, 10, example=0.8)
 LONGEST_ORDER_S = Range(1, 60, example=15.0)
 NOTHING_S = Range(0.5, 60, example=4.0)
 PRE_ROLL_S = Range(0, 10, example=0.3)
+TRANSCRIPT_S = Range(0, 600, example=30.0, above=True)
+IDLE_MINUTES = Range(0, 10_080, example=10.0, above=True)
 TYPED = Text()
 NAME = Text(shortest=0)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from kwsd import limits
 from kwsd.config.mqtt import Mqtt
+from kwsd.config.transcripts import Transcripts
 from kwsd.config.web import Web
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
@@ -108,6 +109,7 @@ class Settings:
     fallback: FixedWords = field(default_factory=FixedWords)
     intents: SentenceSettings = field(default_factory=SentenceSettings)
     orders: OrderSettings = field(default_factory=OrderSettings)
+    transcripts: Transcripts = field(default_factory=Transcripts)
     daemon: Service = field(default_factory=Service)
     wyoming: Wyoming = field(default_factory=Wyoming)
     mqtt: Mqtt = field(default_factory=Mqtt)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from kwsd.audio.open import MICROPHONE, STDIN
 from kwsd.config import Settings
@@ -20,11 +21,13 @@ from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
+from kwsd.daemon.order_texts import order_texts
 from kwsd.daemon.saved_state import StateFile, state_path
 from kwsd.daemon.search_watch import SearchWatch
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.upkeep import Upkeep
+from kwsd.daemon.watch import Watch
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.keywords.watch_file import FileWatch
 from kwsd.outlets.bus import Bus
@@ -43,6 +46,7 @@ logger = logging.getLogger(__name__)
 RECENT_S = 10.0
 HEARD_OUT_S = 1.0  # at SIGTERM: what was accepted is heard for so long; 4 s of sound take 0.1 s of one core
 FLUSH_S = 0.2
+ENDED_TEXTS_S = 60.0
 ENDED_FLUSH_S = 10.0  # where the sound itself has ended nobody is in a hurry
 
 
@@ -75,9 +79,20 @@ class Daemon:
         self.capture = Capture(opener, self.inbox, self.bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(self.notifier, self._loop)
         self.recent = RecentAudio(RECENT_S) if service.clips or service.save_detections else None
-        watches = (LevelWatch(self.bus, is_microphone=is_microphone), SearchWatch(self.bus, self.spotter))
+        watches: list[Watch] = [
+            LevelWatch(self.bus, is_microphone=is_microphone),
+            SearchWatch(self.bus, self.spotter),
+        ]
+        self._texts = order_texts(settings.transcripts, self.spotter, self.bus.publish)
+        if self._texts is not None:
+            watches.append(self._texts)
         self.decoder = Decoder(
-            self.inbox, self.spotter, self.bus, progress=self.progress, watches=watches, recent_audio=self.recent
+            self.inbox,
+            self.spotter,
+            self.bus,
+            progress=self.progress,
+            watches=watches,
+            recent_audio=self.recent,
         )
         self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.tell)
         self.upkeep = Upkeep(self.bus, self.state, self.notifier, self.progress)
@@ -143,6 +158,8 @@ class Daemon:
             unheard_ms = self.inbox.discard() * 1000 // samples(1)
             logger.warning("%d ms of sound that waited are not heard any more", unheard_ms)
             await in_background(lambda: _join((decoding,), time.monotonic() + FLUSH_S))
+        if self._texts:
+            await in_background(partial(self._texts.close, FLUSH_S if self._hurry else ENDED_TEXTS_S))
         time_left_s = deadline_s + FLUSH_S - time.monotonic()  # of what hearing out did not need
         await self.bus.close(max(FLUSH_S, time_left_s) if self._hurry else ENDED_FLUSH_S)
         for task in self._tasks:

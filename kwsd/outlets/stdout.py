@@ -1,4 +1,4 @@
-"""Detections and intents on stdout, for people or as JSON lines; for the daemon without ever waiting for a reader."""
+"""What was heard, on stdout, for people or as JSON lines; for the daemon without ever waiting for a reader."""
 
 import errno
 import json
@@ -11,26 +11,27 @@ from queue import Full, Queue
 from threading import Thread
 
 from kwsd.events import Detection
-from kwsd.intents import Intent
+from kwsd.intents import Intent, Transcript
 from kwsd.records import Record, printable
 
 logger = logging.getLogger(__name__)
 
-Report = Callable[[Detection | Intent], None]
+Told = Detection | Intent | Transcript
+Report = Callable[[Told], None]
 
 BOLD, DIM, PLAIN = "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 PRINTED_LATE = 1024  # detections that a slow reader may be behind; then the oldest go
 
 
 def make_report(*, as_json: bool, source: str | None, write: Callable[[str], None]) -> Report:
-    """A function that writes a detection or an intent. `source` names the input where there are several."""
+    """A function that writes what was told. `source` names the input where there are several."""
     if as_json:
         return lambda detection: write(json_line(detection, source))
     colour = sys.stdout.isatty()
     return lambda detection: write(human_line(detection, source, colour=colour))
 
 
-def json_line(detection: Detection | Intent, source: str | None) -> str:
+def json_line(detection: Told, source: str | None) -> str:
     """The record as JSON, plus `source` where there are several inputs."""
     record = detection.to_dict()
     if source is not None:
@@ -39,19 +40,22 @@ def json_line(detection: Detection | Intent, source: str | None) -> str:
     return printable(json.dumps(record, ensure_ascii=not unicode))
 
 
-def human_line(detection: Detection | Intent, source: str | None, *, colour: bool) -> str:
+def human_line(detection: Told, source: str | None, *, colour: bool) -> str:
     """When, what and how sure, such as `   3.04 s  LIGHT UP  0.98`; of an intent its slots too."""
     where = "" if source is None else f"{printable(source)}: "
-    parts = (f"{where}{detection.start:8.2f} s", printable(summary(detection)), f"{detection.score:.2f}")
+    sure = detection.confidence if isinstance(detection, Transcript) else detection.score
+    parts = (f"{where}{detection.start:8.2f} s", printable(summary(detection)), "" if sure is None else f"{sure:.2f}")
     if colour:
         parts = (f"{DIM}{parts[0]}{PLAIN}", f"{BOLD}{parts[1]}{PLAIN}", f"{DIM}{parts[2]}{PLAIN}")
     return "  ".join(parts)
 
 
-def summary(event: Detection | Intent) -> str:
+def summary(event: Told) -> str:
     """What was heard, in a few words."""
     if isinstance(event, Detection):
         return event.keyword
+    if isinstance(event, Transcript):
+        return f"no transcript: {event.error}" if event.error else f'"{event.text}"'
     if event.rejected:
         return f"rejected, nearest: {event.nearest}"
     return " ".join([event.intent, *(f"{slot.name}={slot.value}" for slot in event.slots)])
@@ -74,18 +78,18 @@ class StdoutOutlet:
     A reader that has gone away (`kwsd … | head`) ends the process, as SIGTERM would.
     """
 
-    wants = frozenset({Detection.type, Intent.type})
+    wants = frozenset({Detection.type, Intent.type, Transcript.type})
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._ailing = False
-        self._waiting: Queue[Detection | Intent | None] = Queue(PRINTED_LATE)
+        self._waiting: Queue[Told | None] = Queue(PRINTED_LATE)
         self._thread = Thread(target=self._run, name="stdout", daemon=True)
         self._thread.start()
 
     def take(self, event: Record) -> None:
         """Print it some time soon."""
-        if isinstance(event, Detection | Intent):
+        if isinstance(event, Told):
             self._put(event)
 
     async def close(self, deadline_s: float) -> None:
@@ -95,7 +99,7 @@ class StdoutOutlet:
         self._put(None)
         await asyncio.to_thread(self._thread.join, deadline_s)
 
-    def _put(self, detection: Detection | Intent | None) -> None:
+    def _put(self, detection: Told | None) -> None:
         try:
             self._waiting.put_nowait(detection)
         except Full:

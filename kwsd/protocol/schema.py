@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from kwsd.events import Detection
+from kwsd.intents import SpokenWord
 from kwsd.protocol.commands import Command
 from kwsd.protocol.messages import PROTOCOL, RECORDS, Listened, Microphone
 from kwsd.records import Message, Record
@@ -48,7 +49,7 @@ def _sent(record: type[Message]) -> dict[str, Any]:
 
 
 _EXPLAINED = ConfigDict(use_attribute_docstrings=True)
-for _kind in (Microphone, Listened, Message, Record, Evidence, HeardToken):
+for _kind in (Microphone, Listened, Message, Record, Evidence, HeardToken, SpokenWord):
     with_config(_EXPLAINED)(_kind)
 
 

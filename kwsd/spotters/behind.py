@@ -38,7 +38,7 @@ class Behind:
         """`model` is the one whose frames come; `settings` are for orders."""
         self._recent = RecentFrames()
         self._lists = ListsBehind(model, self._recent)
-        self.orders = OrderListener(model.transducer, self._recent, settings)
+        self.orders = OrderListener(model, self._recent, settings)
         """Listens for what is said behind keywords with `listen`, or when asked."""
 
     def push(

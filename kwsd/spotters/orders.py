@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kwsd.acoustic.model import Model
 from kwsd.events import Detection, Event
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.orders import EndReason, NoSpeech, OrderEvent, SpeechEnd, SpeechStart
 from kwsd.search.endpoint import Endpointer, Over
-from kwsd.search.posteriors import Acoustics
 from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.settings import OrderSettings
 from kwsd.stream import Frames
@@ -30,10 +30,12 @@ class Listening:
 class OrderListener:
     """Of one stream. While nobody listens, nothing is computed."""
 
-    def __init__(self, acoustics: Acoustics, recent: RecentFrames, settings: OrderSettings) -> None:
+    def __init__(self, model: Model, recent: RecentFrames, settings: OrderSettings) -> None:
         """`recent` keeps the frames of the stream, also those that are pushed here; `settings` are for keywords."""
-        self._acoustics = acoustics
-        self._recent = recent
+        self.model = model
+        """Whose frames come."""
+        self.recent = recent
+        """The newest of them."""
         self._settings = settings
         self.listening: Listening | None = None
         """For what at the moment, if for anything."""
@@ -49,7 +51,7 @@ class OrderListener:
 
     def ask(self, settings: OrderSettings) -> Iterator[OrderEvent]:
         """Listen from now on, which is behind the last frames, because a program wants it."""
-        last = self._recent.last
+        last = self.recent.last
         now = 0 if last is None else last.origin_sample + encoder_frame_start(last.first + last.count)
         yield from self.listen(Listening(now, None, settings))
 
@@ -57,7 +59,7 @@ class OrderListener:
         """Listen behind a sample that may have been heard already. What was listened for before is stopped."""
         yield from self.stop("stopped")
         self.listening, self._endpointer = wanted, None
-        for frames in self._recent.behind(wanted.since_sample):
+        for frames in self.recent.behind(wanted.since_sample):
             yield from self.push(frames)
 
     def push(self, frames: Frames) -> Iterator[OrderEvent]:
@@ -67,8 +69,10 @@ class OrderListener:
             return
         if self._endpointer is None:
             self._origin_sample, behind_word = frames.origin_sample, listening.keyword is not None
-            self._endpointer = Endpointer(self._acoustics, listening.settings, frames.first, behind_word=behind_word)
-            for before in self._recent:
+            self._endpointer = Endpointer(
+                self.model.transducer, listening.settings, frames.first, behind_word=behind_word
+            )
+            for before in self.recent:
                 if before.first + before.count <= frames.first:
                     self._endpointer.know(before)
         if frames.origin_sample != self._origin_sample:
@@ -88,7 +92,7 @@ class OrderListener:
 
     def stop(self, reason: EndReason) -> Iterator[OrderEvent]:
         """Listen no longer; an order that is under way ends where it is."""
-        listening, last = self.listening, self._recent.last
+        listening, last = self.listening, self.recent.last
         if listening is not None:
             found = Over(None, 0) if self._endpointer is None else self._endpointer.stop()
             arrived = listening.since_sample if last is None else max(listening.since_sample, last.arrived_sample)

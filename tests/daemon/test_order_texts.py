@@ -1,0 +1,106 @@
+"""Orders as text through the real daemon: by the model itself, by a program, and what is told of one that cannot."""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from testkit.daemons import KWSD
+from testkit.tiny_model import silence, speak
+
+ORDER = np.concatenate([speak("HEY LIGHT"), speak("TURN OFF"), silence(2.5)])
+LENGTH = "import sys, wave; print(wave.open(sys.stdin.buffer).getnframes())"
+
+
+def told(directory: Path, model: Path, *, orders: int = 1, **settings: object) -> list[dict[str, Any]]:
+    """What the daemon prints of a file with orders; `settings` are those of [transcripts]."""
+    (directory / "wake.toml").write_text('[[keyword]]\nphrase = "hey light"\nlisten = true\n')
+    soundfile.write(directory / "said.wav", np.concatenate([silence(0.5), *[ORDER] * orders]), 16_000)
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    (directory / "kwsd.toml").write_text("\n".join(["[transcripts]", *lines]))
+    words = ["--config", "kwsd.toml", "--keywords", "wake.toml", "--model", model, "--input", "said.wav", "--json"]
+    command = [KWSD, *map(str, words), "--socket", str(directory / "s")]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def program(code: str) -> str:
+    return shlex.join([sys.executable, "-c", code])
+
+
+def test_the_model_writes_the_orders_itself(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. A keyword and an order in one breath, twice. Result: each order without its keyword, with stream times."""
+    heard = told(tmp_path, tiny_model_dir, orders=2, transcriber="transducer")
+    assert sorted(each["type"] for each in heard) == ["detection"] * 2 + ["transcript"] * 2
+    wakes = [each for each in heard if each["type"] == "detection"]
+    texts = [each for each in heard if each["type"] == "transcript"]
+    for wake, text in zip(wakes, texts, strict=True):
+        assert (text["text"], text["keyword"], text["error"]) == ("TURN OFF", "hey light", None)
+        assert text["since"] == wake["end"] <= text["start"] < text["end"]
+        assert [word["text"] for word in text["words"]] == ["TURN", "OFF"]
+        assert all(wake["end"] <= word["start"] < word["end"] <= text["end"] + 0.2 for word in text["words"])
+        assert 0.9 < text["confidence"] <= 1
+
+
+def test_a_program_is_given_the_sound_of_the_order(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """From the keyword's end, or 0.2 s before the speech, until it was decided that it is over."""
+    (text,) = [
+        each
+        for each in told(tmp_path, tiny_model_dir, transcriber="command", command=program(LENGTH))
+        if each["type"] == "transcript"
+    ]
+    assert text["transcriber"] == "command"
+    given_s = int(text["text"]) / 16_000
+    assert text["end"] - text["start"] < given_s < text["end"] - text["start"] + 2.0
+    assert text["latency_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import time; time.sleep(60)", "wrote nothing within 0.5 s, and was ended"),
+        ("import os; os.kill(os.getpid(), 9)", "exited with -9"),
+        ("import os; os.write(1, b'\\xff\\xfe')", "wrote what is not UTF-8"),
+    ],
+)
+def test_one_that_hangs_dies_or_writes_rubbish_is_told_and_hearing_goes_on(
+    tmp_path: Path, tiny_model_dir: Path, code: str, why: str
+) -> None:
+    """1. Two orders, of which neither can be written. Result: both keywords, and an error for each order in time."""
+    began_s = time.monotonic()
+    heard = told(tmp_path, tiny_model_dir, orders=2, transcriber="command", command=program(code), timeout_s=0.5)
+    assert [each["type"] for each in heard].count("detection") == 2
+    texts = [each for each in heard if each["type"] == "transcript"]
+    assert [each["text"] for each in texts] == ["", ""]
+    assert all(why in each["error"] for each in texts)
+    assert time.monotonic() - began_s < 40
+
+
+def test_nobody_wants_texts(tmp_path: Path, tiny_model_dir: Path) -> None:
+    assert [each["type"] for each in told(tmp_path, tiny_model_dir)] == ["detection"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "model", "why"),
+    [
+        ({"transcriber": "transducer"}, "kwsd-en", "transcripts.transcriber: kwsd-en hears phones"),
+        ({"transcriber": "command"}, "", "transcripts.command: is to be set"),
+        ({"transcriber": "command", "command": "no-such-program"}, "", "no such program"),
+        ({"transcriber": "pipeline"}, "", "transcripts.pipeline: is to be set"),
+        ({"transcriber": "whisper"}, "", "is not one of off, transducer, pipeline, command"),
+        ({"timeout_s": 0}, "", "timeout_s"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_the_start(
+    tmp_path: Path, tiny_model_dir: Path, settings: dict[str, object], model: str, why: str
+) -> None:
+    with pytest.raises(AssertionError, match=why):
+        told(tmp_path, Path(model or tiny_model_dir), **settings)
