@@ -103,4 +103,4 @@ def test_what_cannot_be_is_refused_at_the_start(
     tmp_path: Path, tiny_model_dir: Path, settings: dict[str, object], model: str, why: str
 ) -> None:
     with pytest.raises(AssertionError, match=why):
-        told(tmp_path, Path(model or tiny_model_dir), **settings)
+        told(tmp_path, Path(model or tiny_model_dir), **settings)  # type: ignore[arg-type]
