@@ -7,10 +7,13 @@ weights are fitted on recordings of people kept apart (logistic regression; Cox 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 LEAST = 0.01  # posteriors nearer to 0 or 1 tell no more
+SOFTNESS = 2.0  # of the weakest: 0 would be the least posterior alone, which noise decides
+LEAST_TOKENS = "least_tokens"
 LEAST_MARGIN = -3.0  # nor do margins per token below this one, nats
 
 
@@ -27,6 +30,10 @@ class Signs:
     """How likely its last word goes on behind it, 0 to 1, as NIGHT does in NIGHTFALL."""
     spoken_before: float
     """Share of the time right before it that is speech, 0 to 1."""
+    weakest: float
+    """Soft minimum of the posteriors, 0 to 1: what came about by chance mostly lacks one sound altogether."""
+    longest_gap: int
+    """Frames between two neighbouring tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +54,18 @@ class Confidence:
     """The same times the posterior's logit."""
     running_length: float
     """The same times the logarithm of the number of tokens."""
+    weakest: float
+    """Of the soft minimum's logit."""
+    longest_gap: float
+    """Of the longest gap between two tokens, in tens of frames."""
+    least_tokens: int
+    """Phrases of fewer tokens are judged by rules, which do as well for them as any score that was fitted."""
 
     def __post_init__(self) -> None:
         """Refuse weights under which a surer phrase could score less."""
-        if min(self.posterior, self.posterior + self.running_posterior, self.margin, -self.goes_on) < 0:
-            raise ValueError("posterior and margin must count for a phrase, and goes_on against it")
+        surer = (self.posterior, self.posterior + self.running_posterior, self.margin, self.weakest)
+        if min(*surer, -self.goes_on) < 0:
+            raise ValueError("posterior, margin and weakest must count for a phrase, and goes_on against it")
 
     def score(self, signs: Signs) -> float:
         """How likely it was said, 0 to 1, among what the recordings it was fitted on held."""
@@ -70,18 +84,25 @@ class Confidence:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """The weights, in order."""
-        return tuple(each.name for each in fields(cls))
+        return tuple(each.name for each in fields(cls) if each.name != LEAST_TOKENS)
 
 
 def confidence_of(values: dict[str, Any]) -> Confidence:
     """Weights from a table of model.toml. Raises ValueError: one is missing, unknown or no number."""
-    wrong = set(values) ^ set(Confidence.names())
+    wrong = set(values) ^ {*Confidence.names(), LEAST_TOKENS}
     if wrong:
         raise ValueError(f"confidence.{min(wrong)}: {'is missing' if min(wrong) not in values else 'is not known'}")
     for name, value in values.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             raise ValueError(f"confidence.{name}: {value!r} is not a number")
-    return Confidence(**{name: float(value) for name, value in values.items()})
+    weights = {name: float(values[name]) for name in Confidence.names()}
+    return Confidence(**weights, least_tokens=int(values[LEAST_TOKENS]))
+
+
+def weakest_of(posteriors: Sequence[float]) -> float:
+    """The soft minimum: near the least posterior, and a little above it where the others are sure."""
+    mean = sum(math.exp(-_logit(each) / SOFTNESS) for each in posteriors) / len(posteriors)
+    return 1.0 / (1.0 + mean**SOFTNESS)
 
 
 def inputs_of(signs: Signs) -> tuple[float, ...]:
@@ -89,7 +110,8 @@ def inputs_of(signs: Signs) -> tuple[float, ...]:
     likely, length = _logit(signs.posterior), math.log(signs.tokens)
     margin, before = max(LEAST_MARGIN, signs.margin_nats / signs.tokens), signs.spoken_before
     goes_on = 0.5 + _logit(signs.goes_on) / (2 * _logit(1.0))  # 0 to 1: 0.3 tells much more than half of what 0.6 does
-    return (1.0, likely, margin, length, goes_on, before, before * likely, before * length)
+    with_before = (before, before * likely, before * length)
+    return (1.0, likely, margin, length, goes_on, *with_before, _logit(signs.weakest), signs.longest_gap / 10)
 
 
 def _logit(probability: float) -> float:

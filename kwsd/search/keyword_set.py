@@ -53,7 +53,12 @@ class KeywordSet:
     beam_delta: float
     """Nats behind the best hypothesis beyond which one is dropped."""
     confidence: Confidence | None = None
-    """What makes one score of all that is seen; None asks one rule after the other."""
+    """What makes one score of all that is seen of long phrases; None asks one rule after the other about these too."""
+
+    def confidence_in(self, tokens: int) -> Confidence | None:
+        """What decides about a phrase of so many tokens; None where rules do."""
+        confidence = self.confidence
+        return confidence if confidence is not None and tokens >= confidence.least_tokens else None
 
     max_gap_frames: int = field(init=False)
     """The longest gap that any keyword allows."""

@@ -17,7 +17,7 @@ import numpy as np
 from kwsd.search.alignment import Alignment, align
 from kwsd.search.beam import BeamSearch, Match
 from kwsd.search.candidate import Candidate, strength
-from kwsd.search.confidence import Signs
+from kwsd.search.confidence import Signs, weakest_of
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
@@ -111,7 +111,7 @@ class Rules:
         sequence = match.sequence
         limits = self._set.limits[sequence.keyword]
         grounds = Grounds(
-            self._spare_nats(match) < 0 or self._is_short_of_running(sequence, alignment),
+            self._must_be_alone(match, alignment),
             limits.threshold,
             limits.least_running_score(len(sequence.tokens)),
             limits.least_margin(len(sequence.tokens)),
@@ -142,21 +142,19 @@ class Rules:
         spare_nats = self._spare_nats(candidate.best)
         if alignment is None or spare_nats < self._set.limits[candidate.best.sequence.keyword].alone_margin:
             return False
-        candidate.objection = self.why_not(candidate, alignment, spare_nats, beam)
+        candidate.objection = self.why_not(candidate, alignment, beam)
         if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
             candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
             self._remember(Hit(**self._facts(candidate, candidate.best, alignment)))
         return candidate.objection is None
 
-    def why_not(
-        self, candidate: Candidate, alignment: Alignment, spare_nats: float, beam: BeamSearch
-    ) -> Objection | None:
+    def why_not(self, candidate: Candidate, alignment: Alignment, beam: BeamSearch) -> Objection | None:
         """What speaks against a hit at the moment, and whether that may change: `held`. The cheap questions first."""
         sequence = candidate.best.sequence
         limits = self._set.limits[sequence.keyword]
         weakness = self._weigh(candidate, alignment)
-        if self._set.confidence is None and (spare_nats < 0 or self._is_short_of_running(sequence, alignment)):
+        if self._must_be_alone(candidate.best, alignment):
             quiet, seen = self._pauses_around(sequence, alignment)
             candidate.held = quiet and not seen
             if not quiet or not seen:
@@ -177,32 +175,39 @@ class Rules:
 
     def _weigh(self, candidate: Candidate, alignment: Alignment) -> Objection | None:
         """Score it, and tell what makes the score too low: a sign without which it would do."""
-        limits, confidence = self._set.limits[candidate.best.sequence.keyword], self._set.confidence
+        sequence = candidate.best.sequence
+        limits, confidence = self._set.limits[sequence.keyword], self._set.confidence_in(len(sequence.tokens))
         if confidence is None:
             candidate.score = alignment.score
             return _too_weak(candidate.score, alignment, limits)
-        first, last, context = alignment.frames[0], alignment.frames[-1], _context(candidate.best.sequence)
+        first, last, context = alignment.frames[0], alignment.frames[-1], _context(sequence)
         candidate.signs = signs = Signs(
             posterior=alignment.score,
             margin_nats=candidate.best.margin,
-            tokens=len(candidate.best.sequence.tokens),
+            tokens=len(sequence.tokens),
             goes_on=goes_on(self._history, self._acoustics, last, context, self._set.word_starts),
             spoken_before=spoken_before(self._history, self._acoustics, first),
+            weakest=weakest_of(alignment.posteriors),
+            longest_gap=max((after - before for before, after in itertools.pairwise(alignment.frames)), default=0),
         )
         candidate.score = confidence.score(signs)
         weakness = _too_weak(candidate.score, alignment, limits)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:
-                said = self._said(range(alignment.frames[-1] + 1, self._history.end), _context(candidate.best.sequence))
+                said = self._said(range(last + 1, self._history.end), context)
                 return _say(MissCause.WORD_GOES_ON, said[0][1] if said else None)
             if confidence.said_alone(signs) >= limits.threshold:
                 return _say(MissCause.NOT_ALONE)
         return weakness
 
-    def _is_short_of_running(self, sequence: TokenSequence, alignment: Alignment) -> bool:
-        """Whether the score is enough for what is said alone, and too little among other words."""
+    def _must_be_alone(self, match: Match, alignment: Alignment) -> bool:
+        """Whether what is seen is enough for what is said alone at most, and too little among other words."""
+        sequence = match.sequence
+        if self._set.confidence_in(len(sequence.tokens)) is not None:
+            return False
         limits = self._set.limits[sequence.keyword]
-        return limits.threshold <= alignment.score < limits.least_running_score(len(sequence.tokens))
+        short = limits.threshold <= alignment.score < limits.least_running_score(len(sequence.tokens))
+        return short or self._spare_nats(match) < 0
 
     def _remember(self, hit: Hit) -> None:
         self._hits[hit.keyword] = hit
@@ -244,7 +249,8 @@ class Rules:
             return None
         blanks, token = said[0]
         if token not in self._set.word_starts:
-            return _say(MissCause.WORD_GOES_ON, token) if self._set.confidence is None else None
+            weighed = self._set.confidence_in(len(sequence.tokens)) is not None  # the score knows how the word ends
+            return None if weighed else _say(MissCause.WORD_GOES_ON, token)
         too_soon = blanks < sequence.trailing_blanks - FLUENT_FRAMES
         return _say(MissCause.NEXT_WORD_TOO_SOON, token) if too_soon else None
 

@@ -14,6 +14,9 @@ MADE_BY = Confidence(
     spoken_before=-2.0,
     running_posterior=0.4,
     running_length=-0.5,
+    weakest=0.2,
+    longest_gap=-1.0,
+    least_tokens=6,
 )
 
 
@@ -27,6 +30,8 @@ def _samples(count: int, *, upside_down: bool = False) -> list[Sample]:
             tokens=draw.randint(2, 12),
             goes_on=draw.random() ** 3,
             spoken_before=draw.random(),
+            weakest=draw.random(),
+            longest_gap=draw.randint(1, 20),
         )
         said = draw.random() < MADE_BY.score(signs)
         made.append(Sample("made", str(number), "X", signs, said != upside_down, 1.0))
@@ -42,4 +47,4 @@ def test_weights_are_found_again() -> None:
 
 def test_no_weight_gets_the_wrong_sign_whatever_the_recordings_say() -> None:
     fitted = fit(_samples(2000, upside_down=True))
-    assert (fitted.posterior, fitted.margin, fitted.goes_on) == (0.0, 0.0, 0.0)
+    assert (fitted.posterior, fitted.margin, fitted.goes_on, fitted.weakest) == (0.0, 0.0, 0.0, 0.0)

@@ -1,13 +1,15 @@
 """Fit a model's confidence: which of all candidates were said, from the signs that its search sees of them.
 
-Candidates are taken as the search finds them with nothing in the way, on recordings of dev speakers. Half of the groups
-(people, or trials) fit what the other half is tested with, and then all fit what is written into model.toml.
+Candidates are taken as the search finds them with nothing in the way, on recordings of dev speakers; phrases
+that rules judge as well are left out. Half of the groups (people, or phrases where nobody is known) fit what the other
+half is tested with, and then all fit what is written into model.toml. The bias is set so that 0.5 means a wanted rate.
 """
 
+import math
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.models.description import DESCRIPTION
 from kwsd.search.confidence import Confidence, Signs, inputs_of
 from kwsd.search.hits import Hit, Miss
+from kwsd.search.keyword_set import SHORT_TOKENS
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Frames
@@ -33,7 +36,11 @@ from training.zipformer.progress import progress
 
 OPEN = SearchSettings(threshold=0.99, min_score=0.0, min_margin=0.0, margin_per_token=-3.0, refractory_s=0.0, boost=1.5)
 """Nothing fires, and all that comes near is told."""
-BLANK = Confidence(**dict.fromkeys(Confidence.names(), 0.0))
+BLANK = Confidence(**dict.fromkeys(Confidence.names(), 0.0), least_tokens=SHORT_TOKENS + 1)
+FALSE_PER_HOUR = 0.1
+"""Of an average phrase in speech without it, at a score of 0.5."""
+OTHER_SPEECH = "wakewords"
+"""The part whose false alarms count."""
 NEAR_S = 0.6
 """A candidate may end this long beside its label."""
 RIDGE = 1e-3
@@ -62,20 +69,43 @@ def fit_confidence(directory: Path, shared: Path, limit: int) -> Iterator[str]:
         limit: recordings of the long rows, 0 for all.
     """
     model = Model.load(directory)
-    samples, said = [], {}
+    samples, said, listened_hours = [], {}, 0.0
     for part in parts(shared, WORK, limit):
         samples += list(candidates(model, part))
         said[part.name] = sum(len(each.trial.labels) for each in part.recordings)
-    yield from _report(samples, said)
+        if part.name == OTHER_SPEECH:
+            listened_hours = _listened_hours(model, part)
+    halves = [[s for s in samples if _half(s) == half] for half in (0, 1)]
+    fitted = [_at_rate(fit(halves[1 - half]), halves[half], listened_hours / 2) for half in (0, 1)]
+    yield from _report([(s, fitted[half].score(s.signs)) for half in (0, 1) for s in halves[half]], said)
     confidence = fit(samples)
+    shifts = [tested.bias - fit(halves[1 - half]).bias for half, tested in enumerate(fitted)]
+    confidence = replace(confidence, bias=round(confidence.bias + sum(shifts) / 2, 3))
     yield ", ".join(f"{name} {getattr(confidence, name):.2f}" for name in Confidence.names())
     write_confidence(directory / DESCRIPTION, confidence)
+
+
+def _listened_hours(model: Model, part: Part) -> float:
+    """Hours of speech without any of its phrases, times the long phrases that are listened for."""
+    path = frame_path(WORK, model, part.name, part.limit)
+    heard = zip(part.recordings, streams(FrameFile(path).read()), strict=True)
+    frames = sum(frames.count for each, stream in heard if not each.trial.labels for frames in stream)
+    phrases = part.recordings[-1].phrases
+    long = sum(len(next(model.tokenizer.encodings(phrase))) > SHORT_TOKENS for phrase in phrases)
+    return long * seconds(encoder_frame_start(frames)) / 3600
+
+
+def _at_rate(confidence: Confidence, samples: Sequence[Sample], hours: float) -> Confidence:
+    """The same with its bias set such that so many of `samples` that were not said reach 0.5."""
+    scores = (confidence.score(s.signs) for s in samples if s.part == OTHER_SPEECH and not s.said)
+    highest = sorted(scores, reverse=True)[: round(FALSE_PER_HOUR * hours)]
+    return replace(confidence, bias=confidence.bias - math.log(highest[-1] / (1.0 - highest[-1])))
 
 
 def candidates(model: Model, part: Part) -> Iterator[Sample]:
     """All that comes near in the recordings of a part."""
     trials = tuple(each.trial for each in part.recordings)
-    path = frame_path(WORK, model, part.row, part.limit)
+    path = frame_path(WORK, model, part.name, part.limit)
     if not path.exists():
         record(model, trials, path)
     heard = progress(part.recordings, len(trials), f"{part.name}: candidates")
@@ -84,7 +114,8 @@ def candidates(model: Model, part: Part) -> Iterator[Sample]:
             labels = [label for label in each.trial.labels if label.phrase == phrase]
             for miss, was_said in _labelled(found, labels):
                 if miss.signs is not None:
-                    yield Sample(part.name, each.group, phrase, miss.signs, was_said, part.weight)
+                    weight = part.said if was_said else part.others
+                    yield Sample(part.name, each.group, phrase, miss.signs, was_said, weight)
 
 
 def _found(model: Model, phrases: Sequence[str], stream: Sequence[Frames]) -> Iterator[tuple[str, list[Hit | Miss]]]:
@@ -120,7 +151,7 @@ def fit(samples: Sequence[Sample]) -> Confidence:
         by_name = dict(zip(Confidence.names(), (round(float(value), 3) for value in values), strict=True))
         wrong = _wrong_sign(by_name)
         if wrong is None:
-            return Confidence(**by_name)
+            return Confidence(**by_name, least_tokens=SHORT_TOKENS + 1)
         kept[Confidence.names().index(wrong)] = False
 
 
@@ -130,8 +161,9 @@ def _wrong_sign(values: dict[str, float]) -> str | None:
         return "posterior"
     if values["posterior"] + values["running_posterior"] < 0:
         return "running_posterior"
-    if values["margin"] < 0:
-        return "margin"
+    for name in ("margin", "weakest"):
+        if values[name] < 0:
+            return name
     return "goes_on" if values["goes_on"] > 0 else None
 
 
@@ -152,11 +184,8 @@ def _inputs(signs: Signs) -> NDArray[np.float64]:
     return np.array(inputs_of(signs))
 
 
-def _report(samples: Sequence[Sample], said: dict[str, int]) -> Iterator[str]:
-    """What share of all that was said, and how many others, reach each level: fitted on the other half."""
-    halves = [[s for s in samples if _half(s) == half] for half in (0, 1)]
-    fitted = [fit(halves[1 - half]) for half in (0, 1)]
-    scored = [(sample, fitted[half].score(sample.signs)) for half in (0, 1) for sample in halves[half]]
+def _report(scored: Sequence[tuple[Sample, float]], said: dict[str, int]) -> Iterator[str]:
+    """What share of all that was said, and how many others, reach each level."""
     yield f"| part | said | {' | '.join(f'at {level:g}' for level in LEVELS)} |"
     yield "|---|---|" + "---|" * len(LEVELS)
     for part, count in said.items():
@@ -170,5 +199,6 @@ def _report(samples: Sequence[Sample], said: dict[str, int]) -> Iterator[str]:
 
 
 def _half(sample: Sample) -> int:
-    """The same for all samples of a person or trial; a stream of many is divided by phrase."""
-    return zlib.crc32(f"{sample.group}/{sample.phrase if sample.group.endswith('/0') else ''}".encode()) % 2
+    """The same for all samples of a person; where many or nobody is known, of a phrase."""
+    alone = sample.part == "running"
+    return zlib.crc32((sample.group if alone else sample.phrase).encode()) % 2

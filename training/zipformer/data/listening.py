@@ -1,30 +1,31 @@
 """Recordings in which something is listened for: what a confidence is fitted on. Dev speakers only, wake words apart.
 
-Besides the rows that models are measured on: in running speech, phrases that are said there and phrases that others
-said; and words that are no more than the beginning of a word that is said there (GRAY in GRACIOUS).
+Besides wake words in every condition that models are measured in: in running speech, phrases that are said there and
+phrases that others said; and hours of speech with what people call machines, order and are called, none of it said.
 """
 
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kwsd.text.lexicon import Lexicon
 from measure import manifests
 from training.zipformer.data.conditions import CONDITION_ROWS
-from training.zipformer.data.trials import ROWS, SMALL_COMMANDS, Row, Trial, _read, _somewhere
+from training.zipformer.data.phrases import NAMES
+from training.zipformer.data.trials import ROWS, Row, Trial, _read, _somewhere
 
 UTTERANCES = 700
-OTHERS = 19
-"""Phrases of other utterances that are listened for beside one's own."""
-SHORTEST_BEGINNING = 3
-"""Phones of a word that another begins with."""
-MOST_BEGINNINGS = 8
+OWN = 4
+"""Phrases of an utterance that are listened for in it."""
+OTHERS = 40
+"""Phrases of other utterances that are listened for beside them."""
+LISTS = ("commands_small.txt", "commands_large.txt")
 WAKE_LIKE = ("HEY JARVIS", "COMPUTER", "HEY MYCROFT", "OKAY NABU", "BUMBLEBEE")
+CALLED = 60
+"""Names that nobody says in the hours of other speech, or hardly ever."""
 SINGLE_WORDS = frozenset({"custom-keywords", "speechcommands-yes-no-up-down"})
-CONDITIONS = ("clean", "snr10", "breath", "after", "between", "room", "telephone")
+BESIDE_SPEECH = frozenset({"breath", "after", "between"})
 SEED = 5
 
 
@@ -42,31 +43,36 @@ class Part:
     """Recordings of one kind, with the frames of one row."""
 
     name: str
-    row: str
-    """Whose frames they share, kept under this name."""
     recordings: tuple[Listening, ...]
     limit: int = 0
-    weight: float = 1.0
+    said: float = 1.0
+    """Weight of what is said in it …"""
+    others: float = 1.0
+    """… and of what is not. Both were chosen by what the score did to the rows that models are measured on."""
 
 
 def parts(shared: Path, folder: Path, limit: int) -> Iterator[Part]:
     """Every kind, by the folder of recordings; `limit` recordings of the long rows, 0 for all."""
-    running = _utterances(shared)
-    yield Part("running", "running", tuple(_phrases(shared, running)))
-    yield Part("beginnings", "running", tuple(_beginnings(shared, running)), weight=2.0)
-    for name in ("words", "commands", "phrases"):
-        yield _part(name, ROWS[name](shared, limit, folder), limit=limit)
-    for name in CONDITIONS:
-        yield _part(name, CONDITION_ROWS[name](shared, 0, folder), weight=2.0)
+    for name, row in CONDITION_ROWS.items():
+        said = 4.0 if name in BESIDE_SPEECH else 2.0  # else it learns that nothing is said beside speech
+        yield _part(name, row(shared, 0, folder), said=said, others=2.0)
+    yield _part("phrases", ROWS["phrases"](shared, limit, folder), limit=limit)
+    yield Part("running", tuple(_phrases(shared, _utterances(shared))), said=4.0)
     speech = ROWS["wakewords"](shared, limit, folder)
-    small = tuple(shared.joinpath(SMALL_COMMANDS).read_text(encoding="utf-8").split("\n")[:-1])
-    wanted = (*speech.phrases, *WAKE_LIKE, *small)
-    yield _part("wakewords", Row(wanted, speech.trials), limit=limit)
+    yield _part("wakewords", Row((*speech.phrases, *_unsaid(shared)), speech.trials), limit=limit, others=3.0)
 
 
-def _part(name: str, row: Row, *, limit: int = 0, weight: float = 1.0) -> Part:
+def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: float = 1.0) -> Part:
     recordings = (Listening(trial, row.phrases, f"{name}/{number}") for number, trial in enumerate(row.trials))
-    return Part(name, name, tuple(recordings), limit, weight)
+    return Part(name, tuple(recordings), limit, said, others)
+
+
+def _unsaid(shared: Path) -> tuple[str, ...]:
+    """What people call machines, order and are called."""
+    listed = [line for name in LISTS for line in (shared / "keywords" / name).read_text(encoding="utf-8").splitlines()]
+    names = [line.strip().upper() for line in NAMES.read_text(encoding="utf-8").splitlines()]
+    called = random.Random(SEED).sample([name for name in names if name and not name.startswith("#")], CALLED)
+    return tuple(dict.fromkeys([*WAKE_LIKE, *filter(None, map(str.strip, listed)), *called]))
 
 
 def _utterances(shared: Path) -> list[dict[str, str]]:
@@ -76,11 +82,12 @@ def _utterances(shared: Path) -> list[dict[str, str]]:
 
 
 def _phrases(shared: Path, rows: Sequence[dict[str, str]]) -> Iterator[Listening]:
-    """One to three words of each utterance, and those of others."""
+    """One to three words of each utterance, a few times, and those of others."""
     choose = random.Random(SEED)
-    own = [_some_words(row["transcript"].split(), choose) for row in rows]
-    for row, phrase in zip(rows, own, strict=True):
-        wanted = tuple(dict.fromkeys([phrase, *choose.sample(own, min(OTHERS, len(own)))]))
+    own = [[_some_words(row["transcript"].split(), choose) for _ in range(OWN)] for row in rows]
+    known = [phrase for phrases in own for phrase in phrases]
+    for row, phrases in zip(rows, own, strict=True):
+        wanted = tuple(dict.fromkeys([*phrases, *choose.sample(known, min(OTHERS, len(known)))]))
         yield _listening(shared, row, wanted)
 
 
@@ -88,21 +95,6 @@ def _some_words(words: Sequence[str], choose: random.Random) -> str:
     count = choose.choice((1, 1, 2, 2, 3))
     start = choose.randrange(max(1, len(words) - count + 1))
     return " ".join(words[start : start + count])
-
-
-def _beginnings(shared: Path, rows: Sequence[dict[str, str]]) -> Iterator[Listening]:
-    """Words that are not said, but begin some that are."""
-    lexicon = Lexicon.load(Path("models") / "kwsd-en")
-    words = {word for row in rows for word in row["transcript"].split() if word.isalpha()}
-    sound = {word: lexicon.pronunciations(word)[0] for word in sorted(words)}
-    by_sound = defaultdict(list)
-    for word, phones in sound.items():
-        by_sound[phones].append(word)
-    for row in rows:
-        said = [word for word in row["transcript"].split() if word in sound]
-        heads = (sound[word][:end] for word in said for end in range(SHORTEST_BEGINNING, len(sound[word])))
-        found = dict.fromkeys(word for head in heads for word in by_sound[head] if word not in said)
-        yield _listening(shared, row, tuple(found)[:MOST_BEGINNINGS])
 
 
 def _listening(shared: Path, row: dict[str, str], phrases: tuple[str, ...]) -> Listening:
