@@ -32,9 +32,10 @@ class Detection(Record):
     end: float
     """Where the last token ends."""
     score: float
-    """Mean posterior of the tokens, 0 to 1: of each the best inside its own span."""
+    """How sure it is, 0 to 1: the mean posterior of the tokens, of each the best inside its own span; or, of long
+    phrases and where a model brings weights for it, one score of all that is seen."""
     min_score: float
-    """The smallest of them."""
+    """The smallest posterior."""
     threshold: float
     """What `score` had to reach."""
     tokens: tuple[str, ...]

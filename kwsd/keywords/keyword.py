@@ -37,7 +37,7 @@ class Keyword:
     boost: Annotated[float, BOOST] | None = None
     """Log-probability lent per token while the phrase is being matched."""
     threshold: Annotated[float, THRESHOLD] | None = None
-    """Smallest mean token posterior that fires, 0 < threshold <= 1."""
+    """Smallest score that fires, 0 < threshold <= 1."""
     min_score: Annotated[float, MIN_SCORE] | None = None
     """Smallest posterior that any single token may have, 0 to 1."""
     trailing_blanks: Annotated[int, TRAILING_BLANKS] | None = None

@@ -102,7 +102,7 @@ def confidence_of(values: dict[str, Any]) -> Confidence:
 def weakest_of(posteriors: Sequence[float]) -> float:
     """The soft minimum: near the least posterior, and a little above it where the others are sure."""
     mean = sum(math.exp(-_logit(each) / SOFTNESS) for each in posteriors) / len(posteriors)
-    return 1.0 / (1.0 + mean**SOFTNESS)
+    return 1.0 / (1.0 + math.pow(mean, SOFTNESS))
 
 
 def inputs_of(signs: Signs) -> tuple[float, ...]:

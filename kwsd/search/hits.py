@@ -39,7 +39,7 @@ class Grounds:
     alone: bool
     """Whether it is too weak among other words, so that pauses around it decided."""
     threshold: float
-    """Mean posterior that is needed."""
+    """Score that is needed."""
     running_threshold: float
     """The same among other words, where it is more."""
     least_margin_nats: float

@@ -33,7 +33,7 @@ class SearchSettings:
     boost: Annotated[float, BOOST] = 1.5
     """Log-probability lent per token of a keyword in progress; it steers pruning and is no part of any score."""
     threshold: Annotated[float, THRESHOLD] = 0.49
-    """Smallest mean token posterior that fires."""
+    """Smallest score that fires: the mean token posterior, or what a model that was fitted makes of all signs."""
     running_threshold: Annotated[float, MIN_SCORE] = 0.0
     """The same for short phrases (of up to five tokens) among other words, where it is more; between pauses `threshold`
     is enough. A keyword with a threshold of its own is not held to this one."""

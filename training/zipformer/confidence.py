@@ -37,7 +37,7 @@ from training.zipformer.progress import progress
 OPEN = SearchSettings(threshold=0.99, min_score=0.0, min_margin=0.0, margin_per_token=-3.0, refractory_s=0.0, boost=1.5)
 """Nothing fires, and all that comes near is told."""
 BLANK = Confidence(**dict.fromkeys(Confidence.names(), 0.0), least_tokens=SHORT_TOKENS + 1)
-FALSE_PER_HOUR = 0.1
+FALSE_PER_HOUR = 0.03
 """Of an average phrase in speech without it, at a score of 0.5."""
 OTHER_SPEECH = "wakewords"
 """The part whose false alarms count."""

@@ -16,7 +16,7 @@ from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from measure import scoring
 from training.zipformer.data.conditions import CONDITION_ROWS
-from training.zipformer.data.trials import ROWS, Row
+from training.zipformer.data.trials import ALARM_ROWS, ROWS, Row
 from training.zipformer.hearing import Heard, frame_path, hear
 
 TIMED_CHUNKS = 100
@@ -47,7 +47,8 @@ def evaluate(
     Args:
         models: model directories.
         shared: the folder of recordings.
-        rows: names in ROWS or CONDITION_ROWS, conditions for all of the latter, or cost; empty means ROWS and cost.
+        rows: names in ROWS, CONDITION_ROWS or ALARM_ROWS, conditions or alarms for all of these, or cost; empty means
+            ROWS and cost.
         limit: recordings per row, 0 for all.
         overrides: search settings that count more than a model's own.
 
@@ -55,11 +56,14 @@ def evaluate(
         ValueError: a row is not known.
         FileNotFoundError: `shared` lacks what a row needs.
     """
-    rows = [*(name for row in rows for name in (CONDITION_ROWS if row == "conditions" else [row]))]
-    known = {**ROWS, **CONDITION_ROWS}
+    kinds = {"conditions": CONDITION_ROWS, "alarms": ALARM_ROWS}
+    rows = [*(name for row in rows for name in kinds.get(row, [row]))]
+    known = {**ROWS, **CONDITION_ROWS, **ALARM_ROWS}
     unknown = set(rows) - {*known, "cost"}
     if unknown:
-        raise ValueError(f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(known)}, conditions, cost")
+        raise ValueError(
+            f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(known)}, conditions, alarms, cost"
+        )
     loaded = [Model.load(path) for path in models]
     for model in loaded:
         yield f"- {model.name}: {_operating_point(settings_of(model, overrides))}"
@@ -67,7 +71,8 @@ def evaluate(
     for name in (row for row in known if row in (rows or ROWS)):
         row = known[name](shared, limit, WORK)
         for model in loaded:
-            heard = hear(model, row, settings_of(model, overrides), frame_path(WORK, model, name, limit))
+            sound = name.partition("-")[0]  # rows that differ in what is listened for share their frames
+            heard = hear(model, row, settings_of(model, overrides), frame_path(WORK, model, sound, limit))
             yield line(name, model.name, score(row, heard))
     if not rows or "cost" in rows:
         yield from ("", *map(_cost, loaded))
@@ -100,8 +105,9 @@ def score(row: Row, heard: Sequence[Heard]) -> scoring.Score:
 
 def line(row: str, model: str, score: scoring.Score) -> str:
     """A line of the table, under HEADER."""
+    recall = f"{score.recall:.3f}" if score.total else ""
     return (
-        f"| {row} | {model} | {score.recall:.3f} | {sum(score.found.values())} of {sum(score.total.values())} | "
+        f"| {row} | {model} | {recall} | {sum(score.found.values())} of {sum(score.total.values())} | "
         f"{score.false} | {score.false_per_trial:.3f} | {score.false_per_hour:.2f} | {score.hours:.2f} |"
     )
 

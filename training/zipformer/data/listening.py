@@ -13,15 +13,23 @@ from pathlib import Path
 from measure import manifests
 from training.zipformer.data.conditions import CONDITION_ROWS
 from training.zipformer.data.phrases import NAMES
-from training.zipformer.data.trials import ROWS, Row, Trial, _read, _somewhere
+from training.zipformer.data.trials import (
+    LARGE_COMMANDS,
+    ROWS,
+    SMALL_COMMANDS,
+    Row,
+    Trial,
+    _read,
+    _somewhere,
+    listed,
+    wake_phrases,
+)
 
 UTTERANCES = 700
 OWN = 4
 """Phrases of an utterance that are listened for in it."""
 OTHERS = 40
 """Phrases of other utterances that are listened for beside them."""
-LISTS = ("commands_small.txt", "commands_large.txt")
-WAKE_LIKE = ("HEY JARVIS", "COMPUTER", "HEY MYCROFT", "OKAY NABU", "BUMBLEBEE")
 CALLED = 60
 """Names that nobody says in the hours of other speech, or hardly ever."""
 SINGLE_WORDS = frozenset({"custom-keywords", "speechcommands-yes-no-up-down"})
@@ -59,7 +67,7 @@ def parts(shared: Path, folder: Path, limit: int) -> Iterator[Part]:
     yield _part("phrases", ROWS["phrases"](shared, limit, folder), limit=limit)
     yield Part("running", tuple(_phrases(shared, _utterances(shared))), said=4.0)
     speech = ROWS["wakewords"](shared, limit, folder)
-    yield _part("wakewords", Row((*speech.phrases, *_unsaid(shared)), speech.trials), limit=limit, others=3.0)
+    yield _part("wakewords", Row(_unsaid(shared), speech.trials), limit=limit, others=3.0)
 
 
 def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: float = 1.0) -> Part:
@@ -69,10 +77,10 @@ def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: flo
 
 def _unsaid(shared: Path) -> tuple[str, ...]:
     """What people call machines, order and are called."""
-    listed = [line for name in LISTS for line in (shared / "keywords" / name).read_text(encoding="utf-8").splitlines()]
     names = [line.strip().upper() for line in NAMES.read_text(encoding="utf-8").splitlines()]
     called = random.Random(SEED).sample([name for name in names if name and not name.startswith("#")], CALLED)
-    return tuple(dict.fromkeys([*WAKE_LIKE, *filter(None, map(str.strip, listed)), *called]))
+    ordered = (*listed(SMALL_COMMANDS, shared), *listed(LARGE_COMMANDS, shared))
+    return tuple(dict.fromkeys([*wake_phrases(shared), *ordered, *called]))
 
 
 def _utterances(shared: Path) -> list[dict[str, str]]:

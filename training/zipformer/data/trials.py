@@ -32,10 +32,15 @@ WORDS = (
 WAKE_WORDS = ("ALEXA", "JARVIS", "SNOWBOY")
 COMMANDS = ("YES", "NO", "UP", "DOWN", "LEFT", "RIGHT", "ON", "OFF", "STOP", "GO")
 SMALL_COMMANDS = Path("keywords") / "commands_small.txt"
+LARGE_COMMANDS = Path("keywords") / "commands_large.txt"
+WAKE_LIKE = ("HEY JARVIS", "COMPUTER", "HEY MYCROFT", "OKAY NABU", "BUMBLEBEE")
+"""What people call machines, besides the wake words that there are recordings of."""
 MARGIN_S = 0.5
 """Near-silence around isolated phrases."""
 NOISE_DB = 10.0
 QUIET_SHARE = 4  # negatives per clip where a limit is set: rare false alarms need hours
+OTHER_SPEECH = 2800
+"""Recordings in which nothing that is listened for is said, as far as is known: 4.3 h."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +84,24 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
     parts, labels = streams.lay(clips, draw)
     stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
-    speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
-    quiet = (Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, QUIET_SHARE * limit))
-    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *quiet))
+    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *_other_speech(shared, QUIET_SHARE * limit)))
+
+
+def alarms(phrases: Callable[[Path], tuple[str, ...]], shared: Path, limit: int, folder: Path) -> Row:
+    """Give other speech in which nothing of a list is said: whatever is heard is false."""
+    del folder
+    return Row(phrases(shared), tuple(_other_speech(shared, limit or OTHER_SPEECH)))
+
+
+def wake_phrases(shared: Path) -> tuple[str, ...]:
+    """Give eight ways to call a machine."""
+    del shared
+    return (*WAKE_WORDS, *WAKE_LIKE)
+
+
+def listed(file: Path, shared: Path) -> tuple[str, ...]:
+    """Give the phrases of a keyword list of one phrase a line."""
+    return tuple(filter(None, map(str.strip, (shared / file).read_text(encoding="utf-8").splitlines())))
 
 
 def commands(shared: Path, limit: int, folder: Path) -> Row:
@@ -97,7 +117,7 @@ def commands(shared: Path, limit: int, folder: Path) -> Row:
 
 def spoken_phrases(shared: Path, limit: int, folder: Path) -> Row:
     """Give the small command list, spoken by voices that are never trained on, in noise at 10 dB."""
-    phrases = [line.strip() for line in (shared / SMALL_COMMANDS).read_text().splitlines() if line.strip()]
+    phrases = listed(SMALL_COMMANDS, shared)
     noises = [row["path"] for row in manifests.read(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
     choose = random.Random(0)
     trials = []
@@ -105,7 +125,7 @@ def spoken_phrases(shared: Path, limit: int, folder: Path) -> Row:
         noise = shared / "noise" / choose.choice(noises)
         clean = folder / "spoken" / voice.replace("/", "-") / f"{phrase}.wav"
         trials.append(Trial(partial(_spoken_in_noise, phrase, voice, clean, noise), _somewhere([phrase])))
-    return Row(tuple(phrases), tuple(trials))
+    return Row(phrases, tuple(trials))
 
 
 ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
@@ -115,6 +135,13 @@ ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
     "phrases": spoken_phrases,
 }
 """Name → a function of the shared folder, the most trials of a kind (0 for all) and a folder to keep files in."""
+
+ALARM_ROWS: dict[str, Callable[[Path, int, Path], Row]] = {
+    "alarms-wake": partial(alarms, wake_phrases),
+    "alarms-small": partial(alarms, partial(listed, SMALL_COMMANDS)),
+    "alarms-large": partial(alarms, partial(listed, LARGE_COMMANDS)),
+}
+"""The same for false alarms alone, all three in the same hours of speech."""
 
 
 def _speech(shared: Path, split: str) -> list[dict[str, str]]:
@@ -126,6 +153,12 @@ def _never_trained_on(shared: Path) -> list[dict[str, str]]:
     table = shared / "speech" / TEACHER_LABELS
     labelled = read_labels(table) if table.exists() else {}
     return [row for row in _speech(shared, "train") if not row["transcript"] and Path(row["path"]).name not in labelled]
+
+
+def _other_speech(shared: Path, count: int) -> list[Trial]:
+    """So many recordings of dev speakers, and of speech that nobody has transcribed; 0 for all."""
+    speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
+    return [Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, count)]
 
 
 def _somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
