@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import shlex
 import stat
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ HEADER_BYTES = 65_536  # the sound of a WAV begins before, unless a picture is i
 KNOWN_LENGTH_FRAMES = 1 << 48  # more is libsndfile's way to say that a header has no length
 _NOTHING = np.zeros(0, np.float32)
 READABLE = "WAV, FLAC, OGG, Opus or MP3"
+READABLE_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 RAW_SUBTYPES = {
     **dict.fromkeys((".raw", ".pcm", ".s16", ".s16le", ".sw"), "PCM_16"),
     **dict.fromkeys((".s32", ".s32le"), "PCM_32"),
@@ -190,7 +192,10 @@ def open_sound(name: str, file: Any, **raw: Any) -> Any:
     try:
         sound = soundfile.SoundFile(file, closefd=True, **raw)
     except (RuntimeError, OSError, ValueError) as error:
-        raise AudioError(f"{name} is not audio that can be read ({READABLE}): {error}") from error
+        said = f"{name} is not audio that can be read ({READABLE})"
+        if Path(name).suffix.lower() not in {*RAW_SUBTYPES, *READABLE_SUFFIXES}:  # a damaged one stays so
+            said += f"; ffmpeg -i {shlex.quote(name)} {shlex.quote(Path(name).stem)}.wav converts what others hold"
+        raise AudioError(f"{said}: {error}") from error
     if sound.samplerate not in RATES_HZ:
         sound.close()
         raise AudioError(f"{name} claims a rate of {sound.samplerate} Hz: its header is damaged")

@@ -23,7 +23,7 @@ def open_source(
     """
     if spec == MICROPHONE:
         return MicrophoneSource(device, channel)
-    if spec == STDIN:
+    if spec in {STDIN, "/dev/stdin", "/dev/fd/0"}:
         return stdin_source(channel, raw)
     if "://" in spec:
         raise AudioError(

@@ -18,13 +18,15 @@ SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, those of the process by default. Ends the process with 2 where they cannot be."""
     parser.exit_on_error = False
+    typed = list(sys.argv[1:] if argv is None else argv)
+    if typed[:1] == ["help"]:
+        typed = [*typed[1:], "--help"]
     try:
-        arguments, rest = parser.parse_known_args(argv)
+        arguments, rest = parser.parse_known_args(typed)
     except argparse.ArgumentError as error:
         wrong = re.fullmatch(r"invalid choice: '(.*)' \(choose from (.*)\)", error.message)
         if wrong is None:
             parser.error(str(error))
-        typed = list(sys.argv[1:] if argv is None else argv)
         flag = typed[max(0, typed.index(wrong[1]) - 1)] if wrong[1] in typed else ""
         if flag.startswith("--"):
             parser.error(f"{flag} stands behind the command: {parser.prog} COMMAND {flag} {shlex.quote(wrong[1])}")
@@ -52,23 +54,34 @@ def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", type=raw_format, metavar="FORMAT", help=RAW_HELP)
 
 
+def number(typed: str) -> float:
+    """For `type=` of an argument whose range others look after."""
+    try:
+        return float(typed)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shortened(typed)} is no number, such as 0.5") from None
+
+
 def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], float]:
     """For `type=` of an argument: numbers of this kind in a range, and no others."""
 
-    def number(typed: str) -> float:
+    def one(typed: str) -> float:
         try:
             allowed.check(kind(typed))
         except ValueError:
             raise argparse.ArgumentTypeError(f"{shortened(typed)} is no number {allowed}") from None
         return kind(typed)
 
-    return number
+    return one
 
 
 def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:
     """The flag that an argument without one was meant for, or the one that a mistyped flag is nearest to."""
     if word.startswith("-"):
-        nearest = get_close_matches(word.partition("=")[0], re.findall("--[a-z-]+", usage), n=1)
+        flags = re.findall("--[a-z-]+", usage)
+        nearest = get_close_matches(word.partition("=")[0], flags, n=1)
+        if re.fullmatch("-[a-z]", word):
+            nearest = [flag for flag in flags if flag[2] == word[1]]
         return f"there is no {word}; " + (f"did you mean {nearest[0]}?" if nearest else "--help names what there is")
     if "input" in arguments and Path(word).suffix.lower() in SOUND:
         return f"{word} stands alone; write --input {shlex.quote(word)}"

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kwsd.cli.arguments import number
 from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, DONE_IN_PART, FlagError, KwsdError
@@ -92,7 +93,7 @@ def reload(client: DaemonConnection, arguments: argparse.Namespace) -> int:
 def _declare_keywords(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--set", nargs="+", metavar="PHRASE", help="listen for these instead, as lines of a keyword file")
-    what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1")
+    what.add_argument("--threshold", type=number, metavar="X", help="score that fires, 0 to 1")
     parser.add_argument("--keyword", metavar="NAME", help="with --threshold: only for this one")
     parser.add_argument("--save", action="store_true", help="with --threshold: write it into the keyword file")
 
@@ -136,8 +137,8 @@ def _keyword(line: str) -> dict[str, Any] | str:
 
 def _declare_clip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", type=int, nargs="?", help="of the detection, see `kwsctl listen --json`")
-    parser.add_argument("--start", type=float, metavar="S", help="from here, in seconds of the daemon's clock")
-    parser.add_argument("--end", type=float, metavar="S", help="to here; what is yet to come is waited for")
+    parser.add_argument("--start", type=number, metavar="S", help="from here, in seconds of the daemon's clock")
+    parser.add_argument("--end", type=number, metavar="S", help="to here; what is yet to come is waited for")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.wav", help="where to; standard output otherwise")
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kwsd.cli.arguments import add_sound_arguments
+from kwsd.cli.arguments import add_sound_arguments, number
 from kwsd.errors import FlagError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add_sound_arguments(parser)
     parser.add_argument("--engine", choices=("ds-cnn", "nc-ssm"), default="ds-cnn", help="(default: %(default)s)")
-    parser.add_argument("--hop", type=float, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
+    parser.add_argument("--hop", type=number, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
     parser.add_argument("--json", action="store_true", help="print JSON lines with all twelve probabilities")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the probabilities of one file over time")
     return parser

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.arguments import number
 from kwsd.cli.connect import add_socket_argument, path_of_daemon
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FlagError, KwsdError
@@ -51,8 +52,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--silent", action="store_true", help="do not play, only ask")
     for verb in ("right", "wrong", "delete"):
         parser.add_argument(f"--{verb}", nargs="+", metavar="CLIP", default=(), help=f"mark these {verb}, ask nothing")
-    parser.add_argument("--limit-mb", type=float, metavar="N", help="keep at most so much, the newest")
-    parser.add_argument("--limit-days", type=float, metavar="D", help="keep none that is older")
+    parser.add_argument("--limit-mb", type=number, metavar="N", help="keep at most so much, the newest")
+    parser.add_argument("--limit-days", type=number, metavar="D", help="keep none that is older")
     add_socket_argument(parser)
     return parser
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kwsd.cli.arguments import add_sound_arguments
+from kwsd.cli.arguments import add_sound_arguments, number
 from kwsd.errors import FlagError
 from kwsd.records import printable
 
@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     who.add_argument("--pipeline", metavar="DIR", help="let a pipeline of transformers transcribe")
     parser.add_argument("--allow-downloads", action="store_true", help="--pipeline may be a name in a hub")
     parser.add_argument("--trust-code", action="store_true", help="run code that comes with --pipeline's model")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for both (default: 60)")
+    parser.add_argument("--timeout", type=number, default=60.0, metavar="S", help="for both (default: 60)")
     parser.add_argument("--json", action="store_true", help="print a JSON object per file")
     return parser
 

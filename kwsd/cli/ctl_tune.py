@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.cli.arguments import number
 from kwsd.cli.connect import add_socket_argument
 from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.rates import duration_s, per_hour
@@ -55,7 +56,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--false-alarms", type=per_hour, default=0.3, metavar="R", help="wanted at most, such as 0.1/h (default: 0.3/h)"
     )
-    parser.add_argument("--boost", nargs="+", type=float, default=(), metavar="X", help="boosts to try besides its own")
+    parser.add_argument(
+        "--boost", nargs="+", type=number, default=(), metavar="X", help="boosts to try besides its own"
+    )
     parser.add_argument("--keywords", type=Path, metavar="FILE.toml", help="keyword file, if not that of the settings")
     parser.add_argument("--model", metavar="NAME|DIR", help="model, if not that of the settings")
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")

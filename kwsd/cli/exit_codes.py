@@ -60,6 +60,9 @@ def guarded(command: Callable[[], int]) -> int:
         _forget_stdout()
         logger.error("%s: %s", where, error.strerror or error)  # noqa: TRY400
         return FAILED
+    except MemoryError:
+        logger.error("there is not enough memory; `ulimit -v` and MemoryMax= of the unit limit it, too")  # noqa: TRY400
+        return FAILED
     except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
         return _unexpected(error)
 

@@ -1,6 +1,8 @@
 """The `kwsd` command: hears a list of phrases in a microphone, a file or a pipe, and prints each with its time."""
 
 import argparse
+import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,10 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kwsd import __version__
-from kwsd.cli.arguments import RAW_HELP
+from kwsd.cli.arguments import RAW_HELP, number
 from kwsd.cli.exit_codes import run_program
 from kwsd.cli.logs import start_logging
+from kwsd.cli.terminal import comes_by_stdin
 from kwsd.errors import DONE, EXIT_CODES, FlagError
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Hears the phrases of a text file in a microphone, a file or a pipe, and prints each with its time and score.
@@ -61,8 +66,10 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--chunk-ms", type=int, metavar="N", help="320, or 160 to be told sooner at a higher cost, where a model can"
     )
-    what.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
-    what.add_argument("--boost", type=float, metavar="X", help="how much the search leans towards the phrases, 0 to 20")
+    what.add_argument("--threshold", type=number, metavar="X", help="score that fires, 0 to 1; higher is stricter")
+    what.add_argument(
+        "--boost", type=number, metavar="X", help="how much the search leans towards the phrases, 0 to 20"
+    )
     what.add_argument(
         "--fallback",
         choices=("off", "alongside", "only", "auto"),
@@ -122,6 +129,9 @@ def _run(arguments: argparse.Namespace) -> int:
         print(to_toml(loaded), end="")
         return 0
     if loaded.settings.is_service or _asked_for_outlets(loaded):
+        by_default = "input" not in loaded.origins and loaded.settings.keywords
+        if by_default and "INVOCATION_ID" not in os.environ and comes_by_stdin():
+            logger.warning("the microphone is heard, not what comes on standard input; --input - hears that")
         signal.signal(signal.SIGTERM, _end_well)  # until the daemon has an ear for it
         _import_without("asyncio", "ssl")
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has

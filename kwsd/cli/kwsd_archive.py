@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kwsd import __version__
+from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
 from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError
 
@@ -63,8 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--out", type=Path, metavar="FILE", help="table of hits, .jsonl, .csv or .parquet; else it is printed"
             )
-            command.add_argument("--threshold", type=float, metavar="X", help="score that counts, 0 to 1")
-            command.add_argument("--boost", type=float, metavar="X", help="how much the search leans to the phrases")
+            command.add_argument("--threshold", type=number, metavar="X", help="score that counts, 0 to 1")
+            command.add_argument("--boost", type=number, metavar="X", help="how much the search leans to the phrases")
         command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, instead of this machine")
         command.add_argument("--workers", type=int, metavar="N", help="processes here; one for each core by default")
         command.add_argument("--model", metavar="NAME|DIR", help="a model, or its directory; kwsd-en comes with kwsd")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kwsd import __version__
+from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
 from kwsd.errors import FlagError
 
@@ -50,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--chunk-ms", type=int, metavar="N", help="320, or 160 to be told sooner at a higher cost, where a model can"
     )
-    parser.add_argument("--threshold", type=float, metavar="X", help="score that fires, 0 to 1; higher is stricter")
+    parser.add_argument("--threshold", type=number, metavar="X", help="score that fires, 0 to 1; higher is stricter")
     parser.add_argument("--allow", nargs="+", metavar="NETWORK", help="who may connect, such as 192.168.1.0/24")
     parser.add_argument(
         "--zeroconf", nargs="?", const="auto", metavar="NAME", help="be found in the local network, by this name"

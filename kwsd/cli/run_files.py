@@ -38,7 +38,7 @@ def spot(loaded: LoadedSettings) -> int:
     settings = loaded.settings
     make_spotter = spotter_maker(settings, keyword_reader(settings))
     for name in settings.input[1:]:  # the last one's absence is told at once, not after the hours of the first
-        if name not in {MICROPHONE, STDIN}:
+        if name not in {MICROPHONE, STDIN, "/dev/stdin", "/dev/fd/0"}:
             open_source(name, channel=settings.channel, raw=settings.raw).close()
     for name in settings.input:
         source = open_source(name, device(loaded), settings.channel, settings.raw)

@@ -1,10 +1,17 @@
 """What is written for a person: whole lines, and nothing in them that commands a terminal, whoever named it."""
 
 import os
+import stat
 import sys
 
 from kwsd.outlets.stdout import write_line
 from kwsd.records import printable
+
+
+def comes_by_stdin() -> bool:
+    """Whether somebody sends something on standard input: a pipe or a file, no terminal."""
+    mode = os.fstat(0).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 def say(text: str) -> None:

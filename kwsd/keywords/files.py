@@ -64,6 +64,8 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
         raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
     if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
         raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
+    if not _is_toml(path) and content.removeprefix(_BOM).lstrip().startswith((b"[", b"{")):
+        raise KeywordFileError(f"{path}: is no text but TOML or JSON; write one phrase per line, or call TOML .toml")
     keywords: list[Keyword] = []
     problems: list[Problem] = []
     lists: dict[str, str] = {}

@@ -51,20 +51,23 @@ class SampleSpotter(PhraseSpotter):
 
     def __init__(
         self,
-        model: Model,
+        model: Model | str | Path,
         keywords: Sequence[Keyword | str] | CompiledKeywords,
         settings: SearchSettings | None = None,
         *,
         quiet_gate: bool = False,
     ) -> None:
-        """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
+        """Listen for `keywords` with `model`, or the one of that name; a text stands for the keyword of that phrase.
 
         What `settings` does not give, the model's model.toml does. Spellings that cannot be used are warned of.
         `quiet_gate` spares the encoder a quiet room, as the program `kwsd` does.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
+            ModelError: there is no model of that name, or it cannot be used.
         """
+        if isinstance(model, str | Path):
+            model = Model.load(model)
         if not isinstance(keywords, CompiledKeywords):
             keywords = Keyword.of(keywords)
             for problem in check_keywords(keywords, model.tokenizer).problems:
@@ -77,7 +80,7 @@ class SampleSpotter(PhraseSpotter):
         How sound is split over calls makes no difference. Samples that are not finite count as silence.
 
         Raises:
-            ValueError: not one-dimensional floating-point samples.
+            ValueError: not one-dimensional floating-point samples, or far outside -1..1.
         """
         checked = checked_samples(samples)
         slices = (checked[start : start + SLICE_SAMPLES] for start in range(0, len(checked), SLICE_SAMPLES))

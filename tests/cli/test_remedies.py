@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.acoustic.model import Model
+from kwsd.errors import KeywordFileError
 from kwsd.keywords.files import read_keyword_file
 from testkit.commands import KWSD, Completed, run
 
@@ -85,7 +86,8 @@ def test_many_recordings_by_a_pattern(place: Path) -> None:
 LINES = (
     "АLЕХА", "alexа", "ДOM", "привет", "lights™", "hi☃", "Łódź 你", "a=b", "x²", "½ speed", "№ 5", "5 §", "50 ~",
     "hey jarvis: 1.5", "hey jarvis:2", "hey jarvis 0.5", "stop 0,5", "stop :1,5", "stop #0,35", "▁HE LL O",
-    "HH AH0 L OW1", "/Z OW Q/",
+    "HH AH0 L OW1", "/Z OW Q/", "- stop", "1. stop", "* lights on", "stop // for the radio", "stop = HALT",
+    "stop -> HALT", "stop threshold=0.4", "stop boost: 2", "stop [0.4]", "lights on,lights.sh",
 )  # fmt: skip
 
 
@@ -103,7 +105,12 @@ def test_a_line_written_as_its_message_says_is_good(tmp_path: Path, line: str) -
 
 def followed(line: str, text: str) -> str:
     """The line after doing what is said of it."""
+    if found := re.search(r"written ([@#:]\S+)$", text):
+        return f"{re.split(r' (?:[=-]|threshold|boost)', line)[0]} {found[1]}"
+    if "alone" in text or "one phrase stands" in text:
+        return re.split(r",| \[", line)[0].lstrip("-*1. ")
     word, *signs = re.findall(r'"([^"]+)"', text.partition("; ")[0])
+    line = line.replace(" //", "\n#") if "comment" in text else line
     if meant := re.findall(r'did you mean "(.+)"\?', text):
         return line.replace(word, meant[0])
     if "in words, such as" in text:
@@ -113,3 +120,49 @@ def followed(line: str, text: str) -> str:
     if written := re.findall(r"(?:, |like |written )([:#][0-9.]+)", text):
         return re.sub(r"[:#]?\s*[0-9.,]+$", "", line).rstrip(": ") + f" {written[0]}"
     return "hello" if "write the" in text or "there are" in text or "A to Z" in text else line
+
+
+def test_a_list_in_the_form_of_programs(tmp_path: Path) -> None:
+    model = Model.load("kwsd-en")
+    for written in ('["play some music", "stop"]', '{"phrases": ["stop"]}', "[[keyword]]\nphrase = 'stop'"):
+        path = tmp_path / "k.txt"
+        path.write_text(written)
+        with pytest.raises(KeywordFileError, match="is no text but TOML or JSON"):
+            read_keyword_file(path, model.tokenizer)
+    path.rename(tmp_path / "k.toml")
+    assert len(read_keyword_file(tmp_path / "k.toml", model.tokenizer).keywords) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "mended"),
+    [
+        ("kwsd help", ""),
+        ("kwsctl help", ""),
+        ("kwsctl help check", ""),
+        ("kwsd -k k.txt --input one.wav", "kwsd --keywords k.txt --input one.wav"),
+        ("kwsd -i one.wav --keywords k.txt", "kwsd --keywords k.txt --input one.wav"),
+        (
+            "kwsd --threshold 0,5 --keywords k.txt --input one.wav",
+            "kwsd --threshold 0.5 --keywords k.txt --input one.wav",
+        ),
+        ("kwsd --keywords k.txt --input /dev/stdin < one.wav", ""),
+    ],
+)
+def test_habits_of_other_programs(place: Path, typed: str, mended: str) -> None:
+    done = shell(place, typed)
+    if mended:
+        meant = re.findall(r"did you mean (--[a-z]+)\?|such as (0.5)$", done.stderr)
+        assert "".join(meant[0]) in mended
+        done = shell(place, mended)
+    assert done.returncode == 0, done
+
+
+def test_what_is_piped_is_told_of_where_the_microphone_is_heard(place: Path) -> None:
+    done = shell(place, "cat one.wav | timeout 4 kwsd --keywords k.txt --socket k.sock")
+    assert "standard input; --input - hears that" in done.stderr
+
+
+def test_a_recording_of_another_format(place: Path) -> None:
+    (place / "talk.m4a").write_bytes(b"\0\0\0 ftypM4A " + bytes(50))
+    said = told(place, "kwsd --keywords k.txt --input talk.m4a")
+    assert "ffmpeg -i talk.m4a talk.wav" in said

@@ -110,3 +110,12 @@ def test_names_that_are_not_utf_8_in_a_terminal_of_ascii(place: Path) -> None:
         assert (done.returncode, b"lights on" in done.stdout, done.stderr) == (0, True, b"")
     checked = run_bare(place, KWSCTL, "check", "--model", model, "--keywords", keywords, environ=ascii_only)
     assert (checked.returncode, checked.stderr) == (0, b"")
+
+
+def test_too_little_memory_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "k.txt").write_text("stop\n")
+    line = f"ulimit -v 300000; {KWSD} --keywords k.txt --input {ROOT / 'models' / 'demo.wav'}"
+    done = run("sh", "-c", line, home=tmp_path)
+    assert done.returncode == 1
+    assert "there is not enough memory" in done.stderr.splitlines()[-1]
+    assert "internal error" not in done.stderr
