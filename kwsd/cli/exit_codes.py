@@ -60,9 +60,6 @@ def guarded(command: Callable[[], int]) -> int:
         _forget_stdout()
         logger.error("%s: %s", where, error.strerror or error)  # noqa: TRY400
         return FAILED
-    except MemoryError:
-        logger.error("there is not enough memory; `ulimit -v` and MemoryMax= of the unit limit it, too")  # noqa: TRY400
-        return FAILED
     except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
         return _unexpected(error)
 
@@ -75,8 +72,11 @@ def require_extra(extra: str, libraries: Iterable[str]) -> None:
 
 
 def _unexpected(error: Exception) -> int:
-    """A mistake of kwsd's own: one line, and the traceback for those who ask."""
+    """A mistake of kwsd's own, where it is not the machine's: one line, and the traceback for those who ask."""
     wanted = logger.isEnabledFor(logging.DEBUG)
+    if isinstance(error, MemoryError):
+        logger.error("there is not enough memory; `ulimit -v` and MemoryMax= limit it, too", exc_info=wanted)
+        return FAILED
     hint = "" if wanted else "; -v shows where"
     logger.error("internal error: %s: %s%s", type(error).__name__, error, hint, exc_info=error if wanted else None)
     return FAILED
