@@ -72,8 +72,8 @@ def load_settings(
         if key in values and Path in {allowed, *get_args(allowed)} and isinstance(values[key].value, str | Path):
             if values[key].value == "":  # told with the other mistakes
                 continue
-            path = expanded(values[key].value)
-            found = find_list(path, values[key].base) if key == "keywords" else values[key].base / path
+            given = expanded(values[key].value)
+            found = find_list(given, values[key].base) if key == "keywords" else values[key].base / given
             values[key] = replace(values[key], value=found)
     settings = _validate(values)
     origins = {key: value.origin for key, value in values.items()}

@@ -64,6 +64,10 @@ def test_a_list_that_comes_with_kwsd_is_found_by_its_name(
     assert load(tmp_path, f'keywords = "{tmp_path}/elsewhere/{named}"').settings.keywords != own
 
 
+def test_the_file_that_was_read_is_named_whatever_paths_stand_in_it(tmp_path: Path) -> None:
+    assert load(tmp_path, 'keywords = "home.txt"').file == tmp_path / "kwsd.toml"
+
+
 def test_one_input_needs_no_list(tmp_path: Path) -> None:
     assert load(tmp_path, 'input = "a.wav"').settings.input == ("a.wav",)
     assert load(tmp_path, 'input = ["a.wav"]').settings.input == ("a.wav",)
