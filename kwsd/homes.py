@@ -22,6 +22,12 @@ def user_directory(kind: Literal["cache", "config", "state"]) -> Path | None:
     return found if found.is_absolute() else None  # older versions give `~/.cache` back as it is
 
 
+def state_directory() -> Path | None:
+    """Where a daemon keeps what outlives it: systemd's StateDirectory=, else the user's; None without a home."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # set by systemd; no setting of ours
+    return Path(given) if given else user_directory("state")
+
+
 def expanded(path: str | os.PathLike[str]) -> Path:
     """`~` and `~name` as the homes they stand for; they stay where nobody knows such a user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user that nobody knows

@@ -59,7 +59,7 @@ def run_install(arguments: argparse.Namespace) -> int:
 
     scope = _scope(arguments)
     places = find_places(scope, arguments.root.absolute())
-    outcome = install(places, running_programs(), _documents(), start=_starts(arguments))
+    outcome = install(places, running_programs(), documents(), start=_starts(arguments))
     for path in outcome.kept:
         logger.warning("%s: was not as kwsd had left it, and is kept under this name", path)
     print("kwsd is installed and running" if outcome.started else "kwsd is installed; nothing was started")
@@ -96,7 +96,7 @@ def _starts(arguments: argparse.Namespace) -> bool:
     return arguments.root == Path("/") and not arguments.no_start
 
 
-def _documents() -> Mapping[Path, str]:
+def documents() -> Mapping[Path, str]:
     """Completions and man pages, by their place below a `share` directory."""
     from kwsd.cli.ctl_completions import completions_of  # noqa: PLC0415 - likewise
     from kwsd.cli.man_pages import man_page  # noqa: PLC0415 - likewise

@@ -26,6 +26,7 @@ COMMANDS = {
     "ctl_change": ("mute", "unmute", "reload", "keywords", "clip"),
     "ctl_completions": ("completions", "manual"),
     "ctl_service": ("install-service", "remove-service"),
+    "ctl_migrate": ("migrate",),
     "ctl_metrics": ("metrics",),
 }
 """The files, and the commands that each has."""
@@ -42,6 +43,7 @@ examples:
   kwsctl why                                why the last keyword was heard, or was not
   kwsctl enrol hadouken                     learn from three takes how you say it
   kwsctl install-service --user             start kwsd with the session; remove-service takes it away
+  kwsctl migrate                            after an upgrade: what means something else now
 
 `kwsctl COMMAND --help` says more of each.
 {EXIT_CODES}"""

@@ -14,7 +14,11 @@ from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import steady_heap
-from kwsd.errors import DONE, FlagError
+from kwsd.errors import DONE, FlagError, KwsdError
+from kwsd.homes import state_directory
+from kwsd.setup.migrate import migrate
+
+logger = logging.getLogger(__name__)
 
 
 def serve(loaded: LoadedSettings) -> NoReturn:
@@ -44,5 +48,24 @@ def _serve(loaded: LoadedSettings) -> int:
         ListenSocket.open(settings.daemon) if settings.is_service else None
     )  # else only --exec and the like are wanted
     with closing(door) if door else nullcontext():
+        if door:
+            carry_over(loaded)
         run_daemon(settings, device(loaded), door)
     return 0
+
+
+def carry_over(loaded: LoadedSettings) -> None:
+    """What an earlier version left; what came of it is told. Nothing of it keeps a daemon from hearing."""
+    state = state_directory()
+    if state is None:
+        return
+    try:
+        found = migrate(loaded, state, acknowledged=False)
+    except (KwsdError, OSError) as error:
+        logger.warning("nothing was carried over from an earlier version: %s", error)
+        return
+    for line in found.told:
+        logger.warning("%s", line)
+    if found.before and found.thresholds:
+        count, was, now = len(found.thresholds), found.before.thresholds, found.now.thresholds
+        logger.warning("%d thresholds are of %s, not of %s: `kwsctl migrate` names them", count, was, now)

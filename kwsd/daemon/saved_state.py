@@ -13,7 +13,7 @@ from typing import Any
 
 from kwsd.daemon.background import in_background
 from kwsd.errors import KwsdError
-from kwsd.homes import user_directory
+from kwsd.homes import state_directory
 from kwsd.keywords.keyword import Keyword
 
 logger = logging.getLogger(__name__)
@@ -113,10 +113,7 @@ def _keyword(fields: dict[str, Any]) -> Keyword:
 
 
 def state_path(socket: Path) -> Path | None:
-    """Where the daemon of a socket keeps its state: systemd's StateDirectory=, else the user's; None without a home."""
+    """Where the daemon of a socket keeps its state; None where nobody knows a place."""
     who = hashlib.sha256(os.fsencode(socket.absolute())).hexdigest()[:16]
-    directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # set by systemd; no setting of ours
-    if directory:
-        return Path(directory) / f"state-{who}.json"
-    home = user_directory("state")
+    home = state_directory()
     return home / f"state-{who}.json" if home else None

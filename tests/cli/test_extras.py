@@ -58,6 +58,7 @@ PLAIN = (
     "kwsctl keywords",
     "kwsctl listen",
     "kwsctl manual kwsd",
+    "kwsctl migrate --state state",
     "kwsctl models list",
     "kwsctl models pull nothing",
     "kwsctl models verify kwsd-en",

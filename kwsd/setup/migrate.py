@@ -1,0 +1,86 @@
+"""From an earlier version to this one: a copy of what was there, state in today's form, thresholds that are told.
+
+Settings, keyword files and clips stay where they are and as they are. A threshold is a number that one model's scores
+are held against: with another model, or another way to score, it means something else, and what it is to be now only
+who set it can say.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kwsd.config import LoadedSettings
+from kwsd.setup.renewed_state import renew_state
+from kwsd.setup.thresholds import STATES, find_thresholds, keyword_files
+from kwsd.setup.version import EARLIER, Version
+
+SIGNS = ("installed.json", "state-*.json", ".marks.json")
+"""Files that only a kwsd which has run or was installed leaves: `kwsd.setup.installed`, its state, `tuning.marks`."""
+_SPECIAL = re.compile(r"[^A-Za-z0-9.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What came from which version."""
+
+    before: Version | None
+    """None where nothing of an earlier version is there."""
+    now: Version
+    backup: Path | None = None
+    told: Sequence[str] = ()
+    """What could not be carried over, a line each."""
+    thresholds: Sequence[str] = ()
+    """Those that mean something else now, a line each."""
+
+
+def migrate(loaded: LoadedSettings, state: Path, *, acknowledged: bool) -> Migration:
+    """Carry over what an earlier version left; nothing, and quickly, where this one left it.
+
+    `acknowledged` is whether a person is told of the thresholds now; until then every call gives them.
+
+    Raises:
+        KwsdError: the model cannot be found, or the record is damaged.
+        OSError: the copy or the record cannot be written. Nothing has changed then.
+    """
+    now, before = Version.of(loaded), Version.read(state)
+    if before == now:
+        return Migration(None, now)
+    files = files_of(loaded, state)
+    if before is None:
+        ran_before = any(path.match(sign) for path in files for sign in SIGNS)
+        if not ran_before and not (acknowledged and files):
+            now.write(state)
+            return Migration(None, now)
+        before = EARLIER
+    backup = back_up(files, state / _SPECIAL.sub("-", f"before-{now.kwsd}-{now.thresholds}"))
+    told = [line for path in sorted(state.glob(STATES)) for line in renew_state(path)]
+    thresholds = () if before.thresholds == now.thresholds else list(find_thresholds(loaded, state))
+    noted = now if acknowledged or not thresholds else Version(now.kwsd, before.thresholds)
+    if noted != before:
+        noted.write(state)
+    return Migration(before, now, backup, told, thresholds)
+
+
+def files_of(loaded: LoadedSettings, state: Path) -> Sequence[Path]:
+    """What a person, a program or kwsd's own commands have set and noted; but no sound."""
+    settings, clips = loaded.settings, loaded.settings.daemon.save_detections
+    record = loaded.file and loaded.file.with_name("installed.json")
+    marks = clips and clips / ".marks.json"
+    named = (loaded.file, *keyword_files(loaded), settings.sentences, *sorted(state.glob(STATES)), record, marks)
+    return [path.absolute() for path in named if path and path.is_file()]
+
+
+def back_up(files: Sequence[Path], folder: Path) -> Path:
+    """Copies with their whole paths below `folder`, made whole and once: one that is there stays as it is."""
+    if not folder.exists():
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700, parents=True)
+        for path in files:
+            copy = part / path.relative_to("/")
+            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+        part.rename(folder)
+    return folder

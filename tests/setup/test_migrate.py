@@ -1,0 +1,113 @@
+"""From the version before versions were noted, and from another model: nothing is lost, and all is told."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kwsd.setup.renewed_state import renew_state
+from testkit.commands import KWSCTL, Completed, run
+from testkit.daemons import eventually, running
+
+OLD_KEYWORD = {"phrase": "LIGHT ON", "name": "lamp", "spellings": [], "written_forms": True, "boost": None,
+               "threshold": 0.4, "min_score": None, "trailing_blanks": None, "max_gap_s": None,
+               "min_duration_s": None, "refractory_s": None}  # fmt: skip
+"""As the daemon wrote it before there were `then` and `enabled`."""
+OLD_STATE = {"muted": True, "keywords": None, "thresholds": {"lamp": 0.3}, "file_digest": ""}
+
+
+@pytest.fixture
+def model(tmp_path: Path, tiny_model_dir: Path) -> Path:
+    """A model that tells its name and version."""
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, copy)
+    describe(copy, "3")
+    return copy
+
+
+def describe(model: Path, version: str) -> None:
+    (model / "model.toml").write_text(f'name = "tiny"\nversion = "{version}"\n')
+
+
+@pytest.fixture
+def place(tmp_path: Path, model: Path) -> Path:
+    """Settings, keywords with a list behind one, clips with marks, state: as an earlier version left them."""
+    clips, state = tmp_path / "clips", tmp_path / "state" / "kwsd"
+    for folder in (clips, state):
+        folder.mkdir(parents=True)
+    settings = (
+        f'keywords = "k.toml"\nmodel = "{model}"\n[search]\nthreshold = 0.5\n[daemon]\nsave_detections = "clips"\n'
+    )
+    (tmp_path / "config.toml").write_text(settings)
+    (tmp_path / "k.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\nname = "lamp"\nthen = "then.txt"\n')
+    (tmp_path / "then.txt").write_text("# more\nTURN OFF #0.6\n")
+    (clips / ".marks.json").write_text('{"a.wav": "right"}')
+    (state / "state-0123456789abcdef.json").write_text(json.dumps(OLD_STATE))
+    return tmp_path
+
+
+def migrate(place: Path, *more: object) -> Completed:
+    return run(KWSCTL, "migrate", "--config", "config.toml", "--state", place / "state" / "kwsd", *more, home=place)
+
+
+def test_an_upgrade_keeps_all_copies_all_and_names_every_threshold(place: Path, model: Path) -> None:
+    """Scenario.
+
+    1. What an earlier version left is carried over: files stay, there is a copy, three thresholds are named.
+    2. Again: there is nothing to do. 3. The model gets another version: they are named again, with both versions.
+    """
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file() and model not in path.parents}
+    first = migrate(place)
+    assert first.returncode == 3, first.stderr
+    told = [line.strip() for line in first.stdout.splitlines() if line.startswith("  ")]
+    assert [line.partition(": ")[2] for line in told] == [
+        "search.threshold = 0.5",
+        "TURN OFF: threshold = 0.6",
+        "lamp: threshold = 0.3, set by a program",
+    ]
+    assert told[1].startswith("then.txt:2: ")
+    assert {path: path.read_bytes() for path in before} == before
+    (backup,) = (place / "state" / "kwsd").glob("before-*")
+    assert {"/" / path.relative_to(backup): path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
+    again = migrate(place)
+    assert (again.returncode, again.stdout.partition(":")[0]) == (0, "nothing to carry over"), again
+    describe(model, "4")
+    other = migrate(place)
+    assert other.returncode == 3
+    assert "set for tiny 3, and kept; for tiny 4 they mean something else" in other.stdout
+
+
+def test_a_daemon_that_starts_warns_until_somebody_was_told(place: Path, model: Path) -> None:
+    """Scenario.
+
+    1. A daemon starts for the first time: nothing is told, though a keyword has a threshold. 2. The model changes: it
+    warns at every start. 3. After `kwsctl migrate` it does not.
+    """
+    shutil.rmtree(place / "state")
+    warning = "1 thresholds are of tiny 3, not of tiny 4: `kwsctl migrate` names them"
+
+    def warnings() -> list[str]:
+        with running(place, model, "--keywords", str(place / "then.txt")) as daemon:
+            assert eventually((place / "state" / "kwsd" / "version.json").exists)
+            daemon.ask(cmd="status")
+            return [line for line in daemon.log if "thresholds" in line]
+
+    assert warnings() == []
+    describe(model, "4")
+    assert [warning in line for line in warnings()] == [True]
+    assert [warning in line for line in warnings()] == [True]
+    (place / "config.toml").write_text(f'keywords = "then.txt"\nmodel = "{model}"\n')
+    assert migrate(place).returncode == 3
+    assert warnings() == []
+
+
+def test_state_of_another_version_loses_only_what_has_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "state-0.json"
+    path.write_text(json.dumps({"keywords": [{**OLD_KEYWORD, "later": 1}, {"phrase": "x", "boost": "much"}]}))
+    (told,) = renew_state(path)
+    assert "'x' is left out" in told
+    found = json.loads(path.read_text())
+    assert found == {"keywords": [OLD_KEYWORD], "muted": False, "thresholds": {}, "file_digest": ""}
+    path.write_text("[]")
+    assert "begin anew" in renew_state(path)[0]
