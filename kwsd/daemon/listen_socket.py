@@ -45,7 +45,7 @@ class ListenSocket:
             return cls(handed_over)
         path = settings.socket or default_socket()
         if path is None:
-            logger.warning("no socket: XDG_RUNTIME_DIR is not set; give --socket PATH to let programs listen")
+            logger.warning("no socket: XDG_RUNTIME_DIR names no directory; give --socket PATH to let programs listen")
             return None
         group = None if settings.socket_group is None else group_id(settings.socket_group, "socket_group")
         file = SocketFile(path, int(settings.socket_mode, 8), group)

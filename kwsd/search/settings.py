@@ -54,7 +54,9 @@ class SearchSettings:
     min_duration_s: Annotated[float, DURATION_S] = 0.0
     """Shortest time from first to last token."""
     refractory_s: Annotated[float, REFRACTORY_S] = 0.15
-    """Audio time after a hit in which the same keyword stays quiet."""
+    """Audio time after a hit in which the same keyword stays quiet.
+
+    In 1.5 h of read speech with 200 of its commonest words and pairs, 1772 hits, 0.6 s would keep one repeat back."""
     beam: Annotated[int, BEAM] = 8
     """Hypotheses kept per frame."""
     beam_delta: Annotated[float, BEAM_DELTA] = 5.0

@@ -32,3 +32,10 @@ def test_the_bill_of_materials_holds_what_the_lock_does_for_all_extras(tmp_path:
     extras = (each for group in own["optional-dependencies"].values() for each in group)
     assert {each["name"] for each in (*own["dependencies"], *extras)} <= {name for name, _ in listed}
     assert "pytest" not in {name for name, _ in listed}
+
+
+def test_a_check_of_today_has_every_extra_that_tests_need() -> None:
+    """Without archive and web the suite could not even be collected. What only torch brings is passed over in tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    installed = (ROOT / "scripts" / "check").read_text().partition("--editable '.[")[2].partition("]")[0].split(",")
+    assert installed == sorted(set(project["optional-dependencies"]) - {"asr"})

@@ -251,7 +251,8 @@ def read_password(path: Path | None) -> str | None:
     try:
         return path.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"password_file: {path}: cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"password_file: {path}: cannot be read: {why}") from None
 
 
 def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
