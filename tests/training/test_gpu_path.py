@@ -3,6 +3,8 @@
 import csv
 import os
 import random
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,24 @@ torch = pytest.importorskip("torch", reason="training needs torch: scripts/train
 import soundfile  # noqa: E402  (after the skip)
 
 from training.zipformer.__main__ import main  # noqa: E402
+from training.zipformer.averaging import MovingAverage  # noqa: E402
 from training.zipformer.checkpoint import CHECKPOINT, load_model  # noqa: E402
+from training.zipformer.data.augment import Surroundings  # noqa: E402
 from training.zipformer.data.pack import read_pack, write_pack  # noqa: E402
 from training.zipformer.data.records import Recording  # noqa: E402
+from training.zipformer.data.rows import Row  # noqa: E402
 from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
+from training.zipformer.flat import FlatParameters  # noqa: E402
 from training.zipformer.loss import lattice  # noqa: E402
 from training.zipformer.loss.choice import TOLERANCE, disagreement, fastest_sums  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
+from training.zipformer.model.transducer import Transducer  # noqa: E402
+from training.zipformer.objective import Objective  # noqa: E402
+from training.zipformer.optimizer import ScaledAdam  # noqa: E402
 from training.zipformer.settings import TrainSettings  # noqa: E402
-from training.zipformer.steps import RecordedStep  # noqa: E402
+from training.zipformer.steps import RecordedStep, Step  # noqa: E402
 from training.zipformer.train import Trainer  # noqa: E402
+from training.zipformer.workers import Workers  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
 
@@ -109,6 +119,50 @@ def test_recorded_steps_train_as_plain_ones_do(data: Path, tmp_path: Path) -> No
     plain, other = (load_model(tmp_path / run / CHECKPOINT).state_dict() for run in ("plain", "recorded"))
     for name, value in plain.items():
         assert (value - other[name]).abs().max() < 1e-3 * max(1.0, float(value.abs().max())), name
+
+
+class Numberless:
+    """Draws for a device that has shapes and no numbers."""
+
+    def __init__(self, _seed: int, device: Any, *, asking: bool) -> None:
+        assert not asking
+        self.device, self.asking = device, asking
+
+    def uniform(self, _low: float, _high: float, *shape: int) -> Any:
+        """Give the shape of what would be drawn."""
+        return torch.rand(*shape, device=self.device)
+
+    def integers(self, high: int, *shape: int) -> Any:
+        """Likewise."""
+        return torch.randint(high, shape, device=self.device)
+
+    def normal(self, shape: Any) -> Any:
+        """Likewise."""
+        return torch.randn(shape, device=self.device)
+
+
+def test_nothing_is_asked_of_the_device_from_laying_to_the_average(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch and a step on PyTorch's device without numbers, where asking for one fails, and so does a mixture."""
+    monkeypatch.setattr("training.zipformer.data.row_batches.Chance", Numberless)
+    monkeypatch.setattr("torch.autocast", lambda *_, **__: nullcontext())  # knows no such device
+    meta, here = torch.device("meta"), trainer(data, tmp_path, record=lambda work: work, steps=1)
+    rows, batches = here.material.rows, here.material.plan(0, 1)
+    assert rows is not None
+    assert rows.fixed is not None
+    rows.device = meta
+    rows.fixed = replace(rows.fixed, audio=rows.fixed.audio.to(meta))
+    rows.surroundings = Surroundings(rows.surroundings.noise.to(meta), torch.rand(5, 8000, device=meta))
+    rows.crowd = rows.crowd.to(meta)
+    batch = rows.batch([row for row in batches[0] if isinstance(row, Row)], seed=1)
+    model = Transducer(SMALL).to(meta)
+    flat = FlatParameters(model)
+    optimizer, average = ScaledAdam(flat), MovingAverage(flat, 0.9)
+    step = Step(Objective(model, here.settings, meta), flat, optimizer, average, Workers())
+    for chunk, left in here.settings.chunks:
+        assert {loss.device.type for loss in step.take(batch, chunk, left, 1)} == {"meta"}
+    assert {tensor.device.type for tensor in [*batch.tensors(), *step.changed()]} == {"meta"}
 
 
 def test_where_nothing_can_be_recorded_training_goes_on(

@@ -1,4 +1,4 @@
-"""The commands that make what is trained on: prepare, speak, lexicon, teach."""
+"""The commands that make what is trained on: prepare, speak, lexicon, teach; and carry it: bundle, unbundle."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 def add_parsers(commands: Any) -> None:
     """Declare them."""
-    for add in (_add_prepare, _add_speak, _add_lexicon, _add_teach):
+    for add in (_add_prepare, _add_speak, _add_lexicon, _add_teach, _add_bundle, _add_unbundle):
         add(commands)
 
 
@@ -86,3 +86,41 @@ def _teach(args: argparse.Namespace) -> None:
     from training.zipformer.teacher import write_pseudo_labels  # noqa: PLC0415  (as above)
 
     write_pseudo_labels(args.teacher, args.shared, args.output, args.confidence)
+
+
+def _add_bundle(commands: Any) -> None:
+    parser = commands.add_parser("bundle", help="recordings, units and weights in parts, for a machine without network")
+    parser.add_argument("data", type=Path, help="prepared folder: its units and what was spoken for it are taken")
+    parser.add_argument("output", type=Path, help="where to write the parts")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--pseudo-labels", type=Path, help="as for prepare")
+    parser.add_argument("--spoken-by", type=Path, action="append", default=[], help="as for prepare")
+    parser.add_argument("--begin", type=Path, help="weights to begin with there, as data/begin.pt")
+    parser.add_argument("--part-mb", type=float, default=36.0, help="most megabytes in a part (default: %(default)s)")
+    parser.set_defaults(run=_bundle)
+
+
+def _bundle(args: argparse.Namespace) -> None:
+    from training.zipformer.bundle import bundle, carried  # noqa: PLC0415  (as above)
+    from training.zipformer.data.records import everything  # noqa: PLC0415  (as above)
+    from training.zipformer.prepare import labelled  # noqa: PLC0415  (as above)
+
+    found = everything(args.shared, args.data / "synthetic", *args.spoken_by)
+    recordings = carried(labelled(found, args.pseudo_labels))
+    parts = bundle(recordings, args.data, args.begin, args.output, int(args.part_mb * 1e6))
+    size = sum(part.stat().st_size for part in parts) / 1e6
+    print(f"{len(recordings)} recordings in {len(parts)} parts of {args.output}, {size:.1f} MB")
+
+
+def _add_unbundle(commands: Any) -> None:
+    parser = commands.add_parser("unbundle", help="the parts of a bundle become a prepared folder")
+    parser.add_argument("parts", type=Path, help="folder that holds all parts")
+    parser.add_argument("folder", type=Path, help="where to write packed data")
+    parser.add_argument("--workers", type=int, default=2, help="threads (default: %(default)s)")
+    parser.set_defaults(run=_unbundle)
+
+
+def _unbundle(args: argparse.Namespace) -> None:
+    from training.zipformer.bundle import unbundle  # noqa: PLC0415  (as above)
+
+    unbundle(args.parts.glob("part-*"), args.folder, args.workers)

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
@@ -39,33 +40,43 @@ class Material:
         alone = [clip for clip in said if clip.corpus == WORDS_ALONE]
         self._train = [*said, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
         self.dev = [clip for clip in pack.of("dev") if clip.corpus not in APART and self._usable(clip)]
-        self._rows = None
+        self._planner = ThreadPoolExecutor(1)
+        self._planned: Future[Sequence[Sequence[Clip] | Sequence[Row]]] | None = None
+        self._planned_epoch = -1
+        self.rows: RowBatcher | None = None
         if settings.row_seconds:
-            self._rows = RowBatcher(pack, units, settings.channel, device, bins=bins, seconds=settings.row_seconds)
+            self.rows = RowBatcher(pack, units, settings.channel, device, bins=bins, seconds=settings.row_seconds)
 
     def plan(self, epoch: int, together: int) -> Sequence[Sequence[Clip] | Sequence[Row]]:
         """Give the batches of an epoch; `together` of them are trained on at once."""
         clips, settings, seed = self._of_epoch(epoch), self.settings, self.settings.seed + epoch
-        if self._rows is not None:
+        if self.rows is not None:
             speed = settings.channel.fastest
-            rows = list(fill_rows(clips, self._rows.sounding, settings.row_seconds, seed, fastest=speed))
+            rows = list(fill_rows(clips, self.rows.sounding, settings.row_seconds, seed, fastest=speed))
             return plan_rows(rows, max(1, int(settings.batch_seconds / settings.row_seconds)), seed)
         short = [clip for clip in clips if clip.seconds <= settings.short_s]
         chosen = clips if epoch or not short or not settings.listen else short
         return plan_epoch(chosen, settings.batch_seconds, seed, together)
 
+    def plan_ahead(self, epoch: int, together: int) -> Sequence[Sequence[Clip] | Sequence[Row]]:
+        """Give the batches of an epoch as `plan` does, and begin to plan the next one: on a GPU it comes in seconds."""
+        known = self._planned if self._planned_epoch == epoch else None
+        batches = known.result() if known is not None else self.plan(epoch, together)
+        self._planned, self._planned_epoch = self._planner.submit(self.plan, epoch + 1, together), epoch + 1
+        return batches
+
     def fix_shapes(self) -> None:
         """Fill every batch of rows up to one shape from now on, laid on the device."""
-        if self._rows is None:
+        if self.rows is None:
             raise ValueError("only rows can be laid in batches of one shape: say how long they are (--row-seconds)")
         fullest = max(sum(len(row.clips) for row in rows if isinstance(row, Row)) for rows in self.plan(0, 1))
         most = math.ceil(ROOM_FOR_MORE * fullest / 8) * 8
-        self._rows.fixed = FixedShapes(most, max(map(len, self._rows.targets.values())), self.plain.audio)
+        self.rows.fixed = FixedShapes(most, max(map(len, self.rows.targets.values())), self.plain.audio)
 
     def batch(self, clips: Sequence[Clip] | Sequence[Row], seed: int, *, plain: bool) -> Batch | RowBatch:
         """Load what was planned; `plain` leaves clips as recorded."""
-        if self._rows is not None:
-            return self._rows.batch([row for row in clips if isinstance(row, Row)], seed)
+        if self.rows is not None:
+            return self.rows.batch([row for row in clips if isinstance(row, Row)], seed)
         return (self.plain if plain else self._loud).batch([clip for clip in clips if isinstance(clip, Clip)], seed)
 
     def _usable(self, clip: Clip) -> bool:

@@ -154,7 +154,7 @@ class Trainer:
             self.progress.batch = 0
 
     def _plan(self) -> Sequence[Sequence[Clip] | Sequence[Row]]:
-        batches = self.material.plan(self.progress.epoch, self.workers.count)
+        batches = self.material.plan_ahead(self.progress.epoch, self.workers.count)
         if len(batches) < self.workers.count:
             raise ValueError(
                 f"no batch for each of {self.workers.count} workers: take fewer workers or smaller batches"
@@ -234,8 +234,12 @@ class Trainer:
             metrics.cut_after(self.folder / "metrics.csv", self.progress.step)
 
 
-def _place(device: str, workers: Workers) -> torch.device:
-    """Find what "auto", "cpu" or "cuda" means here."""
+def place_of(device: str, workers: Workers = ONE) -> torch.device:
+    """Find what "auto", "cpu" or "cuda" means here.
+
+    Raises:
+        ValueError: there is no GPU, or there are more workers than it takes.
+    """
     place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
     if place.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no GPU that PyTorch can use here; train with --device cpu")
@@ -270,7 +274,7 @@ def train(
         out: where what the run has come to is written with every checkpoint, in small files.
     """
     torch.set_num_threads(threads or torch.get_num_threads())
-    place = _place(device, workers)
+    place = place_of(device, workers)
     units = read_units(data)
     model = ModelSettings(vocabulary=len(units), front_channels=front_channels)
     if begin is not None:

@@ -1,4 +1,4 @@
-"""The commands that make a network of packed data: train, grow, average, export; and adapt, to voices of one's own."""
+"""The commands that make a network of packed data: train, rehearse, grow, average, export, adapt."""
 
 import argparse
 from dataclasses import fields
@@ -9,7 +9,7 @@ from typing import Any
 
 def add_parsers(commands: Any) -> None:
     """Declare them."""
-    for add in (_add_train, _add_grow, _add_average, _add_export, _add_adapt):
+    for add in (_add_train, _add_rehearse, _add_grow, _add_average, _add_export, _add_adapt):
         add(commands)
 
 
@@ -62,6 +62,28 @@ def _train(args: argparse.Namespace) -> None:
         out=args.out,
     )
     start(args.workers, work)
+
+
+def _add_rehearse(commands: Any) -> None:
+    parser = commands.add_parser(
+        "rehearse", help="try on made-up sound what train does on a GPU, and say how fast it is"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    parser.add_argument("--rows", type=int, default=32, help="in a step (default: %(default)s)")
+    parser.add_argument("--row-seconds", type=float, default=16.5, help="(default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=50, help="whose time is taken (default: %(default)s)")
+    parser.add_argument("--layers", default="1,2,2,2,2,1", help="of each stack (default: %(default)s)")
+    parser.set_defaults(run=_rehearse)
+
+
+def _rehearse(args: argparse.Namespace) -> None:
+    from training.zipformer.model.settings import ModelSettings  # noqa: PLC0415  (as above)
+    from training.zipformer.rehearsal import rehearse  # noqa: PLC0415  (as above)
+    from training.zipformer.train import place_of  # noqa: PLC0415  (as above)
+
+    layers = tuple(int(count) for count in args.layers.split(","))
+    model, place = ModelSettings(layers=layers), place_of(args.device)
+    print(rehearse(model, place, rows=args.rows, row_seconds=args.row_seconds, steps=args.steps))
 
 
 def _add_grow(commands: Any) -> None:

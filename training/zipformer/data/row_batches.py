@@ -119,7 +119,7 @@ class RowBatcher:
         noise = self._joined([clip for clip in trained if clip.split == "noise"], 1 << 40)
         spoken = [clip for clip in trained if clip.text]
         crowd = self._joined(random.Random(0).sample(spoken, len(spoken)), CROWD_S * RATE)
-        self._surroundings, self._crowd = Surroundings(noise, impulse_responses(pack, device)), crowd
+        self.surroundings, self.crowd = Surroundings(noise, impulse_responses(pack, device)), crowd
 
     def batch(self, rows: Sequence[Row], seed: int) -> RowBatch:
         """Lay, augment and convert rows of one size; the same rows and seed give the same batch."""
@@ -129,7 +129,7 @@ class RowBatcher:
         laid = self.laid_here(rows, placed) if fixed is None else self.laid_there(rows, placed, fixed)
         chance = Chance(seed, self.device, asking=fixed is None)
         factor = rows[0].size / self.size
-        samples = through(change_speed(laid, factor), self._surroundings, self._crowd, self.channel, chance)
+        samples = through(change_speed(laid, factor), self.surroundings, self.crowd, self.channel, chance)
         features = spec_augment(fbank(samples, self.bins), self.channel.masks, chance)
         lengths = torch.full((len(rows),), features.shape[1], device=self.device)
         cuts, clips = self._cuts(rows, placed, factor)
@@ -212,7 +212,8 @@ class RowBatcher:
     def _moved(self, table: NDArray[np.int64] | NDArray[np.float32]) -> Tensor:
         """Bring numbers to the device without waiting for what it is at."""
         held = torch.from_numpy(table)
-        return held.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else held
+        held = held.pin_memory() if self.device.type == "cuda" else held
+        return held.to(self.device, non_blocking=True)
 
     def _measured_level(self, clip: Clip) -> float:
         heard = self._pack.samples(clip)[self.sounding.get(clip, slice(0, clip.samples))]
