@@ -26,7 +26,9 @@ def load(directory: str, *, trust_code: bool) -> Any:
     import transformers  # noqa: PLC0415 - likewise
 
     transformers.logging.set_verbosity_error()
-    torch.set_num_threads(max(1, min(4, len(os.sched_getaffinity(0)))))
+    torch.set_num_threads(
+        max(1, min(4, len(os.sched_getaffinity(0)) // 2))
+    )  # its threads wait for each other in a loop
     return transformers.pipeline(
         "automatic-speech-recognition", model=directory, device="cpu", trust_remote_code=trust_code
     )
