@@ -14,6 +14,7 @@ from kwsd.protocol.messages import Hello, Listened, Microphone
 from testkit.broker import MqttListener, bridging, running_broker
 
 EVENTS = 300
+RUNS = 3
 
 HELLO = Hello(
     version="0",
@@ -75,9 +76,11 @@ def measure_mqtt(events: int) -> list[float]:
 
 
 def section() -> list[str]:
-    """One line."""
-    median_ms, most_ms = np.percentile(measure_mqtt(EVENTS), [50, 99])
+    """The least disturbed run, and all."""
+    runs = [np.percentile(measure_mqtt(EVENTS), [50, 99]) for _ in range(RUNS)]
+    best = min(runs, key=lambda run: float(run[1]))
+    told = ", ".join(f"{median_ms:.1f} / {most_ms:.1f}" for median_ms, most_ms in runs)
     return [
-        "From the event at the daemon's socket, 20 a second, to a subscriber of mosquitto:",
-        f"{EVENTS} events, none lost, none twice: {median_ms:.1f} ms median, {most_ms:.1f} at 99 %.",
+        "From the event at the daemon's socket, 20 a second, to a subscriber of mosquitto, median / 99 %:",
+        f"{best[0]:.1f} / {best[1]:.1f} ms, of {EVENTS} events none lost, none twice; {RUNS} runs: {told}.",
     ]
