@@ -1,4 +1,4 @@
-"""`python -m bench engine [--section SECTION …]`: measures, then rewrites bench/results/engine.md."""
+"""`python -m bench engine [--section SECTION,…]`: measures, then rewrites bench/results/engine.md."""
 
 import argparse
 import time
@@ -14,12 +14,16 @@ def main(arguments: list[str]) -> None:
         "sections", nargs="*", metavar="SECTION", help=f"any of: {', '.join(sections.NAMES)} (default: all)"
     )
     parser.add_argument(
-        "--section", action="append", default=[], metavar="SECTION", help="the same; may be given several times"
+        "--section",
+        action="append",
+        default=[],
+        metavar="SECTION[,SECTION]",
+        help="the same; may be given several times",
     )
     parser.add_argument("--jobs", type=int, default=1, help="streams at a time where nothing is timed (default 1)")
     parser.add_argument("--page", action="store_true", help="measure nothing, only rewrite the page")
     options = parser.parse_args(arguments)
-    wanted = options.sections + options.section
+    wanted = [name for given in (*options.sections, *options.section) for name in given.split(",")]
     unknown = set(wanted) - set(sections.NAMES)
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(sections.NAMES)}")

@@ -11,7 +11,8 @@ import gzip
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,7 @@ LARGEST_UNPACKED_BYTES = 64 << 20
 MOST_SOUNDS = 250  # one byte names a sound
 _EDGE = b"_____"  # as far as a context reaches beyond a word
 _NO_SOUND = 255
+_STEP = 64  # nodes of which one knows where its children begin: all of them would take 0.7 MB, and 8 ms to count
 
 Sound = tuple[str, ...]
 """The phones of one letter."""
@@ -52,13 +54,18 @@ class LetterSounds:
     """Per node the answer that leads to it from its parent."""
     chosen: bytes
     """Per node the number of the sound that is likeliest there."""
-    first_child: array[int]
-    """Per node its first child; those of node n end where those of node n + 1 begin."""
+    child_counts: bytes
+    """Per node how many children it has."""
 
-    @classmethod
-    def of_nodes(cls, sounds: tuple[Sound, ...], keys: bytes, chosen: bytes, child_counts: bytes) -> Self:
-        """Make one from what is known of each node."""
-        return cls(sounds, keys, chosen, array("I", accumulate(child_counts, initial=1)))
+    @cached_property
+    def _begins(self) -> array[int]:
+        counted = (sum(self.child_counts[place : place + _STEP]) for place in range(0, len(self.keys), _STEP))
+        return array("I", accumulate(counted, initial=1))
+
+    def children(self, node: int) -> tuple[int, int]:
+        """The first child of a node, and the first of the node behind it."""
+        first = self._begins[node // _STEP] + sum(self.child_counts[node - node % _STEP : node])
+        return first, first + self.child_counts[node]
 
     def readings(self, word: str, most: int) -> tuple[Sound, ...]:
         """The phones of a word of capitals and apostrophes, then other ways to read it, the nearest first.
@@ -90,7 +97,7 @@ class LetterSounds:
         for place in range(len(word)):
             node, path = 0, [self.chosen[0]]
             for asked in context(word, place, numbers):
-                child = self.keys.find(asked, self.first_child[node], self.first_child[node + 1])
+                child = self.keys.find(asked, *self.children(node))
                 if child < 0:
                     break
                 node = child
@@ -102,8 +109,7 @@ class LetterSounds:
     def write(self, path: Path) -> None:
         """Store it, the same bytes every time."""
         names = " ".join("_".join(sound) or SILENT for sound in self.sounds).encode()
-        counts = bytes(after - first for first, after in pairwise(self.first_child))
-        lines = (HEADER, names, self.keys + self.chosen + counts)
+        lines = (HEADER, names, self.keys + self.chosen + self.child_counts)
         path.write_bytes(gzip.compress(b"\n".join(lines), mtime=0))
 
     @classmethod
@@ -126,4 +132,4 @@ class LetterSounds:
             raise ModelError(f"{path}: is damaged; fetch the model again") from error
         if max(nodes[size : 2 * size]) >= len(sounds) or sum(nodes[2 * size :]) != size - 1:
             raise ModelError(f"{path}: is damaged; fetch the model again")
-        return cls.of_nodes(sounds, nodes[:size], nodes[size : 2 * size], nodes[2 * size :])
+        return cls(sounds, nodes[:size], nodes[size : 2 * size], nodes[2 * size :])

@@ -9,6 +9,7 @@ import pytest
 
 from bench import __main__ as entry
 from bench.__main__ import PROGRAMS
+from bench.engine.run import main as measure_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +69,11 @@ def test_every_program_can_be_asked_how(name: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"python -m bench {name}" in done.stdout
+
+
+def test_sections_may_be_given_in_one_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both ways: `start,stages` as a word of its own or behind --section; the one that there is not is named alone."""
+    for given in (["start,nonsense"], ["--section", "start,nonsense", "--section", "stages"]):
+        with pytest.raises(SystemExit):
+            measure_engine(given)
+        assert "no such section: nonsense; there are" in capsys.readouterr().err

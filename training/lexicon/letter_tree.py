@@ -41,7 +41,7 @@ def _by_levels(sounds: tuple[Sound, ...], examples: list[Example]) -> LetterSoun
             keys.append(key)
             chosen.append(number)
             waiting.append((depth + 1, number, below))
-    return LetterSounds.of_nodes(sounds, bytes(keys), bytes(chosen), bytes(counts))
+    return LetterSounds(sounds, bytes(keys), bytes(chosen), bytes(counts))
 
 
 def _worth_keeping(depth: int, answer: int, examples: list[Example]) -> list[tuple[int, int, list[Example]]]:
