@@ -10,6 +10,11 @@ from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 _NUMBER_BEHIND = re.compile(r"\S[\s:]\s*([0-9]*[.,][0-9]+)$")
 _ATTRIBUTE_BEHIND = re.compile(r"\S\s+([:#@])\s*(\S+)$")
+NOT_SAID = (  # what lists and tables have beside the phrase
+    (re.compile(r"(?:[-*+\u2022]|[0-9]+[.)])\s+(.+)"), "would be spoken with its mark; write {} alone"),
+    (re.compile(r".*[][{}].*"), "has brackets; one phrase stands in a line, as it is said"),
+    (re.compile(r".*\w,[^\W\d].*"), "has a comma without a blank; one phrase stands in a line, and no other column"),
+)
 _FIELDS = {":": "boost", "#": "threshold", "@": "name"}
 
 
@@ -20,6 +25,9 @@ def doubts(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[str]:
             first_sequence(Keyword(spelling, written_forms=keyword.written_forms), tokenizer)
         except ValueError as error:
             yield f"spelling {error}"
+    for pattern, what in NOT_SAID:
+        if found := pattern.fullmatch(keyword.phrase):
+            yield f'"{keyword.phrase}" {what.format(*found.groups())}'
     attribute, number = _ATTRIBUTE_BEHIND.search(keyword.phrase), _NUMBER_BEHIND.search(keyword.phrase)
     value = number[1].replace(",", ".") if number else ""
     if attribute:

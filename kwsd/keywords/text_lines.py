@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from kwsd.keywords.doubts import NOT_SAID
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
 from kwsd.limits import BOOST, THRESHOLD, TYPED, Range
@@ -11,14 +12,11 @@ from kwsd.units import WORD_START
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DETACHED = re.compile(r"(?:(?<![0-9]):|: ) ?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)$")
 _COMMENT = re.compile(r"#(?![.0-9])")  # `#0.4 LIGHTS ON` begins with a threshold, `# lights` does not
-_NOT_SAID = (  # how other lists, programs and formats write what is not said
-    (re.compile(r"(?:[-*+\u2022]|[0-9]+[.)])\s+(.+)"), "would be spoken with its mark; write {} alone"),
+_WRITTEN_OTHERWISE = (  # as other programs have it
     (re.compile(r"(?:.*\s)?//(?:\s.*)?"), "has a comment; that is a line of its own, and begins with #"),
     (re.compile(r".+\s(?:=|[-=]>|\u2192)\s+(\S.*)"), "has a name behind it; that is written @{}"),
     (re.compile(r".+\sthreshold\s*[=:]\s*(\S+)", re.IGNORECASE), "has a threshold; that is written #{}"),
     (re.compile(r".+\sboost\s*[=:]\s*(\S+)", re.IGNORECASE), "has a boost; that is written :{}"),
-    (re.compile(r".*[][{}].*"), "has brackets; one phrase stands in a line, as it is said"),
-    (re.compile(r".*\w,[^\W\d].*"), "has a comma without a blank; one phrase stands in a line, and no other column"),
 )
 _MARKS = {":": "boost", "#": "threshold", "@": "name"}
 
@@ -48,7 +46,7 @@ def keyword_of_line(line: bytes) -> Keyword | None:
     if not text or _COMMENT.match(text):
         return None
     TYPED.check(text)
-    for pattern, what in () if text.startswith((WORD_START, "/")) else _NOT_SAID:
+    for pattern, what in () if text.startswith((WORD_START, "/")) else (*NOT_SAID, *_WRITTEN_OTHERWISE):
         if found := pattern.fullmatch(text):
             raise ValueError(f'"{text}" {what.format(*found.groups())}')
     phrase, attributes = _split(text.split())

@@ -8,7 +8,8 @@ import pytest
 
 from kwsd.acoustic.model import Model
 from kwsd.errors import KeywordFileError
-from kwsd.keywords.files import read_keyword_file
+from kwsd.keywords.files import check_keywords, read_keyword_file
+from kwsd.keywords.keyword import Keyword
 from testkit.commands import KWSD, Completed, run
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +167,11 @@ def test_a_recording_of_another_format(place: Path) -> None:
     (place / "talk.m4a").write_bytes(b"\0\0\0 ftypM4A " + bytes(50))
     said = told(place, "kwsd --keywords k.txt --input talk.m4a")
     assert "ffmpeg -i talk.m4a talk.wav" in said
+
+
+def test_a_program_is_told_of_the_same_and_what_it_does_then_is_good() -> None:
+    """Over the socket and in the library; the keyword stays, as it was given."""
+    tokenizer = Model.load("kwsd-en").tokenizer
+    for phrase in ("1. stop", "- stop", "stop [0.4]", "stop,stop.sh"):
+        (problem,) = check_keywords([Keyword(phrase)], tokenizer).problems
+        assert not check_keywords([Keyword(followed(phrase, problem.text))], tokenizer).problems, problem
