@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kwsd.errors import AudioError, ConfigError, KeywordFileError, KwsdError, ModelError
     from kwsd.events import Detection
     from kwsd.keywords.keyword import Keyword
+    from kwsd.protocol.client import listen
     from kwsd.search.settings import SearchSettings
     from kwsd.spotters.library import SampleSpotter as Spotter
     from kwsd.spotters.library import load_keywords
@@ -37,6 +38,7 @@ __all__ = [
     "SearchSettings",
     "Spotter",
     "__version__",
+    "listen",
     "load_keywords",
 ]
 
@@ -47,6 +49,7 @@ _HOMES = {
     "Model": ("kwsd.acoustic.model", "Model"),
     "SearchSettings": ("kwsd.search.settings", "SearchSettings"),
     "Spotter": ("kwsd.spotters.library", "SampleSpotter"),
+    "listen": ("kwsd.protocol.client", "listen"),
     "load_keywords": ("kwsd.spotters.library", "load_keywords"),
 }
 

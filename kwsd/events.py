@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from kwsd.intents import Intent, Transcript
-from kwsd.orders import NoSpeech, SpeechEnd, SpeechStart
+from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
 from kwsd.records import Record
 from kwsd.why import Evidence
 
@@ -250,6 +250,7 @@ Event = (
     | SpeechEnd
     | NoSpeech
     | Transcript
+    | Audio
     | MicLost
     | MicRecovered
     | MicSilent

@@ -41,6 +41,10 @@ class SpeechEnd(Record):
     """Where it ended, before the silence."""
     reason: EndReason
     """What ended it."""
+    sound_start: float
+    """Where its sound begins: `since` less the pre-roll."""
+    sound_end: float
+    """Where its sound ends: behind `end` by a margin."""
     file: str | None = None
     """Path of a WAV file with its sound, complete by now; null where none is written."""
     file_error: str | None = None
@@ -64,6 +68,24 @@ class NoSpeech(Record):
     """`silence`: for as long as was to be waited."""
     stream_time: float
     """Seconds of sound that had to arrive before this could be decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio(Record):
+    """Sound of an order, from the pre-roll to its end without a gap, some 0.1 s at a time; only to who subscribes.
+
+    What is lost on its way shows in `start`.
+    """
+
+    type: ClassVar[str] = "audio"
+    optional: ClassVar[bool] = True
+    private: ClassVar[bool] = True
+    since: float
+    """As in `speech_start`."""
+    start: float
+    """Of its first sample."""
+    pcm: str
+    """Base64 of raw samples: signed 16 bits, little-endian (s16le), 16 kHz, one channel."""
 
 
 OrderEvent = SpeechStart | SpeechEnd | NoSpeech

@@ -29,6 +29,7 @@ from kwsd.models.description import read_description
 from kwsd.models.registry import read_registry
 from kwsd.outlets.clip_name import clip_name
 from kwsd.outlets.exec import ExecOutlet
+from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.protocol.commands import SetKeywords, parse_command
 from kwsd.protocol.connection import DaemonConnection
 from kwsd.protocol.messages import CommandError
@@ -170,7 +171,7 @@ def _exit(status: int = 0, message: str | None = None) -> None:
 
 def hook(content: bytes, _: Path) -> object:
     """`--exec`: taken apart, never run."""
-    return ExecOutlet(content.decode(errors="surrogateescape"), limit=1, timeout_s=1.0)
+    return ExecOutlet(content.decode(errors="surrogateescape"), limit=1, timeout_s=1.0, recent=RecentAudio(1))
 
 
 def seeds_of(*paths: Path, most: int = 20_000) -> Callable[[], Sequence[bytes]]:

@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Tidy, then mark, list or ask; the exit code."""
     from kwsd.config import load_settings  # noqa: PLC0415 - --help does without
-    from kwsd.outlets.clips import make_room  # noqa: PLC0415 - likewise
+    from kwsd.outlets.wav_files import make_room  # noqa: PLC0415 - likewise
     from kwsd.tuning.marks import Marks  # noqa: PLC0415 - likewise
     from kwsd.tuning.review import saved_clips  # noqa: PLC0415 - likewise
 

@@ -97,6 +97,7 @@ def _add_service(service: Any) -> None:
     service.add_argument("--exec", metavar="COMMAND", help="run for every detection, with $KWSD_KEYWORD and so on")
     service.add_argument("--clips", action="store_true", help="keep the last 10 s of sound for kwsctl clip")
     service.add_argument("--save-detections", metavar="DIR", help="save the sound of every detection as a WAV file")
+    service.add_argument("--save-orders", metavar="DIR", help="save what is said behind keywords that listen")
 
 
 def _add_general(general: Any) -> None:
@@ -163,7 +164,7 @@ def _asked_for_outlets(loaded: Any) -> bool:
     given = {key for key, origin in loaded.origins.items() if origin.startswith("--")}
     if "daemon.clips" in given and not loaded.settings.is_service:
         raise FlagError("--clips: `kwsctl clip` asks for them over a socket; add --socket PATH")
-    return bool(given & {"daemon.exec", "daemon.save_detections"})
+    return bool(given & {"daemon.exec", "daemon.save_detections", "daemon.save_orders"})
 
 
 def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
@@ -187,4 +188,5 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "daemon.exec": arguments.exec,
         "daemon.clips": arguments.clips or None,
         "daemon.save_detections": arguments.save_detections,
+        "daemon.save_orders": arguments.save_orders,
     }

@@ -59,7 +59,8 @@ class Service:
     heartbeat_s: Annotated[float, limits.HEARTBEAT_S] = 10.0
     """Seconds between heartbeats, for subscribers to them."""
     exec: str | None = None
-    """Program to run for every detection, never through a shell."""
+    """Program to run for every detection, and for every order behind one, whose sound it is given; never through a
+    shell."""
     exec_limit: Annotated[int, limits.EXEC_LIMIT] = 4
     """How many of them may run at once; further detections run none."""
     exec_timeout_s: Annotated[float, limits.EXEC_TIMEOUT_S] = 10.0
@@ -70,10 +71,12 @@ class Service:
     """Directory for a WAV file per detection, one of its own."""
     save_near_misses: bool = False
     """Save the sound of near misses there as well, for `kwsctl review`."""
+    save_orders: Path | None = None
+    """Directory for a WAV file per order, whose path `speech_end` tells; one of its own."""
     save_group: str | None = None
     """Group that may read these files; None keeps them from everybody but kwsd's own user."""
     save_limit_mb: Annotated[float, limits.SAVE_MB] = 100.0
-    """Most that its files may take; the oldest go first."""
+    """Most that the files of each may take; the oldest go first."""
     save_limit_days: Annotated[float, limits.SAVE_DAYS] = 30.0
     """Oldest that they may be."""
 

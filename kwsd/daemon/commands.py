@@ -4,24 +4,28 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from kwsd import __version__
 from kwsd.audio.microphone import CLOSE_S, STALL_S
 from kwsd.daemon.capture import Capture
+from kwsd.daemon.changes import NewOrder
 from kwsd.daemon.inbox import Inbox
-from kwsd.daemon.keyword_update import KeywordUpdate
+from kwsd.daemon.keyword_update import SWAP_S, KeywordUpdate
 from kwsd.daemon.recent_decisions import RecentDecisions
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
+from kwsd.errors import ConfigError
 from kwsd.outlets.clips import ClipFiles, Clips
 from kwsd.protocol.messages import CommandError, Hello, Listened, Microphone
+from kwsd.search.settings import OrderSettings
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from kwsd.protocol.commands import Command
+    from kwsd.protocol.commands import Command, Listen
 
 MUTED_WITHIN_S = STALL_S + CLOSE_S + 1.0  # a device that gives nothing is given up first, then closed
 POLL_S = 0.02
@@ -39,6 +43,7 @@ class CommandHandler:
         capture: Capture,
         inbox: Inbox,
         spotter: Spotter,
+        orders: OrderSettings,
         progress: DecodingProgress,
         keywords: KeywordUpdate,
         clips: Clips | None,
@@ -53,6 +58,7 @@ class CommandHandler:
         self._capture = capture
         self._inbox = inbox
         self._spotter = spotter
+        self._orders = orders
         self._progress = progress
         self._keywords = keywords
         self._clips = clips
@@ -60,7 +66,7 @@ class CommandHandler:
         self._decisions = decisions
         self._subscribers = subscribers
 
-    async def carry_out(self, command: "Command") -> dict[str, Any]:  # noqa: PLR0911  a case per command
+    async def carry_out(self, command: "Command") -> dict[str, Any]:  # noqa: C901, PLR0911  a case per command
         """Do what is asked; the data of the reply, which is sent when it is done. Raises CommandError."""
         from kwsd.protocol import commands  # noqa: PLC0415 - pydantic, which has come in with the command
 
@@ -84,6 +90,8 @@ class CommandHandler:
             case commands.SetKeywords():
                 told = await self._keywords.set_keywords(command.keywords)
                 return {"keywords": told.keywords, "problems": told.problems}
+            case commands.Listen():
+                return await self._listen(command)
             case commands.Why():
                 return {"event": self._decisions.find(command.event).fields()}
             case commands.SetThreshold():
@@ -158,11 +166,28 @@ class CommandHandler:
             raise CommandError("only a microphone can be muted; this daemon hears a file or a pipe")
         await self._saved.change(muted=True)
         self._capture.mute()
+        self._inbox.put(NewOrder(None))  # nothing comes any more that could end it
         await self._until(
             lambda: self._state.source.state == "muted",
             f"the microphone has not closed within {MUTED_WITHIN_S:.0f} s; unplug it to be sure",
         )
         return {}
+
+    async def _listen(self, command: "Listen") -> dict[str, Any]:
+        """From now on, or no longer; where that is in the stream."""
+        if command.on and self._state.state == "muted":
+            raise CommandError("the microphone is muted; give unmute first")
+        asked = {each.name: getattr(command, each.name) for each in fields(self._orders)}
+        given = {name: value for name, value in asked.items() if value is not None}
+        change = NewOrder(replace(self._orders, **given) if command.on else None)
+        self._inbox.put(change)
+        try:
+            since_s = await asyncio.wait_for(asyncio.wrap_future(change.done), SWAP_S)
+        except TimeoutError:
+            raise CommandError("decoding hangs; nothing is listened for") from None
+        except ConfigError as error:
+            raise CommandError(str(error)) from None
+        return {"since": since_s}
 
     async def _until(self, done: Callable[[], bool], complaint: str) -> None:
         gives_up_s = time.monotonic() + MUTED_WITHIN_S

@@ -21,6 +21,7 @@ from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
+from kwsd.daemon.order_sound import OrderSound
 from kwsd.daemon.order_texts import order_texts
 from kwsd.daemon.saved_state import StateFile, state_path
 from kwsd.daemon.search_watch import SearchWatch
@@ -33,10 +34,12 @@ from kwsd.keywords.watch_file import FileWatch
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.clips import ClipFiles, Clips
 from kwsd.outlets.exec import ExecOutlet
+from kwsd.outlets.order_files import OrderFiles
 from kwsd.outlets.peer import group_id
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.socket_server import SocketServer
 from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
+from kwsd.outlets.wav_files import FileLimits
 from kwsd.protocol.messages import Listened
 from kwsd.spotters.open import open_spotter
 from kwsd.timebase import samples
@@ -44,6 +47,7 @@ from kwsd.timebase import samples
 logger = logging.getLogger(__name__)
 
 RECENT_S = 10.0
+UNDECIDED_S = 5.0  # sound that came since the end of a keyword or an order, until that is decided
 HEARD_OUT_S = 1.0  # at SIGTERM: what was accepted is heard for so long; 4 s of sound take 0.1 s of one core
 FLUSH_S = 0.2
 ENDED_TEXTS_S = 60.0
@@ -78,7 +82,8 @@ class Daemon:
         muted = self._saved.now.muted and is_microphone
         self.capture = Capture(opener, self.inbox, self.bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(self.notifier, self._loop)
-        self.recent = RecentAudio(RECENT_S) if service.clips or service.save_detections else None
+        self.recent = RecentAudio(max(RECENT_S, settings.orders.longest_s + settings.orders.pre_roll_s + UNDECIDED_S))
+        self.order_files = self._order_files()
         watches: list[Watch] = [
             LevelWatch(self.bus, is_microphone=is_microphone),
             SearchWatch(self.bus, self.spotter),
@@ -86,31 +91,30 @@ class Daemon:
         self._texts = order_texts(settings.transcripts, self.spotter, self.bus.publish)
         if self._texts is not None:
             watches.append(self._texts)
-        self.decoder = Decoder(
-            self.inbox,
-            self.spotter,
-            self.bus,
-            progress=self.progress,
-            watches=watches,
-            recent_audio=self.recent,
-        )
+        keeps_all = service.clips or service.save_detections is not None
+        sound = OrderSound(self.spotter, self.bus, self.recent, keeps_all=keeps_all, files=self.order_files)
+        self.decoder = Decoder(self.inbox, self.spotter, self.bus, progress=self.progress, watches=watches, sound=sound)
         self.keywords = KeywordUpdate(self._source, self.spotter, self.inbox, self.state, self.bus.tell)
         self.upkeep = Upkeep(self.bus, self.state, self.notifier, self.progress)
         self._add_outlets(settings)
 
+    def _file_limits(self) -> FileLimits:
+        service = self._service
+        group = None if service.save_group is None else group_id(service.save_group, "save_group")
+        return FileLimits(megabytes=service.save_limit_mb, days=service.save_limit_days, group=group)
+
+    def _order_files(self) -> OrderFiles | None:
+        directory = self._service.save_orders
+        return OrderFiles(directory, self.recent, self._file_limits(), self.bus.publish) if directory else None
+
     def _add_outlets(self, settings: Settings) -> None:
         service = self._service
-        clips = Clips(self.recent) if self.recent else None
+        clips = Clips(self.recent) if service.clips or service.save_detections else None
         group = None if service.command_group is None else group_id(service.command_group, "command_group")
         files = None
-        if service.save_detections and self.recent:
+        if service.save_detections:
             files = ClipFiles(
-                service.save_detections,
-                self.recent,
-                limit_mb=service.save_limit_mb,
-                limit_days=service.save_limit_days,
-                near_misses=service.save_near_misses,
-                group=None if service.save_group is None else group_id(service.save_group, "save_group"),
+                service.save_detections, self.recent, self._file_limits(), near_misses=service.save_near_misses
             )
         handler = CommandHandler(
             source=self.listened,
@@ -119,6 +123,7 @@ class Daemon:
             capture=self.capture,
             inbox=self.inbox,
             spotter=self.spotter,
+            orders=settings.orders,
             progress=self.progress,
             keywords=self.keywords,
             clips=clips,
@@ -131,7 +136,9 @@ class Daemon:
             if outlet is not None:
                 self.bus.add(outlet)
         if service.exec is not None:
-            self.bus.add(ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s))
+            self.bus.add(
+                ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s, recent=self.recent)
+            )
         self.bus.add(StdoutOutlet(make_report(as_json=settings.json, source=None, write=write_line)))
 
     async def run(self) -> None:
@@ -161,6 +168,8 @@ class Daemon:
         if self._texts:
             await in_background(partial(self._texts.close, FLUSH_S if self._hurry else ENDED_TEXTS_S))
         time_left_s = deadline_s + FLUSH_S - time.monotonic()  # of what hearing out did not need
+        if self.order_files is not None:  # which tells once it has written
+            await self.order_files.close(FLUSH_S)
         await self.bus.close(max(FLUSH_S, time_left_s) if self._hurry else ENDED_FLUSH_S)
         for task in self._tasks:
             task.cancel()

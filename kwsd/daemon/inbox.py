@@ -1,33 +1,11 @@
-"""What waits for the decoding thread, in order: sound, new keyword lists, the end. Sound is bounded."""
+"""What waits for the decoding thread, in order: sound, what is to be changed, the end. Sound is bounded."""
 
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
 
+from kwsd.daemon.changes import Change
 from kwsd.stream import Chunk
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewKeywords:
-    """A compiled list, to come into force between two chunks. `done` tells when; cancelled, the list is passed over."""
-
-    compiled: Any
-    """What the spotter's `compile` gave."""
-    done: "Future[None]" = field(default_factory=Future)
-
-    def install(self, spotter: Any) -> None:
-        """Bring it into force. On the decoding thread; an error is the asker's."""
-        if not self.done.set_running_or_notify_cancel():
-            return
-        try:
-            spotter.replace(self.compiled)
-        except Exception as error:  # noqa: BLE001  it is raised again where it is awaited
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(None)
 
 
 class Stop:
@@ -42,11 +20,11 @@ class Inbox:
         """Samples that wait to be decoded."""
         self._limit = limit
         self._dropping = dropping
-        self._items: deque[Chunk | NewKeywords | Stop] = deque()
+        self._items: deque[Chunk | Change | Stop] = deque()
         self._stopped = False
         self._changed = threading.Condition()
 
-    def put(self, item: Chunk | NewKeywords) -> None:
+    def put(self, item: Chunk | Change) -> None:
         """The next item. A chunk without samples is a sign of life, of which one is enough."""
         with self._changed:
             if isinstance(item, Chunk):
@@ -89,7 +67,7 @@ class Inbox:
             self._changed.notify_all()
         return dropped
 
-    def __iter__(self) -> Iterator[Chunk | NewKeywords]:
+    def __iter__(self) -> Iterator[Chunk | Change]:
         """Items, as they come, until the end."""
         while True:
             with self._changed:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.daemon.background import in_background
-from kwsd.daemon.inbox import Inbox, NewKeywords
+from kwsd.daemon.changes import NewKeywords
+from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
 from kwsd.errors import ConfigError, KeywordFileError, first_few

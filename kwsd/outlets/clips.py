@@ -2,21 +2,14 @@
 
 import asyncio
 import base64
-import errno
-import logging
-import os
-import time
 from collections import OrderedDict
-from contextlib import suppress
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from kwsd.errors import ConfigError
 from kwsd.events import Detection, NearMiss
 from kwsd.outlets.clip_name import clip_name
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.wav_files import POLL_S, WAIT_S, FileLimits, Stretch, WavFiles
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
 from kwsd.timebase import samples, seconds
@@ -24,13 +17,8 @@ from kwsd.timebase import samples, seconds
 if TYPE_CHECKING:
     from kwsd.protocol.commands import Clip
 
-logger = logging.getLogger(__name__)
-
 MARGIN_S = 0.5  # on either side of a detection: its start is an estimate
-WAIT_S = 12.0  # for sound that is yet to come: the length of the recent audio and a little
-POLL_S = 0.05  # polled: the decoding thread has better to do than to tell us
 REMEMBERED = 32  # detections a clip can be asked for by id; the recent audio holds no more than that
-MOST_WAITING = 16  # files not yet written; more than that and the disk is the trouble
 
 
 class Clips:
@@ -81,130 +69,19 @@ class Clips:
         return start_s, end_s
 
 
-class ClipFiles:
-    """`--save-detections`: a WAV file per detection in a directory of limited size and age, on a thread of its own.
+class ClipFiles(WavFiles):
+    """`--save-detections`: a WAV file per detection, and with `near_misses` one for each of these as well."""
 
-    With `near_misses` one for each of these as well.
-
-    The limits hold for the `*.wav` files in the directory, whoever wrote them: give it one of its own. Recordings of a
-    room are private: files of mode 0600, and directories of 0700 where they are made here; with a group 0640 and 0750.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        recent: RecentAudio,
-        *,
-        limit_mb: float,
-        limit_days: float,
-        group: int | None = None,
-        near_misses: bool = False,
-    ) -> None:
+    def __init__(self, directory: Path, recent: RecentAudio, limits: FileLimits, *, near_misses: bool = False) -> None:
         """Raises ConfigError when the directory cannot be made."""
         self.wants = frozenset({Detection.type, NearMiss.type} if near_misses else {Detection.type})
-        self.lost = 0
-        """Clips that could not be written."""
-        self.written_bytes = 0
-        self.directory = directory
-        """Where they are."""
-        self._recent = recent
-        self._limit_bytes = limit_mb * 1e6
-        self._limit_s = limit_days * 86_400
-        self._group = group
-        self._ailing = False
-        self._closing = Event()
-        self._waiting: Queue[Detection | NearMiss | None] = Queue(MOST_WAITING)
-        try:
-            self._make_directory()
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            why = getattr(error, "strerror", None) or error
-            raise ConfigError(f"save_detections: {directory}: {why}; give another directory") from None
-        self._thread = Thread(target=self._run, name="clips", daemon=True)
-        self._thread.start()
+        super().__init__("save_detections", directory, recent, limits)
 
     def take(self, event: Record) -> None:
         """Write its sound as soon as it has come."""
         if isinstance(event, Detection | NearMiss):
-            try:
-                self._waiting.put_nowait(event)
-            except Full:
-                self._lose("the disk is too slow")
+            start_s, end_s = max(0.0, event.start - MARGIN_S), event.end + MARGIN_S
+            self.put(Stretch(clip_name(event.fields()), start_s, end_s, event))
 
-    async def close(self, deadline_s: float) -> None:
-        """Write what waits, with what there is of its sound."""
-        self._closing.set()
-        if not self._waiting.full():  # a full one ends when it is empty
-            self._waiting.put_nowait(None)
-        await asyncio.to_thread(self._thread.join, deadline_s)
-
-    def _run(self) -> None:
-        while not (self._closing.is_set() and self._waiting.empty()):
-            detection = self._waiting.get()
-            if detection is None:
-                continue
-            start, end = samples(max(0.0, detection.start - MARGIN_S)), samples(detection.end + MARGIN_S)
-            waits_until_s = time.monotonic() + WAIT_S
-            while self._recent.end < end and time.monotonic() < waits_until_s and not self._closing.wait(POLL_S):
-                pass
-            try:
-                self._write(clip_name(detection.fields()), wav_bytes(self._recent.cut(start, end)[1]))
-            except OSError as error:
-                self._lose(str(error.strerror))
-            except Exception as error:  # noqa: BLE001  this thread is the only one that writes: it goes on
-                self._lose(repr(error))
-
-    def _write(self, name: str, wav: bytes) -> None:
-        """Make room, write under another name, rename: a reader never sees half a file."""
-        self._make_directory()
-        make_room(self.directory, len(wav), limit_bytes=self._limit_bytes, limit_s=self._limit_s)
-        part = self.directory / f".{name}.part"
-        part.unlink(missing_ok=True)
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(file, "wb") as writing:
-                if self._group is not None:
-                    os.fchown(file, -1, self._group)
-                    os.fchmod(file, 0o640)
-                writing.write(wav)
-            part.rename(self.directory / name)
-            self.written_bytes += len(wav)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-        if self._ailing:
-            logger.info("save_detections: %s: works again, %d clips lost", self.directory, self.lost)
-        self._ailing = False
-
-    def _make_directory(self) -> None:
-        """With those above it. One that is there is its owner's: its mode is left."""
-        missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(mode=0o700, exist_ok=True)
-            if self._group is not None:
-                os.chown(path, -1, self._group)
-                path.chmod(0o750)
-        if not self.directory.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-
-    def _lose(self, why: str) -> None:
-        self.lost += 1
-        if not self._ailing:
-            logger.warning("save_detections: %s: %s; clips are lost until it works again", self.directory, why)
-        self._ailing = True
-
-
-def make_room(directory: Path, size: int, *, limit_bytes: float, limit_s: float) -> None:
-    """The oldest files go; what else is in the directory, or goes by itself, is no matter."""
-    clips: list[tuple[float, int, str]] = []
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):
-                if entry.name.endswith(".wav") and entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False)
-                    clips.append((found.st_mtime, found.st_size, entry.path))
-    total = size + sum(clip_size for _, clip_size, _ in clips)
-    for written, clip_size, path in sorted(clips):
-        if total <= limit_bytes and time.time() - written <= limit_s:
-            return
-        Path(path).unlink(missing_ok=True)
-        total -= clip_size
+    def written(self, stretch: Stretch, why_not: str | None) -> None:
+        """Nobody waits for it."""

@@ -1,4 +1,4 @@
-"""`--exec`: a command run for every detection, bounded in number and time, never through a shell."""
+"""`--exec`: a command run for every detection and order, bounded in number and time, never through a shell."""
 
 import asyncio
 import logging
@@ -12,7 +12,10 @@ from pathlib import Path
 from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.homes import exists
+from kwsd.orders import SpeechEnd
+from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.records import Record
+from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +28,19 @@ _KILL_AFTER_S = 2.0  # between the request to end and the order
 
 
 class ExecOutlet:
-    """Runs the command with the fields of each detection in its environment, as KWSD_KEYWORD and so on."""
+    """Runs the command with the fields of each detection in its environment, as KWSD_KEYWORD and so on.
 
-    wants = frozenset({Detection.type})
+    Of an order behind a keyword it is run as well, with those of its `speech_end`, and is given the sound as a WAV file
+    on standard input.
+    """
 
-    def __init__(self, command: str, *, limit: int, timeout_s: float) -> None:
-        """Args as in the settings exec, exec_limit and exec_timeout_s. Raises ConfigError for a command not found."""
+    wants = frozenset({Detection.type, SpeechEnd.type})
+
+    def __init__(self, command: str, *, limit: int, timeout_s: float, recent: RecentAudio) -> None:
+        """`recent` has the sound of orders; the rest as in the settings exec, exec_limit and exec_timeout_s.
+
+        Raises ConfigError for a command not found.
+        """
         try:
             arguments = shlex.split(command)
         except ValueError as error:
@@ -47,7 +57,8 @@ class ExecOutlet:
             )
         self.arguments = arguments
         self.skipped = 0
-        """Detections for which it was not run, because `limit` of them were still running."""
+        """Detections and orders for which it was not run, because `limit` of them were still running."""
+        self._recent = recent
         self._limit = limit
         self._timeout_s = timeout_s
         self._running: set[asyncio.Task[None]] = set()
@@ -56,7 +67,7 @@ class ExecOutlet:
 
     def take(self, event: Record) -> None:
         """Start the command, unless too many are running."""
-        if not isinstance(event, Detection):
+        if not isinstance(event, Detection | SpeechEnd) or event.keyword is None:  # a program's order is its own
             return
         if len(self._running) >= self._limit:
             self.skipped += 1
@@ -65,7 +76,10 @@ class ExecOutlet:
             self._complained = True
             return
         self._complained = False
-        task = asyncio.create_task(self._run(event))
+        wav = b""
+        if isinstance(event, SpeechEnd):
+            wav = wav_bytes(self._recent.cut(samples(event.sound_start), samples(event.sound_end))[1])
+        task = asyncio.create_task(self._run(event, wav))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -80,12 +94,12 @@ class ExecOutlet:
             output.take()
             output.close()
 
-    async def _run(self, event: Detection) -> None:
+    async def _run(self, event: Detection | SpeechEnd, wav: bytes) -> None:
         output = HookOutput(self.arguments[0], self._outputs)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if wav else asyncio.subprocess.DEVNULL,
                 stdout=output.writing_end,
                 stderr=output.writing_end,
                 env={**os.environ, **environment(event)},
@@ -97,7 +111,7 @@ class ExecOutlet:
         finally:
             os.close(output.writing_end)
         try:
-            code = await asyncio.wait_for(process.wait(), self._timeout_s)
+            await asyncio.wait_for(process.communicate(wav or None), self._timeout_s)
         except TimeoutError:
             logger.warning("exec: %s ended after %g s", self.arguments[0], self._timeout_s)
             _signal(process, signal.SIGTERM)
@@ -108,8 +122,8 @@ class ExecOutlet:
             await _kill(process)
             raise
         else:
-            if code:
-                logger.warning("exec: %s exited with %d", self.arguments[0], code)
+            if process.returncode:
+                logger.warning("exec: %s exited with %d", self.arguments[0], process.returncode)
 
 
 class HookOutput:
@@ -148,12 +162,12 @@ class HookOutput:
             os.close(self._reading_end)
 
 
-def environment(event: Detection) -> dict[str, str]:
-    """Detection → the variables its command sees: KWSD_ID, KWSD_KEYWORD, KWSD_START, KWSD_SCORE and so on."""
-    return {f"KWSD_{name.upper()}": str(value) for name, value in event.fields().items()} | {
-        "KWSD_TOKENS": " ".join(event.tokens),
-        "KWSD_TIMESTAMPS": " ".join(map(str, event.timestamps)),
-    }
+def environment(event: Detection | SpeechEnd) -> dict[str, str]:
+    """Event → the variables its command sees: KWSD_TYPE, KWSD_KEYWORD, KWSD_START, KWSD_SCORE and so on."""
+    given = {f"KWSD_{name.upper()}": "" if value is None else str(value) for name, value in event.fields().items()}
+    if isinstance(event, Detection):
+        given |= {"KWSD_TOKENS": " ".join(event.tokens), "KWSD_TIMESTAMPS": " ".join(map(str, event.timestamps))}
+    return given
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

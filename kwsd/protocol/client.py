@@ -8,6 +8,7 @@ anew counts anew, which its `hello` shows: then everything is told that it has h
 """
 
 import asyncio
+import base64
 import json
 import logging
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 from kwsd.errors import KwsdError
 from kwsd.homes import expanded
+from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
 from kwsd.protocol.connection import (
     LONGEST_LINE,
     TIMEOUT_S,
@@ -36,6 +38,11 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 GONE: Record = {"type": "gone"}
 """Stands between the records of two connections: the daemon is not there."""
 NO_EVENTS = (Hello.type, GONE["type"])
+
+
+def pcm_of(record: Record) -> bytes:
+    """The sound in an `audio` record: raw s16le, 16 kHz, one channel."""
+    return base64.b64decode(record["pcm"])
 
 
 class Following:
@@ -131,6 +138,21 @@ class Client(Following):
             yield GONE
             time.sleep(pause_s)
 
+    def listen(self, **settings: float) -> Generator[Record, None, None]:
+        """What is told of one order that is listened for from now on, and its sound; its end is the last record.
+
+        `settings` are `end_s`, `longest_s`, `nothing_s` and `pre_roll_s`, those of the daemon where they are not given.
+        Nobody is told by it to stop, should the iteration end earlier. Raises KwsdError: the daemon refuses.
+        """
+        with closing(DaemonConnection(self.path, self._timeout_s)) as connection:
+            connection.subscribe(types=[SpeechStart.type, SpeechEnd.type, NoSpeech.type, Audio.type])
+            since = connection.ask("listen", **settings)["since"]
+            for record in connection.records():
+                if record.get("since") == since:
+                    yield record
+                    if record["type"] in {SpeechEnd.type, NoSpeech.type}:
+                        return
+
     def ask(self, command: str, **fields: Any) -> Record:
         """Give a command on a connection of its own; the data of its reply. Raises KwsdError, as NoDaemonError too."""
         return self._ask(command, fields)
@@ -198,3 +220,8 @@ class AsyncClient(Following):
             raise KwsdError(f"subscribe: {record.get('error')}")
         told = record.get("data")
         return told if isinstance(told, dict) else {}
+
+
+def listen(path: Path | str | None = None, **settings: float) -> Generator[Record, None, None]:
+    """`Client(path).listen(**settings)`: one order, told by the daemon that runs."""
+    return Client(path).listen(**settings)

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from kwsd.events import EVENT_TYPES
 from kwsd.fields import types_of
 from kwsd.keywords.keyword import Keyword
-from kwsd.limits import THRESHOLD
+from kwsd.limits import END_S, LONGEST_ORDER_S, NOTHING_S, PRE_ROLL_S, THRESHOLD
 from kwsd.protocol.messages import CommandError, RequestId
 
 Name = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
@@ -37,7 +37,8 @@ class Subscribe(Base):
 
     command: Literal["subscribe"]
     types: tuple[EventType, ...] | None = None
-    """Event types wanted; null means all but the optional: `heartbeat`, `level`, `near_miss`, `held`, `spectrum`."""
+    """Event types wanted; null means all but the optional: `heartbeat`, `level`, `near_miss`, `held`, `spectrum`,
+    `audio`."""
     keywords: tuple[Name, ...] | None = None
     """Names of the keywords whose detections are wanted; null means all."""
     since: Annotated[int, Field(ge=0, le=2**53)] | None = None
@@ -101,6 +102,22 @@ class Clip(Base):
     """Seconds of sound since the daemon started; may lie ahead, then the reply waits for the sound to arrive."""
 
 
+class Listen(Base):
+    """Listen for an order from now on, whatever was listened for before; `speech_end` or `no_speech` tells its end."""
+
+    command: Literal["listen"]
+    on: bool = True
+    """False: stop listening."""
+    end_s: Annotated[float, END_S] | None = None
+    """Silence that ends it, seconds; null, here and below, means what is set."""
+    longest_s: Annotated[float, LONGEST_ORDER_S] | None = None
+    """Longest order; what is longer is cut there."""
+    nothing_s: Annotated[float, NOTHING_S] | None = None
+    """Seconds in which nothing is said until `no_speech` tells so."""
+    pre_roll_s: Annotated[float, PRE_ROLL_S] | None = None
+    """The sound begins so long before now, so far as it has been kept."""
+
+
 class Why(Base):
     """What decided a detection or a near miss."""
 
@@ -117,11 +134,11 @@ class Trace(Base):
 
 
 Command = Annotated[
-    Subscribe | Status | Reload | SetKeywords | SetThreshold | Mute | Unmute | Clip | Why | Trace,
+    Subscribe | Status | Reload | SetKeywords | SetThreshold | Mute | Unmute | Clip | Listen | Why | Trace,
     Field(discriminator="command"),
 ]
 
-CHANGING = (Reload, SetKeywords, SetThreshold, Mute, Unmute, Clip)
+CHANGING = (Reload, SetKeywords, SetThreshold, Mute, Unmute, Clip, Listen)
 """Commands for the daemon's own user, root and the configured group only: those that change anything, and sound."""
 
 with_config(ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True))(Keyword)  # as commands have it
@@ -182,5 +199,17 @@ def _where(mistake: ErrorDetails) -> str:
 _FIELDS = {name for model in get_args(get_args(Command)[0]) for name in model.model_fields} | set(types_of(Keyword))
 
 COMMAND_NAMES = (
-    *("subscribe", "status", "reload", "set_keywords", "set_threshold", "mute", "unmute", "clip", "why", "trace"),
+    *(
+        "subscribe",
+        "status",
+        "reload",
+        "set_keywords",
+        "set_threshold",
+        "mute",
+        "unmute",
+        "clip",
+        "listen",
+        "why",
+        "trace",
+    ),
 )

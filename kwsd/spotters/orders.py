@@ -15,6 +15,8 @@ from kwsd.search.settings import OrderSettings
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, samples, seconds
 
+MARGIN_S = 0.3  # of sound behind an order: its end is an estimate
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -105,12 +107,15 @@ class OrderListener:
         if found.first is None:
             return NoSpeech(keyword=keyword, since=since, reason=reason, stream_time=heard)
         end = self._seconds(found.last)
+        pre_roll_s = listening.settings.pre_roll_s
         return SpeechEnd(
             keyword=keyword,
             since=since,
             start=self._seconds(found.first),
             end=end,
             reason=reason,
+            sound_start=round(max(0.0, since - pre_roll_s), 6),
+            sound_end=min(heard, round(end + MARGIN_S, 6)),
             stream_time=heard,
             latency_ms=round((heard - end) * 1000, 1),
         )

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwsd.daemon.inbox import Inbox, NewKeywords
+from kwsd.daemon.changes import NewKeywords
+from kwsd.daemon.inbox import Inbox
 from kwsd.stream import NO_SAMPLES, Chunk
 
 

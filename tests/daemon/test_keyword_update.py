@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from kwsd.daemon import keyword_update
-from kwsd.daemon.inbox import Inbox, NewKeywords
+from kwsd.daemon.changes import NewKeywords
+from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kwsd.errors import ConfigError
 from kwsd.outlets.clips import ClipFiles
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.wav_files import FileLimits
 from kwsd.stream import Chunk
 from testkit.daemons import eventually
 from testkit.serving import detection
@@ -71,7 +72,7 @@ class Saving:
     def __init__(self, directory: Path, limit_mb: float = 1.0, limit_days: float = 1.0) -> None:
         recent = RecentAudio(2.0)
         recent.write(Chunk(0, counting(0, 2 * SECOND), "test"))
-        self.files = ClipFiles(directory, recent, limit_mb=limit_mb, limit_days=limit_days)
+        self.files = ClipFiles(directory, recent, FileLimits(megabytes=limit_mb, days=limit_days))
 
     def save(self, *words: str) -> None:
         """A detection of each."""
@@ -173,7 +174,7 @@ def test_a_group_may_read_them_if_it_is_named(tmp_path: Path) -> None:
     group = os.getgroups()[0] if os.getgroups() else os.getegid()
     recent = RecentAudio(2.0)
     recent.write(Chunk(0, counting(0, 2 * SECOND), "test"))
-    files = ClipFiles(tmp_path / "clips", recent, limit_mb=1, limit_days=1, group=group)
+    files = ClipFiles(tmp_path / "clips", recent, FileLimits(megabytes=1, days=1, group=group))
     files.take(detection(1))
     asyncio.run(files.close(5))
     (file,) = (tmp_path / "clips").iterdir()
@@ -199,7 +200,7 @@ def test_what_is_there_of_the_last_sound_is_saved_at_the_end(tmp_path: Path) -> 
     """
     recent = RecentAudio(2.0)
     recent.write(Chunk(0, counting(0, round(1.6 * SECOND)), "test"))
-    files = ClipFiles(tmp_path, recent, limit_mb=1, limit_days=1)
+    files = ClipFiles(tmp_path, recent, FileLimits(megabytes=1, days=1))
     files.take(detection(1))
     asyncio.run(files.close(1.0))
     (file,) = tmp_path.iterdir()

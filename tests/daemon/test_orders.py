@@ -1,0 +1,200 @@
+"""Orders from a running daemon: what is told of them, and their sound: over the socket, as a file, to a program."""
+
+import base64
+import json
+import shutil
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kwsd
+from kwsd.client import Client as KwsdClient
+from kwsd.client import KwsdError, pcm_of
+from testkit.daemons import DaemonProcess, Plug, eventually, running
+from testkit.serving import Client
+from testkit.tiny_model import Floats, silence, speak
+
+KEYWORDS = '[[keyword]]\nphrase = "HEY LIGHT"\nname = "wake"\nlisten = true\n\n[[keyword]]\nphrase = "STOP"\n'
+ORDER = np.concatenate([speak("TURN OFF"), silence(0.3), speak("THE LIGHT")])
+SAID = np.concatenate([silence(0.5), speak("HEY LIGHT"), ORDER])
+ORDER_TYPES = ["detection", "speech_start", "speech_end", "no_speech", "audio"]
+HOOK = """#!/bin/sh
+cat > "$1/$KWSD_TYPE.part"
+echo "$KWSD_KEYWORD $KWSD_FILE" > "$1/$KWSD_TYPE.said"
+mv "$1/$KWSD_TYPE.part" "$1/$KWSD_TYPE.wav"
+"""
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the one daemon of all these tests has its files."""
+    return tmp_path_factory.mktemp("orders")
+
+
+@pytest.fixture(scope="module")
+def plug(directory: Path) -> Iterator[Plug]:
+    plug = Plug(directory)
+    plug.plug_in()
+    yield plug
+    plug.pull_out()
+
+
+@pytest.fixture(scope="module")
+def daemon(directory: Path, tiny_model_dir: Path, plug: Plug) -> Iterator[DaemonProcess]:
+    (directory / "wake.toml").write_text(KEYWORDS)
+    (directory / "hook").write_text(HOOK)
+    (directory / "hook").chmod(0o755)
+    arguments = ("--keywords", str(directory / "wake.toml"), "--save-orders", str(directory / "said"))
+    hook = ("--exec", f"{directory / 'hook'} {directory}")
+    with running(directory, tiny_model_dir, *arguments, *hook) as daemon:
+        assert eventually(lambda: plug.is_open)
+        yield daemon
+
+
+def order(client: Client) -> list[dict[str, Any]]:
+    """All that is told up to the end of the next order."""
+    told: list[dict[str, Any]] = []
+    while not told or told[-1]["type"] not in {"speech_end", "no_speech"}:
+        told.append(client.read())
+    return told
+
+
+def sound_of(records: list[dict[str, Any]]) -> Floats:
+    """The sound in them, which is without a gap."""
+    audio = [record for record in records if record["type"] == "audio"]
+    pieces = [np.frombuffer(base64.b64decode(record["pcm"]), "<i2") for record in audio]
+    for one, piece, other in zip(audio, pieces, audio[1:], strict=False):
+        assert other["start"] == pytest.approx(one["start"] + len(piece) / 16_000, abs=1e-4)
+    return (np.concatenate(pieces) / 32767).astype(np.float32)
+
+
+def whereabouts(sound: Floats, said: Floats) -> int:
+    """At which sample of the sound this was said; it must be there as a whole."""
+    match = np.correlate(sound, said, "valid")
+    at = int(match.argmax())
+    assert np.abs(sound[at : at + len(said)] - said).max() < 0.01
+    return at
+
+
+def test_an_order_and_its_sound_over_the_socket_in_a_file_and_to_a_program(
+    daemon: DaemonProcess, plug: Plug, directory: Path
+) -> None:
+    """1. Somebody says the keyword and, in one breath, an order.
+
+    Result: events; all of the order is in the sound told before its end, which begins 0.3 s before the keyword's; the
+    same in a file for nobody else, and on the standard input of the program, which is run for the detection as well.
+    """
+    client, _ = daemon.client()
+    with client:
+        assert client.ask(command="subscribe", types=ORDER_TYPES)["ok"]
+        plug.say(SAID)
+        told = order(client)
+    kinds = [record["type"] for record in told if record["type"] != "audio"]
+    assert kinds == ["detection", "speech_start", "speech_end"]
+    wake, end = told[0], told[-1]
+    assert {record["since"] for record in told[1:]} == {wake["end"]}
+    assert end["keyword"] == "wake"
+    sound = sound_of(told)
+    first = next(record for record in told if record["type"] == "audio")
+    assert first["start"] == pytest.approx(wake["end"] - 0.3, abs=0.001)
+    begins = first["start"] + whereabouts(sound, ORDER) / 16_000
+    assert begins - 0.2 <= told[[r["type"] for r in told].index("speech_start")]["start"] <= begins + 0.15
+    assert end["end"] == pytest.approx(begins + len(ORDER) / 16_000, abs=0.2)
+    file = Path(end["file"])
+    assert (file.stat().st_mode & 0o777, file.parent) == (0o600, directory / "said")
+    assert eventually((directory / "speech_end.wav").exists)
+    assert (directory / "speech_end.wav").read_bytes() == file.read_bytes()
+    assert (directory / "speech_end.said").read_text() == f"wake {file}\n"
+    assert (directory / "detection.said").read_text() == "wake \n"
+    with wave.open(str(file)) as wav:
+        whole = np.frombuffer(wav.readframes(wav.getnframes()), "<i2") / 32767
+    assert whereabouts(whole.astype(np.float32), ORDER) > 0
+    assert len(whole) / 16_000 == pytest.approx(end["sound_end"] - end["sound_start"], abs=0.001)
+
+
+def test_a_program_listens_and_is_given_the_sound(daemon: DaemonProcess, plug: Plug) -> None:
+    """1. It listens, with a silence of its own. 2. Somebody speaks. 3. It listens, and nobody does."""
+    said = KwsdClient(daemon.socket_path).listen(end_s=0.4)
+    plug.say(np.concatenate([silence(0.3), ORDER]))
+    told = list(said)
+    assert told[-1]["type"] == "speech_end"
+    assert told[-1]["keyword"] is None
+    assert told[-1]["latency_ms"] <= 600
+    assert whereabouts(sound_of(told), ORDER) > 0
+    assert b"".join(pcm_of(record) for record in told if record["type"] == "audio")
+    (*_, nothing) = kwsd.listen(daemon.socket_path, nothing_s=0.5)
+    assert (nothing["type"], nothing["reason"]) == ("no_speech", "silence")
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"end_s": -1}, "end_s"),
+        ({"end_s": float("nan")}, "finite"),
+        ({"longest_s": 1e9}, "longest_s"),
+        ({"nothing_s": "four"}, "nothing_s"),
+        ({"pre_roll_s": None, "pre_rol_s": 1}, "pre_rol_s"),
+        ({"on": 1}, "on"),
+    ],
+)
+def test_nonsense_is_refused_and_listens_for_nothing(
+    daemon: DaemonProcess, settings: dict[str, Any], complaint: str
+) -> None:
+    reply = daemon.ask(command="listen", **settings)
+    assert not reply["ok"]
+    assert complaint in reply["error"]
+
+
+def test_the_client_says_what_is_refused(daemon: DaemonProcess) -> None:
+    with pytest.raises(KwsdError, match="longest_s"):
+        list(kwsd.listen(daemon.socket_path, longest_s=0))
+
+
+def test_to_mute_ends_listening(daemon: DaemonProcess, plug: Plug) -> None:
+    """1. A program listens. 2. The microphone is muted: that is told. 3. Listening is refused. 4. It opens again."""
+    client, _ = daemon.client()
+    with client:
+        assert client.ask(command="listen")["ok"]
+        client.send(command="mute")
+        assert client.read_until("no_speech")["reason"] == "stopped"
+        refused = client.ask(command="listen")
+        while refused["command"] != "listen":
+            refused = client.read_until("reply")
+        assert "unmute" in refused["error"]
+        assert client.ask(command="unmute")["ok"]
+    assert eventually(lambda: plug.is_open)
+
+
+def test_a_subscriber_that_stalls_costs_the_others_nothing(daemon: DaemonProcess, plug: Plug) -> None:
+    """1. A subscriber to the sound reads nothing for an order of 5 s. 2. Another hears all of it meanwhile."""
+    stalling, _ = daemon.client()
+    with stalling:
+        stalling.socket.setsockopt(1, 8, 2048)  # SO_RCVBUF
+        assert stalling.ask(command="subscribe", types=ORDER_TYPES)["ok"]
+        told = KwsdClient(daemon.socket_path).listen(longest_s=5)
+        plug.say(np.concatenate([speak("TURN OFF"), *[silence(0.2), speak("THE LIGHT")] * 8]))
+        heard = list(told)
+        assert heard[-1]["type"] == "speech_end"
+        assert len(sound_of(heard)) > 4 * 16_000
+        plug.forget()
+    assert daemon.ask(command="status")["ok"]
+
+
+def test_a_full_disk_is_told_and_the_order_all_the_same(daemon: DaemonProcess, plug: Plug, directory: Path) -> None:
+    """1. The directory is gone and cannot be made again. 2. An order. 3. It can: the next one has a file."""
+    shutil.rmtree(directory / "said")
+    (directory / "said").write_text("in the way")
+    for fault in (True, False):
+        time.sleep(1.0)
+        told = KwsdClient(daemon.socket_path).listen()
+        plug.say(np.concatenate([silence(0.3), ORDER]))
+        end = list(told)[-1]
+        assert (end["type"], end["file"] is None, end["file_error"] is None) == ("speech_end", fault, not fault)
+        (directory / "said").unlink(missing_ok=True) if fault else None
+    assert any("save_orders" in line and "lost until it works again" in line for line in daemon.log)
+    assert json.dumps(end)
