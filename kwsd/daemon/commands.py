@@ -175,7 +175,7 @@ class CommandHandler:
 
     async def _listen(self, command: "Listen") -> dict[str, Any]:
         """From now on, or no longer; where that is in the stream."""
-        if command.on and self._state.state == "muted":
+        if command.on and self._state.source.state == "muted":
             raise CommandError("the microphone is muted; give unmute first")
         asked = {each.name: getattr(command, each.name) for each in fields(self._orders)}
         given = {name: value for name, value in asked.items() if value is not None}
