@@ -12,7 +12,7 @@ from kwsd.spotters.interface import Spotter
 from kwsd.timebase import seconds
 
 
-class Change(ABC):
+class HearingChange(ABC):
     """Something to be done between two chunks. `done` tells when; cancelled, it is passed over."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Change(ABC):
         return told
 
 
-class NewKeywords(Change):
+class NewKeywords(HearingChange):
     """A compiled list."""
 
     def __init__(self, compiled: Any) -> None:
@@ -49,7 +49,7 @@ class NewKeywords(Change):
         return (), None
 
 
-class NewOrder(Change):
+class NewOrder(HearingChange):
     """An order is to be listened for, whatever was before; or none any more."""
 
     def __init__(self, settings: OrderSettings | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from kwsd.daemon.changes import Change
+from kwsd.daemon.changes import HearingChange
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.order_sound import OrderSound
 from kwsd.daemon.recent_decisions import RecentDecisions
@@ -43,7 +43,7 @@ class Decoder:
         """Decode until the inbox ends."""
         next_sample = 0
         for item in self._inbox:
-            if isinstance(item, Change):
+            if isinstance(item, HearingChange):
                 self._tell(Chunk(next_sample, NO_SAMPLES, ""), item.install(self._spotter))
                 continue
             if item.start_sample > next_sample:

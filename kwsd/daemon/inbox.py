@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from kwsd.daemon.changes import Change
+from kwsd.daemon.changes import HearingChange
 from kwsd.stream import Chunk
 
 
@@ -20,11 +20,11 @@ class Inbox:
         """Samples that wait to be decoded."""
         self._limit = limit
         self._dropping = dropping
-        self._items: deque[Chunk | Change | Stop] = deque()
+        self._items: deque[Chunk | HearingChange | Stop] = deque()
         self._stopped = False
         self._changed = threading.Condition()
 
-    def put(self, item: Chunk | Change) -> None:
+    def put(self, item: Chunk | HearingChange) -> None:
         """The next item. A chunk without samples is a sign of life, of which one is enough."""
         with self._changed:
             if isinstance(item, Chunk):
@@ -67,7 +67,7 @@ class Inbox:
             self._changed.notify_all()
         return dropped
 
-    def __iter__(self) -> Iterator[Chunk | Change]:
+    def __iter__(self) -> Iterator[Chunk | HearingChange]:
         """Items, as they come, until the end."""
         while True:
             with self._changed:
