@@ -207,10 +207,13 @@ def test_what_comes_home_is_small_files(data: Path, tmp_path: Path, monkeypatch:
     assert not list(out.glob(".*"))
 
 
-def test_a_gpu_is_asked_for_where_there_is_none(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("device", ["cuda", "cuda-eager"])
+def test_a_gpu_is_asked_for_where_there_is_none(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], device: str
+) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    assert main(["train", str(data), str(tmp_path), "--device", "cuda"]) == 1
+    assert main(["train", str(data), str(tmp_path), "--device", device]) == 1
     assert "no GPU" in capsys.readouterr().err
 
 

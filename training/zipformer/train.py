@@ -235,12 +235,14 @@ class Trainer:
 
 
 def place_of(device: str, workers: Workers = ONE) -> torch.device:
-    """Find what "auto", "cpu" or "cuda" means here.
+    """Find what "auto", "cpu", "cuda" or "cuda-eager" means here.
 
     Raises:
         ValueError: there is no GPU, or there are more workers than it takes.
     """
-    place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+    place = torch.device(
+        "cuda" if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()) else "cpu"
+    )
     if place.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no GPU that PyTorch can use here; train with --device cpu")
     if place.type == "cuda" and workers.count > 1:
@@ -270,7 +272,7 @@ def train(
         settings: how to train.
         threads: CPU threads of this worker, 0 for all.
         begin: weights to begin a run with, which also say what shape the network has; None begins from nothing.
-        device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        device: "cpu", "cuda", "cuda-eager" (without CUDA graphs), or "auto" for a GPU where there is one.
         out: where what the run has come to is written with every checkpoint, in small files.
     """
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -279,7 +281,7 @@ def train(
     model = ModelSettings(vocabulary=len(units), front_channels=front_channels)
     if begin is not None:
         model = load_model(begin).settings
-    recordable = place.type == "cuda" and settings.row_seconds and not settings.listen
+    recordable = place.type == "cuda" and device != "cuda-eager" and settings.row_seconds and not settings.listen
     record = CudaRecorder() if recordable else None
     pack = read_pack(data)
     trainer = Trainer(

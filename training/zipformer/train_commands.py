@@ -37,7 +37,12 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--dev-every", type=int, default=400, help="steps between dev losses")
     parser.add_argument("--save-minutes", type=float, default=2.0, help="time between checkpoints (default: 2)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "cuda-eager"),
+        default="auto",
+        help="auto: a GPU if there is one; cuda-eager: without CUDA graphs (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, help="folder for what the run has come to, in files of at most 15 MB")
     parser.set_defaults(run=_train)
 
