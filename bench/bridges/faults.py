@@ -133,6 +133,8 @@ def socket_faults(directory: Path, model: Path) -> Iterator[Outcome]:
 
         heard: list[tuple[str, int]] = []
         threading.Thread(target=follow, args=(daemon, heard), daemon=True).start()
+        plug.say_all(phrase("LIGHT ON"))  # the first hit needs memory of its own
+        eventually(lambda: heard, COMES_IN_S)
         before_mb = memory_mb(daemon.process.pid)
         for fault, trouble in (
             (f"{HALF_OPEN} half-open clients at the daemon's socket", half_open(connect)),
