@@ -122,6 +122,7 @@ def test_what_cannot_be_is_refused_at_the_start(tmp_path: Path, monkeypatch: pyt
         made("openai/whisper-tiny.en")
 
 
+@pytest.mark.timeout(600)  # torch takes its time to load
 @pytest.mark.skipif(not all(map(find_spec, ("transformers", "torch"))), reason="kwsd[asr] is not installed")
 def test_a_real_pipeline_of_random_weights_writes_something(tmp_path: Path) -> None:
     """1. A Whisper of two tiny layers. 2. A directory without a model. Result: words with times; why it cannot be."""
