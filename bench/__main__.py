@@ -82,6 +82,12 @@ PROGRAMS = {
         ("measure", "hassil"),
         (UPSTREAM, SHARED / "speech" / "manifest.tsv", SHARED / "speech_commands" / "test_a" / "manifest.tsv"),
     ),
+    "order-sound": Program(
+        "bench.orders.ends",
+        "orders behind wake words: handed over whole, how soon, and never cut",
+        ("measure",),
+        (SHARED / "speech" / "manifest.tsv", SHARED / "wakewords" / "manifest.tsv", SHARED / "noise" / "manifest.tsv"),
+    ),
     "transcripts": Program(
         "bench.transcripts.report",
         "speech as text: word errors and cost of those who transcribe",

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 import wave
 from collections.abc import Iterator
@@ -198,3 +201,58 @@ def test_a_full_disk_is_told_and_the_order_all_the_same(daemon: DaemonProcess, p
         (directory / "said").unlink(missing_ok=True) if fault else None
     assert any("save_orders" in line and "lost until it works again" in line for line in daemon.log)
     assert json.dumps(end)
+
+
+def test_the_example_gives_the_sound_to_whisper(tmp_path: Path) -> None:
+    """1. It is run for a detection: nothing. 2. For the end of an order: whisper.cpp has the sound on its input."""
+    whisper = tmp_path / "whisper-cli"
+    whisper.write_text('#!/bin/sh\necho "$@"\nexec cat\n')
+    whisper.chmod(0o755)
+    example = Path(__file__).parents[2] / "examples" / "order-to-whisper"
+    told = {}
+    for kind in ("detection", "speech_end"):
+        environ = {**os.environ, "KWSD_TYPE": kind, "WHISPER_CLI": str(whisper), "WHISPER_MODEL": "base.bin"}
+        told[kind] = subprocess.run([example], input=b"RIFF", env=environ, capture_output=True, check=True).stdout
+    assert told == {
+        "detection": b"",
+        "speech_end": b"--model base.bin --no-timestamps --no-prints --file -\nRIFF",
+    }
+
+
+RECOGNISER = """
+import asyncio, sys
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStop
+from wyoming.event import async_read_event, async_write_event
+
+async def serve(reader, writer):
+    size = 0
+    while (event := await async_read_event(reader)) is not None:
+        if AudioChunk.is_type(event.type):
+            size += len(AudioChunk.from_event(event).audio)
+        if AudioStop.is_type(event.type):
+            await async_write_event(Transcript(f"{size} bytes").event(), writer)
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def test_the_example_gives_the_sound_to_a_wyoming_recogniser(daemon: DaemonProcess, plug: Plug) -> None:
+    """1. The program runs beside the daemon. 2. An order: it prints what the recogniser made of its sound."""
+    pytest.importorskip("wyoming")
+    example = Path(__file__).parents[2] / "examples" / "order_to_wyoming.py"
+    pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", RECOGNISER], **pipe) as recogniser:
+        address = f"tcp://127.0.0.1:{recogniser.stdout.readline().strip()}" if recogniser.stdout else ""
+        with subprocess.Popen([sys.executable, example, address, daemon.socket_path], **pipe) as program:
+            assert eventually(lambda: daemon.ask(command="status")["data"]["subscribers"] >= 2, 20)
+            plug.say(SAID)
+            text = program.stdout.readline() if program.stdout else ""
+            program.terminate()
+        recogniser.terminate()
+    assert int(text.split()[0]) >= 2 * len(ORDER)
