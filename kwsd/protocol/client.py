@@ -45,6 +45,16 @@ def pcm_of(record: Record) -> bytes:
     return base64.b64decode(record["pcm"])
 
 
+def order_since(since: float, connection: DaemonConnection) -> Generator[Record, None, None]:
+    """What is told of the order for which listening began then, up to its end; hangs up at last."""
+    with closing(connection):
+        for record in connection.records():
+            if record.get("since") == since:
+                yield record
+                if record["type"] in {SpeechEnd.type, NoSpeech.type}:
+                    return
+
+
 class Following:
     """Where a client is in the daemon's events, and what it wants of them: what both kinds of client share."""
 
@@ -144,14 +154,14 @@ class Client(Following):
         `settings` are `end_s`, `longest_s`, `nothing_s` and `pre_roll_s`, those of the daemon where they are not given.
         Nobody is told by it to stop, should the iteration end earlier. Raises KwsdError: the daemon refuses.
         """
-        with closing(DaemonConnection(self.path, self._timeout_s)) as connection:
+        connection = DaemonConnection(self.path, self._timeout_s)
+        try:
             connection.subscribe(types=[SpeechStart.type, SpeechEnd.type, NoSpeech.type, Audio.type])
             since = connection.ask("listen", **settings)["since"]
-            for record in connection.records():
-                if record.get("since") == since:
-                    yield record
-                    if record["type"] in {SpeechEnd.type, NoSpeech.type}:
-                        return
+        except BaseException:
+            connection.close()
+            raise
+        return order_since(since, connection)
 
     def ask(self, command: str, **fields: Any) -> Record:
         """Give a command on a connection of its own; the data of its reply. Raises KwsdError, as NoDaemonError too."""
