@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph
-
-SHORT_TOKENS = 5
-"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score
-lost a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
+from kwsd.search.settings import SHORT_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

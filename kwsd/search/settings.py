@@ -21,6 +21,10 @@ from kwsd.limits import (
     TRAILING_BLANKS,
 )
 
+SHORT_TOKENS = 5
+"""Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score
+lost a tenth of the wake words that are said in one breath with what follows (docs/decisions/0003)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:

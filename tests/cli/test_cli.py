@@ -286,7 +286,7 @@ def test_sound_without_a_header_is_what_raw_says(kwsd: Callable[..., Completed],
         ("--device usb", 2, "kwsd: --device names a microphone, but --input lights.wav is heard: leave one out"),
         ("--nonsense", 2, "there is no --nonsense; --help names what there is"),
         ("--keyword-file k.txt", 2, "there is no --keyword-file; did you mean --keywords?"),
-        ("--threshold much", 2, "argument --threshold: invalid float value: 'much'"),
+        ("--threshold much", 2, "argument --threshold: much is no number, such as 0.5"),
         ("--threshold 1.4", 2, "kwsd: --threshold: 1.4 is not above 0 and at most 1"),
         ("--boost nan", 2, "kwsd: --boost: nan is not at least 0 and at most 20"),
         ("--channel 0", 2, "kwsd: --channel: 0 is not at least 1 and at most 1024"),
@@ -443,6 +443,20 @@ def test_check_compares_the_graph_that_runs_with_its_export(home: Path) -> None:
     assert (found[1], found[3]) == ("encoder.compact.onnx", "encoder.int8.onnx")
     assert 0 < float(found[2]) < 100
     assert 0 < float(found[4]) < 100
+
+
+def test_check_tells_how_often_each_keyword_is_to_be_expected_where_nobody_says_it(home: Path) -> None:
+    """1. A short word, a long phrase, and the long one with a threshold of its own. 2. Each has a rate."""
+    (home / "k.toml").write_text(
+        '[[keywords]]\nphrase = "stop"\n[[keywords]]\nphrase = "hello computer"\n'
+        '[[keywords]]\nphrase = "dear computer"\nthreshold = 0.95\n'
+    )
+    done = run(KWSCTL, "check", "--keywords", "k.toml", home=home)
+    rates = {
+        found[1]: found[2] for found in re.finditer(r"^ +(\w[\w ]+\w) +<?([\d.]+)/h +▁", done.stdout, re.MULTILINE)
+    }
+    assert list(rates) == ["stop", "hello computer", "dear computer"], done.stdout
+    assert float(rates["stop"]) > float(rates["hello computer"]) >= float(rates["dear computer"]) > 0
 
 
 # --------------------------------------------------------------------------------------------------- the real model

@@ -22,9 +22,8 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.models.description import DESCRIPTION
 from kwsd.search.confidence import Confidence, Signs, inputs_of
 from kwsd.search.hits import Hit, Miss
-from kwsd.search.keyword_set import SHORT_TOKENS
 from kwsd.search.search import KeywordSearch
-from kwsd.search.settings import SearchSettings
+from kwsd.search.settings import SHORT_TOKENS, SearchSettings
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, seconds
 from measure.scoring import Label

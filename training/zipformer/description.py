@@ -11,6 +11,7 @@ from kwsd.models.description import DESCRIPTION, description_of
 from kwsd.models.directory import COMPACT, find_encoder
 from kwsd.models.download import checksum
 from kwsd.search.confidence import Confidence
+from kwsd.search.false_alarms import FalseAlarms
 
 HEAD = "# Written by `python -m training.zipformer describe` and `tune`; the model card is README.md.\n"
 NOT_SUMMED = frozenset({".toml", ".md", ".csv", ".png", ".part", ".pt"})
@@ -21,7 +22,9 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
     """Write model.toml with the checksums of the files that kwsd runs; search settings that stand in it stay."""
     path = directory / DESCRIPTION
     known = _read(path)
-    tuned: dict[str, Any] = {section: known[section] for section in ("search", "confidence") if section in known}
+    tuned: dict[str, Any] = {
+        section: known[section] for section in ("search", "confidence", "false_alarms") if section in known
+    }
     used = {find_encoder(directory), *directory.glob(f"encoder.*ms{COMPACT}")}
     unused = set(directory.glob("encoder*.onnx")) - used
     files = sorted(file for file in directory.iterdir() if file.suffix not in NOT_SUMMED and file not in unused)
@@ -48,6 +51,11 @@ def write_search(path: Path, values: Mapping[str, float]) -> None:
 def write_confidence(path: Path, confidence: Confidence) -> None:
     """Write a confidence into a model.toml, which is made where there is none."""
     _write(path, {**_read(path), "confidence": asdict(confidence)})
+
+
+def write_false_alarms(path: Path, rates: FalseAlarms) -> None:
+    """Write what is to be expected into a model.toml, which is made where there is none."""
+    _write(path, {**_read(path), "false_alarms": asdict(rates)})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The commands for a model directory: evaluate, tune, confidence, describe; and demo, which speaks a keyword file."""
+"""The commands for a model directory: evaluate, tune, confidence, alarms, describe, demo."""
 
 import argparse
 from dataclasses import fields
@@ -8,7 +8,7 @@ from typing import Any
 
 def add_parsers(commands: Any) -> None:
     """Declare them."""
-    for add in (_add_evaluate, _add_tune, _add_confidence, _add_describe, _add_demo):
+    for add in (_add_evaluate, _add_tune, _add_confidence, _add_alarms, _add_describe, _add_demo):
         add(commands)
 
 
@@ -78,6 +78,23 @@ def _confidence(args: argparse.Namespace) -> None:
     from training.zipformer.confidence import fit_confidence  # noqa: PLC0415  (as above)
 
     for line in fit_confidence(args.model, args.shared, args.limit):
+        print(line, flush=True)
+
+
+def _add_alarms(commands: Any) -> None:
+    parser = commands.add_parser(
+        "alarms", help="measure false alarms per phrase and fit what to expect, into model.toml"
+    )
+    parser.add_argument("model", type=Path, help="model directory")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="recordings of other speech, 0 for 4.3 h")
+    parser.set_defaults(run=_alarms)
+
+
+def _alarms(args: argparse.Namespace) -> None:
+    from training.zipformer.false_alarms import fit_false_alarms  # noqa: PLC0415  (as above)
+
+    for line in fit_false_alarms(args.model, args.shared, args.limit):
         print(line, flush=True)
 
 

@@ -67,7 +67,7 @@ def parts(shared: Path, folder: Path, limit: int) -> Iterator[Part]:
     yield _part("phrases", ROWS["phrases"](shared, limit, folder), limit=limit)
     yield Part("running", tuple(_phrases(shared, _utterances(shared))), said=4.0)
     speech = ROWS["wakewords"](shared, limit, folder)
-    yield _part("wakewords", Row(_unsaid(shared), speech.trials), limit=limit, others=3.0)
+    yield _part("wakewords", Row(unsaid(shared), speech.trials), limit=limit, others=3.0)
 
 
 def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: float = 1.0) -> Part:
@@ -75,7 +75,7 @@ def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: flo
     return Part(name, tuple(recordings), limit, said, others)
 
 
-def _unsaid(shared: Path) -> tuple[str, ...]:
+def unsaid(shared: Path) -> tuple[str, ...]:
     """What people call machines, order and are called."""
     names = [line.strip().upper() for line in NAMES.read_text(encoding="utf-8").splitlines()]
     called = random.Random(SEED).sample([name for name in names if name and not name.startswith("#")], CALLED)
