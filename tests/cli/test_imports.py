@@ -45,7 +45,7 @@ def test_what_hears_imports_what_it_runs(tmp_path: Path, socket: bool) -> None:
     rooms, third, slow = imported("kwsd", *command, home=tmp_path, stdin=bytes(64_000))
     assert third == {"numpy", "onnxruntime", "platformdirs"}
     assert slow == ({"asyncio.events", "tomllib"} if socket else {"tomllib"})
-    assert not rooms & {"archive", "bridges", "commands12", "setup", "transcripts", "tuning"}
+    assert not rooms & {"archive", "bridges", "commands12", "tuning"}
 
 
 def test_a_command_is_found_without_the_others() -> None:
