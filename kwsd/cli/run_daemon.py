@@ -2,8 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
-from contextlib import closing, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import NoReturn
 
@@ -44,10 +45,16 @@ def _serve(loaded: LoadedSettings) -> int:
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
     keyword_reader(settings)  # whoever gave none is told so before anything is opened
-    door = (
-        ListenSocket.open(settings.daemon) if settings.is_service else None
-    )  # else only --exec and the like are wanted
-    with closing(door) if door else nullcontext():
+    with ExitStack() as opened:
+        door = None
+        if settings.is_service:  # else only --exec and the like are wanted
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until it is sure to be removed
+            try:
+                door = ListenSocket.open(settings.daemon)
+                if door:
+                    opened.callback(door.close)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if door:
             carry_over(loaded)
         run_daemon(settings, device(loaded), door)
