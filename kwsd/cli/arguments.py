@@ -28,7 +28,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
         if wrong is None:
             parser.error(str(error))
         flag = typed[max(0, typed.index(wrong[1]) - 1)] if wrong[1] in typed else ""
-        if flag.startswith("--"):
+        if flag.startswith("--") and flag not in str(error.argument_name):
             parser.error(f"{flag} stands behind the command: {parser.prog} COMMAND {flag} {shlex.quote(wrong[1])}")
         nearest = get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1)
         parser.error(f"there is no {shortened(wrong[1])}; did you mean {nearest[0]}?" if nearest else str(error))

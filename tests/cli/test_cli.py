@@ -405,7 +405,7 @@ def test_a_microphone_that_is_not_there_lists_those_that_are(home: Path, tiny_mo
     ("samples", "advice"),
     [
         (silence(5), "digital silence (-120 dBFS): is the microphone muted"),
-        (speak(["A"], token_s=5, amplitude=0.008), "it is faint: raise the gain"),
+        (speak(["A"], token_s=5, amplitude=0.008), "it is faint (peak -36 dBFS): raise the gain"),
         (speak(["A"], token_s=5, amplitude=0.2), "no clipping"),
         (np.clip(speak(["A"], token_s=5, amplitude=3), -1, 1), "is clipped (peak 0 dBFS): lower the gain"),
     ],
@@ -448,8 +448,8 @@ def test_check_compares_the_graph_that_runs_with_its_export(home: Path) -> None:
 def test_check_tells_how_often_each_keyword_is_to_be_expected_where_nobody_says_it(home: Path) -> None:
     """1. A short word, a long phrase, and the long one with a threshold of its own. 2. Each has a rate."""
     (home / "k.toml").write_text(
-        '[[keywords]]\nphrase = "stop"\n[[keywords]]\nphrase = "hello computer"\n'
-        '[[keywords]]\nphrase = "dear computer"\nthreshold = 0.95\n'
+        '[[keyword]]\nphrase = "stop"\n[[keyword]]\nphrase = "hello computer"\n'
+        '[[keyword]]\nphrase = "dear computer"\nthreshold = 0.95\n'
     )
     done = run(KWSCTL, "check", "--keywords", "k.toml", home=home)
     rates = {

@@ -124,7 +124,7 @@ def test_a_list_that_the_model_no_longer_takes_does_not_keep_it_from_starting(
         assert daemon.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
         daemon.signal(signal.SIGTERM)
         daemon.wait()
-    (saved,) = (tmp_path / "state" / "kwsd").iterdir()
+    (saved,) = (tmp_path / "state" / "kwsd").glob("state-*.json")
     saved.write_text(saved.read_text().replace("LIGHT UP", "\\u4f60"))
     with running(tmp_path, tiny_model_dir) as daemon:
         assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]

@@ -152,7 +152,7 @@ def export(weights: Path, units: Path, output: Path, chunk: int = USUAL_CHUNK) -
     _export_joiner(model, output / "joiner.onnx")
     storage.quantise(output / "encoder.onnx", output / "encoder.int8.onnx")
     storage.halve(output / "encoder.onnx")
-    for path in output.glob("*.onnx"):
+    for path in (output / f"{part}.onnx" for part in ("encoder", "encoder.int8", "decoder", "joiner")):
         storage.shorten_names(path)
     graphs = {output / f"encoder{COMPACT}": compact_encoder(model, chunk)}
     if chunk == USUAL_CHUNK:
