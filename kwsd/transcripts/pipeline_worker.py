@@ -16,8 +16,8 @@ from kwsd.timebase import SAMPLE_RATE
 
 NICE = 5
 """Hearing goes first."""
-WITHOUT_TIMES = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError)
-"""What pipelines raise that cannot tell when a word was said."""
+TELL_TIMES = {"ctc", "ctc_with_lm"}
+"""Kinds of pipeline that tell when each word was said, whatever their model."""
 
 
 def load(directory: str, *, trust_code: bool) -> Any:
@@ -34,12 +34,18 @@ def load(directory: str, *, trust_code: bool) -> Any:
     )
 
 
+def tells_times(pipeline: Any) -> bool:
+    """Whether it can say when words were said: as CTC does, and a Whisper that knows which heads follow sound."""
+    kind = getattr(pipeline, "type", "")  # one that brings its own code may have none
+    if kind == "seq2seq_whisper":
+        return getattr(pipeline.model.generation_config, "alignment_heads", None) is not None
+    return kind in TELL_TIMES
+
+
 def transcript(pipeline: Any, sound: "np.typing.NDArray[np.float32]") -> dict[str, Any]:
     """Text, and words where the pipeline tells when they were said."""
-    try:
-        told = pipeline({"raw": sound.copy(), "sampling_rate": SAMPLE_RATE}, return_timestamps="word")
-    except WITHOUT_TIMES:
-        told = pipeline({"raw": sound, "sampling_rate": SAMPLE_RATE})
+    asked = {"return_timestamps": "word"} if tells_times(pipeline) else {}
+    told = pipeline({"raw": sound.copy(), "sampling_rate": SAMPLE_RATE}, **asked)
     end_s = len(sound) / SAMPLE_RATE
     spoken = [(str(chunk["text"]).strip(), *chunk["timestamp"]) for chunk in told.get("chunks") or ()]
     words = [
