@@ -14,6 +14,7 @@ class Mqtt:
     uri: Annotated[str, limits.BrokerAddress()] = "mqtt://127.0.0.1:1883"
     """The broker: mqtt://HOST[:PORT], or mqtts:// for TLS."""
     username: str | None = None
+    """Who the broker is told this is; None connects without a name."""
     password_file: Path | None = None
     """File whose first line is the password; a password on the command line is for all to see."""
     ca_file: Path | None = None

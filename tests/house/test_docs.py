@@ -14,7 +14,20 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "keywords/*.md", "models/README.md", "bench/*.md", "training/*/README.md")
     for path in ROOT.glob(pattern)
 )
-OURS = ("kwsd", "tests", "testkit", "docs", "bench", "training", "measure", "models", "keywords", "systemd", "scripts")
+OURS = (
+    "kwsd",
+    "tests",
+    "testkit",
+    "docs",
+    "bench",
+    "training",
+    "measure",
+    "models",
+    "keywords",
+    "systemd",
+    "scripts",
+    "website",
+)
 PATH = re.compile(rf"`((?:{'|'.join(OURS)})/[\w./-]*\w)`")
 FLAG = re.compile(r"(?<![\w/.-])(kwsd|kwsctl) ([^`\n|]*)")
 HISTORY = ("CHANGELOG.md", "docs/decisions/")

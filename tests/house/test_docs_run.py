@@ -21,6 +21,8 @@ from testkit.daemons import Plug, eventually, phrase, running
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "keywords" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MARKED = re.compile(r"<!-- not run: [^\n]+ -->\n *```sh\n.*?^ *```$", re.MULTILINE | re.DOTALL)
+UNTRIED = re.compile(r"^ *```(?:sh|bash|shell)$|^    (?:\$|kwsd|kwsctl|kwsd-\w+) .*", re.MULTILINE)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 NEEDS = {"jq": "jq", "socat": "socat"}
 """Word of a command → the program that it needs."""
@@ -38,6 +40,14 @@ class Step:
 
     command: str
     shown: list[str]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_is_run_or_says_why_not(page: Path) -> None:
+    """A command stands in a `console` block, or in a `sh` block behind `<!-- not run: REASON -->`."""
+    text = page.read_text(encoding="utf-8")
+    fenced = re.compile(r"^```(?!sh|bash|shell).*?^```$", re.MULTILINE | re.DOTALL)
+    assert not UNTRIED.findall(fenced.sub("", MARKED.sub("", text)))
 
 
 def steps_of(block: str) -> list[Step]:

@@ -9,7 +9,9 @@ import pytest
 from kwsd.events import EVENT_TYPES
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted(path for room in ("kwsd", "measure", "bench", "training") for path in (ROOT / room).rglob("*.py"))
+MODULES = sorted(
+    path for room in ("kwsd", "measure", "bench", "training", "website") for path in (ROOT / room).rglob("*.py")
+)
 HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/intents.py", "kwsd/orders.py", "kwsd/protocol/")
 TIMES = {16_000: "SAMPLE_RATE", 160: "FBANK_SHIFT_SAMPLES"}
 OTHER_THINGS = {

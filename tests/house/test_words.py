@@ -61,6 +61,6 @@ def test_a_class_name_means_one_thing() -> None:
 
 def test_what_is_measured_has_one_record_each() -> None:
     """Bench and training score alike, so that their figures can be compared."""
-    found = classes("measure", "bench", "training", "testkit")
+    found = classes("measure", "bench", "training", "testkit", "website")
     homes = {home for name in ("Label", "Hit", "Score") for home in found[name]}
     assert homes == {"measure/scoring.py"}

@@ -1,0 +1,1 @@
+"""The documentation site: pages that are made, not written, and pictures. `scripts/docs` builds it."""
