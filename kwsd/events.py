@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from kwsd.intents import Intent, Transcript
 from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
 from kwsd.records import Record
+from kwsd.told_frames import EncoderFrames
 from kwsd.why import Evidence
 
 LevelFault = Literal["clipped", "faint", "narrow"]
@@ -267,6 +268,7 @@ Event = (
     | NearMiss
     | Held
     | Spectrum
+    | EncoderFrames
 )
 """What the bus carries to every subscriber who wants it."""
 

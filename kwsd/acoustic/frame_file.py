@@ -6,11 +6,14 @@ to the last digit). A header of one JSON line, then records of equal size, littl
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -53,15 +56,27 @@ class FrameFile:
 
     @staticmethod
     @contextmanager
-    def create(path: Path, encoder: Encoder, dtype: DType = "float32") -> Iterator[FrameWriter]:
+    def create(
+        path: Path, encoder: Encoder, dtype: DType = "float32", *, keeps_part: bool = False
+    ) -> Iterator[FrameWriter]:
         """Write a file of the frames that `encoder` gives; it is there, whole, once the block has ended without error.
 
-        float16 takes half the place and gives scores that differ in the third digit.
+        float16 takes half the place and gives scores that differ in the third digit. An error leaves nothing behind,
+        or with `keeps_part` a file of what had come until then, also on a disk that is full.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            yield FrameWriter(file, encoder, dtype)
+        with part.open("wb", buffering=0) as file:
+            try:
+                writer = FrameWriter(file, encoder, dtype)
+                yield writer
+            except BaseException:
+                if not (keeps_part and writer.records):
+                    part.unlink()
+                    raise
+                file.truncate(writer.whole_bytes)
+                part.replace(path)
+                raise
         part.replace(path)
 
     def read(self) -> Iterator[Frames]:
@@ -92,21 +107,30 @@ class FrameFile:
 class FrameWriter:
     """A file of frames being written; `FrameFile.create` makes one."""
 
-    def __init__(self, file: BinaryIO, encoder: Encoder, dtype: DType) -> None:
+    def __init__(self, file: FileIO, encoder: Encoder, dtype: DType) -> None:
         self._file = file
+        self.whole_bytes = 0
+        """Of the header and of records, without one that was written in part."""
+        self.records = -1
         shape = {"frames": encoder.output_frames, "width": encoder.width, "powers": encoder.segment_frames}
         header = {FORMAT: encoder.fingerprint, "dtype": dtype, **shape}
-        file.write(json.dumps(header).encode() + b"\n")
+        self._append(json.dumps(header).encode() + b"\n")
         self._record = np.zeros(1, _record(dtype, **shape))
 
     def write(self, frames: Frames) -> None:
-        """Add the next frames of a stream."""
+        """Add the next frames of a stream. Raises OSError: there is no room."""
         record = self._record
         record["origin_sample"], record["first"] = frames.origin_sample, frames.first
         record["arrived_sample"], record["kind"] = frames.arrived_sample, KINDS.index(frames.kind)
         record["power"] = frames.power
         record["encoder_out"] = 0 if frames.encoder_out is None else frames.encoder_out
-        self._file.write(record.tobytes())
+        self._append(record.tobytes())
+
+    def _append(self, data: bytes) -> None:
+        if self._file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.whole_bytes += len(data)
+        self.records += 1
 
 
 def _record(dtype: str, frames: int, width: int, powers: int) -> np.dtype[Any]:

@@ -5,13 +5,13 @@ import json
 import logging
 import wave
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kwsd.cli.arguments import number
-from kwsd.cli.connect import add_socket_argument
+from kwsd.cli.connect import add_socket_argument, connect, socket_of
 from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.rates import duration_s, per_hour
 from kwsd.cli.terminal import say
@@ -20,7 +20,7 @@ from kwsd.errors import DONE, DONE_IN_PART, FlagError
 if TYPE_CHECKING:
     from kwsd.cli.tuning_setup import Setup
     from kwsd.keywords.keyword import Keyword
-    from kwsd.stream import Chunk
+    from kwsd.stream import Chunk, Frames
     from kwsd.tuning.curves import Curve, Positives
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--background", nargs="+", type=Path, metavar="PATH", help="recordings in which no keyword is said, or folders"
     )
-    parser.add_argument("--listen", type=duration_s, metavar="T", help="gather background from the microphone, like 8h")
-    parser.add_argument("--device", metavar="NAME", help="microphone for --listen")
+    parser.add_argument("--listen", type=duration_s, metavar="T", help="gather background by the daemon, like 8h")
+    parser.add_argument("--device", metavar="NAME", help="microphone for --listen, beside the daemon")
     parser.add_argument("--keep-sound", type=Path, metavar="FILE.wav", help="with --listen: keep the sound as well")
     parser.add_argument(
         "--false-alarms", type=per_hour, default=0.3, metavar="R", help="wanted at most, such as 0.1/h (default: 0.3/h)"
@@ -168,28 +168,55 @@ def encode_positives(setup: "Setup", given: Sequence[Path], keywords: "Sequence[
 
 
 def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
-    """Keep frames of the microphone for so long; Ctrl-C keeps what came."""
-    from kwsd.audio.open import MICROPHONE, open_source  # noqa: PLC0415 - as above
-    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
-    from kwsd.timebase import samples  # noqa: PLC0415 - likewise
-    from kwsd.tuning.kept import until  # noqa: PLC0415 - likewise
+    """Keep frames of the room for so long; whatever ends it sooner keeps what came."""
+    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - as above
+    from kwsd.tuning.kept import hours_of  # noqa: PLC0415 - likewise
 
-    what = (
-        "encoder frames only, never sound"
-        if not arguments.keep_sound
-        else f"frames, and sound in {arguments.keep_sound}"
-    )
-    logger.info("listening; kept in %s: %s. Ctrl-C ends it, and loses nothing", setup.kept.folder, what)
-    with (
-        closing(open_source(MICROPHONE, arguments.device)) as source,
-        sound_progress("listening", arguments.listen) as advance,
-    ):
-        chunks: Iterable[Chunk] = until(iter(source), samples(arguments.listen))
-        if arguments.keep_sound:
-            chunks = kept_sound(arguments.keep_sound, chunks)
-        for _ in setup.kept.listened(chunks, advance):
-            pass
-    logger.info("kept")
+    kept, sound = setup.kept, arguments.keep_sound
+    what = f"frames, and sound in {sound}" if sound else "encoder frames only, never sound"
+    before = kept.listened_to()
+    with room_of(setup, arguments) as (whose, room), sound_progress("listening", arguments.listen) as advance:
+        logger.info("listening by %s; kept in %s: %s. Ctrl-C ends it, and loses nothing", whose, kept.folder, what)
+        try:
+            for _ in kept.listened(room, advance):
+                pass
+        finally:
+            there = kept.listened_to()
+            new_h, all_h = hours_of(set(there) - set(before)), hours_of(there)
+            logger.info("kept %.2f h; there are %.2f h of background now", new_h, all_h)
+
+
+@contextmanager
+def room_of(setup: "Setup", arguments: argparse.Namespace) -> "Iterator[tuple[str, Iterable[Frames]]]":
+    """By what the room is heard, and its frames: by the running daemon, else by a microphone of our own.
+
+    Raises:
+        KwsdError: neither hears it.
+    """
+    from kwsd.audio.open import MICROPHONE, open_source  # noqa: PLC0415 - as above
+    from kwsd.protocol.connection import NoDaemonError  # noqa: PLC0415 - likewise
+    from kwsd.timebase import samples  # noqa: PLC0415 - likewise
+    from kwsd.tuning.kept import encoded, until  # noqa: PLC0415 - likewise
+    from kwsd.tuning.record import daemon_chunks, daemon_frames  # noqa: PLC0415 - likewise
+
+    length_s, sound = arguments.listen, arguments.keep_sound
+    if arguments.device is None:
+        try:
+            with connect(arguments) as client:
+                whose = f"the running daemon ({client.hello['microphone']['name']})"
+        except NoDaemonError:
+            if arguments.socket is not None:
+                raise
+        else:
+            socket = socket_of(arguments)
+            if sound:
+                yield whose, encoded(setup.model, kept_sound(sound, daemon_chunks(socket, length_s)))
+            else:
+                yield whose, daemon_frames(socket, setup.model.encoder, length_s, logger.warning)
+            return
+    with closing(open_source(MICROPHONE, arguments.device)) as source:
+        chunks = until(iter(source), samples(length_s))
+        yield source.name, encoded(setup.model, kept_sound(sound, chunks) if sound else chunks)
 
 
 def kept_sound(path: Path, chunks: "Iterable[Chunk]") -> "Iterator[Chunk]":

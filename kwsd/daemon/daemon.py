@@ -16,6 +16,7 @@ from kwsd.daemon.background import in_background
 from kwsd.daemon.capture import Capture, source_opener
 from kwsd.daemon.commands import CommandHandler
 from kwsd.daemon.decode import Decoder
+from kwsd.daemon.frames_watch import FramesWatch
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
@@ -87,6 +88,7 @@ class Daemon:
         watches: list[Watch] = [
             LevelWatch(self.bus, is_microphone=is_microphone),
             SearchWatch(self.bus, self.spotter),
+            FramesWatch(self.bus, self.spotter),
         ]
         self._texts = order_texts(settings.transcripts, self.spotter, self.bus.publish)
         if self._texts is not None:

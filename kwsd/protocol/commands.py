@@ -38,7 +38,7 @@ class Subscribe(Base):
     command: Literal["subscribe"]
     types: tuple[EventType, ...] | None = None
     """Event types wanted; null means all but the optional: `heartbeat`, `level`, `near_miss`, `held`, `spectrum`,
-    `audio`."""
+    `encoder_frames`, `audio`."""
     keywords: tuple[Name, ...] | None = None
     """Names of the keywords whose detections are wanted; null means all."""
     since: Annotated[int, Field(ge=0, le=2**53)] | None = None

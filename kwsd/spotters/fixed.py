@@ -13,7 +13,7 @@ from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.orders import OrderListener
-from kwsd.stream import Chunk
+from kwsd.stream import Chunk, Frames
 from kwsd.timebase import seconds
 from kwsd.why import Evidence, HeardToken
 
@@ -37,6 +37,10 @@ class FixedSpotter:
         """What to call the model."""
         self.quiet: Quiet | None = None
         """It has no gate: its networks cost less than a gate could spare."""
+        self.frames: tuple[Frames, ...] = ()
+        """None: its networks are no encoder that phrases could be searched behind."""
+        self.weights = ""
+        """None."""
         self.orders: OrderListener | None = None
         """Its networks tell ten words from all else, and not speech from silence."""
         self.tokenizer = CommandTokenizer(model.words)

@@ -7,7 +7,7 @@ from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.orders import OrderListener
-from kwsd.stream import Chunk
+from kwsd.stream import Chunk, Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 
@@ -51,6 +51,16 @@ class Spotter(Protocol):
 
     def held(self) -> dict[str, float]:
         """By the keyword's name: what has been heard of it so far, 0 to 1; those of which there is nothing left out."""
+        ...
+
+    @property
+    def frames(self) -> Sequence[Frames]:
+        """Those that the last push searched; none where phrases are not listened for."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Names the encoder that made them; empty where there is none."""
         ...
 
     @property

@@ -18,7 +18,7 @@ from kwsd.spotters.merge import Merge
 from kwsd.spotters.model_retry import ModelRetry
 from kwsd.spotters.orders import OrderListener
 from kwsd.spotters.realtime import RealTime, Verdict
-from kwsd.stream import NO_SAMPLES, Chunk
+from kwsd.stream import NO_SAMPLES, Chunk, Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.timebase import seconds
 
@@ -90,6 +90,16 @@ class PairedSpotter:
     def held(self) -> dict[str, float]:
         """By the keyword's name: what has been heard of it so far, 0 to 1."""
         return self._phrases.held() if self._phrases and not self._pace.paused else self._fixed.held()
+
+    @property
+    def frames(self) -> Sequence[Frames]:
+        """Those of the open vocabulary, while it hears."""
+        return self._phrases.frames if self._phrases and not self._pace.paused else ()
+
+    @property
+    def weights(self) -> str:
+        """Names the open vocabulary's encoder."""
+        return self._phrases.weights if self._phrases else ""
 
     @property
     def quiet(self) -> Quiet | None:

@@ -62,11 +62,18 @@ class PhraseSpotter:
         """Listens for what is said behind keywords with `listen`, or when asked."""
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""
+        self.frames: Sequence[Frames] = ()
+        """Those that the last push searched."""
 
     @property
     def keywords(self) -> tuple[Keyword, ...]:
         """Those being listened for."""
         return self.compiled.keywords
+
+    @property
+    def weights(self) -> str:
+        """Names those of the encoder."""
+        return self._model.encoder.fingerprint
 
     @property
     def quiet(self) -> Quiet | None:
@@ -117,7 +124,8 @@ class PhraseSpotter:
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
-        return [event for frames in self._stream.push(chunk) for event in self.search(frames)]
+        self.frames = self._stream.push(chunk)
+        return [event for frames in self.frames for event in self.search(frames)]
 
     def finish(self) -> Sequence[Event]:
         """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""

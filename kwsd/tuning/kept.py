@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 
 from kwsd.acoustic.frame_file import FrameFile, FrameFileError
@@ -48,7 +48,7 @@ class KeptFrames:
 
         Raises:
             AudioError: it cannot be read as sound.
-            OSError: the frames cannot be written; whole pieces stay.
+            KwsdError: the frames cannot be written; whole pieces stay.
         """
         found = path.stat() if path.exists() else None
         mark = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {read and read.__name__}" if found else str(path)
@@ -59,46 +59,42 @@ class KeptFrames:
             if all(piece.exists() for piece in pieces):
                 advance(sum(map(samples_of, pieces)))
                 return pieces
-        pieces = list(self.keep_stream(read(path) if read else FileSource(path), name, advance))
-        done.write_text("".join(f"{piece.name}\n" for piece in pieces))
-        return pieces
-
-    def keep_stream(self, source: Iterable[Chunk], name: str, advance: Advance) -> Iterator[Path]:
-        """The frames of a stream, a file for each piece as soon as it is whole; one that is there is passed over."""
-        chunks = iter(source)
-        for number in count():
-            first = next(chunks, None)
-            if first is None:
-                return
-            path = self.folder / f"{name}-{number:04}{SUFFIX}"
+        chunks, pieces = iter(read(path) if read else FileSource(path)), list[Path]()
+        for first in chunks:
+            pieces.append(self.folder / f"{name}-{len(pieces):04}{SUFFIX}")
             piece = chain([first], until(chunks, first.start_sample + samples(PIECE_S)))
-            if path.exists():
+            if pieces[-1].exists():
                 for chunk in piece:
                     advance(len(chunk.samples))
             else:
-                self._write(path, piece, advance)
+                self._write(pieces[-1], encoded(self._model, piece, advance), keeps_part=False)
+        done.write_text("".join(f"{piece.name}\n" for piece in pieces))
+        return pieces
+
+    def listened(self, room: Iterable[Frames], advance: Advance) -> Iterator[Path]:
+        """The frames of a room, from now on, beside those that are there: a file for each piece as soon as it is whole.
+
+        What ends it too soon, also an error, costs nothing of what came.
+
+        Raises:
+            KwsdError: the frames cannot be written.
+        """
+        name = f"{LISTENED}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+        source = iter(room)
+        for number, first in enumerate(source):
+            path = self.folder / f"{name}-{number:04}{SUFFIX}"
+            self._write(path, one_piece(first, source, advance), keeps_part=True)
             yield path
 
-    def _write(self, path: Path, piece: Iterable[Chunk], advance: Advance) -> None:
-        """Encode a piece as a stream of its own. An interruption ends it where it is: what came is kept."""
-        stream, interrupted = AcousticStream(self._model), False
-        with FrameFile.create(path, self._model.encoder, "float16") as file:
-            path.with_name(path.name + ".part").chmod(0o600)
-            try:
-                for chunk in piece:
-                    for frames in stream.push(chunk):
-                        file.write(frames)
-                    advance(len(chunk.samples))
-            except KeyboardInterrupt:
-                interrupted = True
-            for frames in stream.finish():
-                file.write(frames)
-        if interrupted:
-            raise KeyboardInterrupt
-
-    def listened(self, source: Iterable[Chunk], advance: Advance) -> Iterator[Path]:
-        """The frames of a room, from now on, beside those that are there."""
-        return self.keep_stream(source, f"{LISTENED}-{time.strftime('%Y%m%dT%H%M%S')}", advance)
+    def _write(self, path: Path, piece: Iterable[Frames], *, keeps_part: bool) -> None:
+        try:
+            with FrameFile.create(path, self._model.encoder, "float16", keeps_part=keeps_part) as file:
+                path.with_name(path.name + ".part").chmod(0o600)
+                for frames in piece:
+                    file.write(frames)
+        except OSError as error:
+            stays = "what was kept before stays"
+            raise KwsdError(f"{self.folder}: cannot be written: {error.strerror}; {stays}") from error
 
     def listened_to(self) -> list[Path]:
         """The pieces of all that was ever listened to."""
@@ -116,6 +112,32 @@ class KeptFrames:
                 ends = begins + frames.arrived_sample
                 yield replace(frames, origin_sample=begins + frames.origin_sample, arrived_sample=ends)
             begins = ends + SAMPLE_RATE
+
+
+def encoded(model: Model, chunks: Iterable[Chunk], advance: Advance = lambda _: None) -> Iterator[Frames]:
+    """The frames of a stream of its own."""
+    stream = AcousticStream(model)
+    for chunk in chunks:
+        yield from stream.push(chunk)
+        advance(len(chunk.samples))
+    yield from stream.finish()
+
+
+def one_piece(first: Frames, others: Iterator[Frames], advance: Advance) -> Iterator[Frames]:
+    """Frames of PIECE_S, as if their stream began with the first."""
+    begins, length = first.origin_sample + first.first * ENCODER_SHIFT_SAMPLES, 0
+    for frames in chain([first], others):
+        goes_on = frames.origin_sample == first.origin_sample
+        yield replace(
+            frames,
+            origin_sample=0 if goes_on else frames.origin_sample - begins,
+            first=frames.first - first.first if goes_on else frames.first,
+            arrived_sample=frames.arrived_sample - begins,
+        )
+        advance(frames.count * ENCODER_SHIFT_SAMPLES)
+        length += frames.count * ENCODER_SHIFT_SAMPLES
+        if length >= samples(PIECE_S):
+            return
 
 
 def until(chunks: Iterator[Chunk], end_sample: int) -> Iterator[Chunk]:

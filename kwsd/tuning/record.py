@@ -1,4 +1,4 @@
-"""A take out of the running daemon's microphone, so that nobody has to stop it."""
+"""Takes, and background, out of the running daemon's microphone, so that nobody has to stop it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ import io
 import time
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kwsd.acoustic.encoder import Encoder
 from kwsd.errors import KwsdError
 from kwsd.events import Level
-from kwsd.protocol.connection import TIMEOUT_S, DaemonConnection
-from kwsd.stream import Chunk, Float32
-from kwsd.timebase import samples
+from kwsd.protocol.connection import TIMEOUT_S, DaemonConnection, NoDaemonError
+from kwsd.stream import Chunk, Float32, Frames
+from kwsd.timebase import ENCODER_SHIFT_SAMPLES, samples
+from kwsd.told_frames import EncoderFrames, frames_of
 
 TAKE_S = 3.0
 PIECE_S = 4.0  # less than half of what the daemon keeps
 FULL_SCALE = 32768.0
 ARRIVES_S = 15.0  # what was said last is yet to be decoded
+LISTENING = "listening"
+HEARS_NOTHING = "the daemon hears nothing now ({}); waiting until it does"
+SILENCE_S = 15.0  # without frames, after which it is asked why
 
 
 def record_take(
@@ -40,7 +46,7 @@ def record_take(
     client = DaemonConnection(socket, timeout_s)
     try:
         status = client.ask("status")
-        if status["state"] != "listening":
+        if status["state"] != LISTENING:
             raise KwsdError(f"the daemon hears nothing now ({status['state']}); `kwsctl status` says why")
         start = status["stream_time"] + status["backlog_ms"] / 1000  # what waits to be decoded was said before
         client.ask("clip", start=max(0.0, start - 0.1), end=start)  # refused at once where it keeps no sound
@@ -56,6 +62,52 @@ def record_take(
     finally:
         client.close()
     return _sound(reply)
+
+
+def daemon_frames(
+    socket: Path, encoder: Encoder, length_s: float, on_silence: Callable[[str], None] = lambda _why: None
+) -> Iterator[Frames]:
+    """What the daemon's encoder makes of what it hears from now on, for so long; it need keep no sound for that.
+
+    `on_silence` is told why where nothing comes, such as of a microphone that is muted, and the wait goes on.
+
+    Raises:
+        KwsdError: there is no daemon, it has gone away in the middle, or it hears with other weights than `encoder`.
+    """
+    with closing(DaemonConnection(socket)) as client:
+        client.ask("subscribe", types=[EncoderFrames.type])
+        state, left = client.ask("status")["state"], samples(length_s)
+        if state != LISTENING:
+            on_silence(HEARS_NOTHING.format(state))
+        while left > 0:
+            told = _next_frames(client, on_silence)
+            if told["weights"] != encoder.fingerprint:
+                what = "with another model than is meant here, or in other steps"
+                raise KwsdError(f"the daemon hears {what}; give its --model, or its settings with --config")
+            frames = frames_of(told)
+            yield frames
+            left -= frames.count * ENCODER_SHIFT_SAMPLES
+
+
+def _next_frames(client: DaemonConnection, on_silence: Callable[[str], None]) -> dict[str, Any]:
+    """The next event of that kind, however long it takes; why it takes so long is told once."""
+    known = LISTENING
+    while True:
+        try:
+            for record in client.records(SILENCE_S):
+                if record["type"] == EncoderFrames.type:
+                    return record
+        except NoDaemonError as silence:
+            try:
+                state = client.ask("status")["state"]
+            except NoDaemonError:
+                raise silence from None
+            if state == LISTENING:
+                what = "but not for phrases: the fixed words have no frames"
+                raise KwsdError(f"the daemon listens, {what}; end it, or give --device, to listen without it") from None
+            if state != known:
+                on_silence(HEARS_NOTHING.format(state))
+            known = state
 
 
 def daemon_chunks(socket: Path, length_s: float) -> Iterator[Chunk]:

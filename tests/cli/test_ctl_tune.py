@@ -1,16 +1,24 @@
 """`kwsctl tune`: recordings in, a table, a picture and, if wanted, a keyword file out."""
 
 import json
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from kwsd import Keyword, Model
 from kwsd.audio import open as opened
 from kwsd.audio.file import FileSource
 from kwsd.cli.kwsctl import main
-from testkit.commands import KWSCTL, run
+from kwsd.tuning.hear import listen
+from kwsd.tuning.kept import KeptFrames, hours_of
+from testkit.commands import KWSCTL, clean_environment, run
+from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.tiny_model import silence, speak
 
 KEYWORDS = '# mine\n[[keyword]]\nphrase = "stop" # at once\n\n[[keyword]]\nphrase = "lights on"\n'
@@ -73,6 +81,94 @@ def test_background_is_gathered_from_the_microphone_as_frames_alone(
     assert soundfile.info(home / "room.wav").duration == pytest.approx(2.0, abs=0.6)
     assert main(["tune", "said", "--json", *given]) == 3
     assert json.loads(capsys.readouterr().out)["hours"] > 0
+
+
+@pytest.fixture
+def room(tmp_path: Path, tiny_model_dir: Path) -> Iterator[tuple[Plug, DaemonProcess]]:
+    """A daemon that keeps no sound, and its microphone."""
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        assert eventually(lambda: plug.is_open)
+        yield plug, daemon
+    plug.pull_out()
+
+
+def test_background_is_gathered_through_the_running_daemon(
+    room: tuple[Plug, DaemonProcess], tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    """Scenario, with a daemon that keeps no sound.
+
+    1. The microphone is muted: said so, and waited for. 2. Five seconds, in which LIGHT ON is said: frames are kept and
+    no sound, and the phrase is heard in them. 3. The daemon ends in the middle: said so, and what had come is kept.
+    """
+    plug, daemon = room
+    model = Model.load(tiny_model_dir)
+    command = [
+        KWSCTL,
+        "tune",
+        "--listen",
+        "5s",
+        "--model",
+        tiny_model_dir,
+        "--work",
+        "w",
+        "--socket",
+        daemon.socket_path,
+    ]
+    kept = KeptFrames(tmp_path / "w", model)
+    daemon.ask(command="mute")
+    with gathering(command, tmp_path) as process:
+        assert eventually(
+            lambda: "the daemon hears nothing now (muted); waiting" in (tmp_path / "told").read_text(), 20
+        )
+        daemon.ask(command="unmute")
+        plug.say(phrase("LIGHT ON"))
+        assert process.wait(30) == 0
+    told = (tmp_path / "told").read_text()
+    assert "listening by the running daemon" in told
+    assert "encoder frames only, never sound" in told
+    assert {path.suffix for path in (tmp_path / "w").rglob("*") if path.is_file()} == {".frames"}
+    assert hours_of(kept.listened_to()) * 3600 == pytest.approx(5.0, abs=0.4)
+    (heard,) = listen(model, [Keyword("LIGHT ON")], kept.read(kept.listened_to()))["LIGHT ON"]
+    assert heard.score > 0.9
+    with gathering(command, tmp_path) as process:
+        assert eventually(lambda: list(kept.folder.glob("*.part")), 20)
+        plug.say_all(silence(2.0))
+        daemon.signal(signal.SIGTERM)
+        assert process.wait(30) == 1
+    assert "has ended" in (tmp_path / "told").read_text()
+    assert hours_of(kept.listened_to()) * 3600 > 6.0
+    assert not list(kept.folder.glob("*.part"))
+
+
+def test_ctrl_c_keeps_what_was_gathered(room: tuple[Plug, DaemonProcess], tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. Ctrl-C after two seconds: what came is kept, and how much is said. 2. A model that is not the daemon's."""
+    plug, daemon = room
+    given = ["--listen", "8h", "--work", "w", "--socket", daemon.socket_path]
+    kept = KeptFrames(tmp_path / "w", Model.load(tiny_model_dir))
+    with gathering([KWSCTL, "tune", *given, "--model", tiny_model_dir], tmp_path) as process:
+        assert eventually(lambda: list(kept.folder.glob("*.part")), 20)
+        plug.say_all(silence(2.0))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert hours_of(kept.listened_to()) * 3600 > 1.5
+    assert "kept 0.00 h" in (tmp_path / "told").read_text()
+    other = run(KWSCTL, "tune", *given, home=tmp_path)
+    assert other.returncode == 1
+    assert "the daemon hears with another model" in other.stderr
+
+
+@contextmanager
+def gathering(command: Sequence[object], home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command under way, which writes to the file `told`."""
+    with (home / "told").open("wb") as told:
+        process = subprocess.Popen(list(map(str, command)), stderr=told, cwd=home, env=clean_environment(home))
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(
     path for room in ("kwsd", "measure", "bench", "training", "website") for path in (ROOT / room).rglob("*.py")
 )
-HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/intents.py", "kwsd/orders.py", "kwsd/protocol/")
+HOMES_OF_EVENTS = ("kwsd/events.py", "kwsd/intents.py", "kwsd/orders.py", "kwsd/told_frames.py", "kwsd/protocol/")
 TIMES = {16_000: "SAMPLE_RATE", 160: "FBANK_SHIFT_SAMPLES"}
 OTHER_THINGS = {
     ("training/commands12/models/ds_cnn.py", 160),  # channels

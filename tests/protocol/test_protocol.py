@@ -112,7 +112,15 @@ def test_the_published_schema_is_that_of_the_models() -> None:
 def test_a_name_is_a_class_and_a_class_a_name() -> None:
     assert len({record.type for record in RECORDS}) == len(RECORDS)
     assert {"detection", "muted", "loaded"} <= DEFAULT_TYPES <= set(EVENT_TYPES)
-    assert set(EVENT_TYPES) - DEFAULT_TYPES == {"heartbeat", "level", "near_miss", "held", "spectrum", "audio"}
+    assert set(EVENT_TYPES) - DEFAULT_TYPES == {
+        "heartbeat",
+        "level",
+        "near_miss",
+        "held",
+        "spectrum",
+        "encoder_frames",
+        "audio",
+    }
 
 
 def test_a_line_is_json_whatever_a_file_is_called() -> None:

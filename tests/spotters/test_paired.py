@@ -22,7 +22,7 @@ from kwsd.spotters.model_retry import Keywords, ModelRetry
 from kwsd.spotters.paired import TOO_SLOW, PairedSpotter
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.spotters.realtime import LONGEST_PAUSE_S, PAUSE_S, WATCHED_S, RealTime, Verdict
-from kwsd.stream import NO_SAMPLES, Chunk, Float32
+from kwsd.stream import NO_SAMPLES, Chunk, Float32, Frames
 from kwsd.timebase import SAMPLE_RATE
 from testkit.letters import letter_tokenizer
 from testkit.spoken import spoken, with_gaps
@@ -45,6 +45,8 @@ class Script:
 
     name = "script"
     bad_chunks = heard_samples = 0
+    frames: Sequence[Frames] = ()
+    weights = ""
     quiet = orders = None
 
     def __init__(self, clock: Clock, hits: Sequence[Detection] = (), keywords: Sequence[Keyword] = ()) -> None:

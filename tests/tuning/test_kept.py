@@ -1,5 +1,6 @@
 """Kept frames: encoded once, in pieces of which none is lost, and found as positives by folder, manifest and mark."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import soundfile
 
 from kwsd import Keyword, Model
 from kwsd.errors import AudioError, KwsdError
-from kwsd.stream import Chunk
+from kwsd.stream import Chunk, Frames
 from kwsd.tuning import kept
 from kwsd.tuning.hear import listen
-from kwsd.tuning.kept import KeptFrames, recordings, samples_of
+from kwsd.tuning.kept import KeptFrames, encoded, recordings, samples_of
 from kwsd.tuning.marks import Marks
 from kwsd.tuning.material import between_pauses, find_recordings
 from testkit.tiny_model import silence, speak
@@ -43,23 +44,57 @@ def test_a_recording_is_encoded_once_and_heard_as_often_as_one_likes(
     assert {path.stat().st_mode & 0o077 for path in [frames.folder, *pieces]} == {0}
 
 
-def test_an_interruption_keeps_what_came_and_the_next_run_goes_on(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ends", [KeyboardInterrupt(), KwsdError("the daemon at kwsd.sock has ended")])
+def test_what_came_of_a_room_is_kept_whatever_ends_it(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: BaseException
 ) -> None:
-    """1. Ctrl-C in the second piece. Result: both are there and whole. 2. Again: the first is not encoded again."""
-    monkeypatch.setattr(kept, "PIECE_S", 2.0)
+    """A stream begins in the middle of another and ends in its third piece. All of it is kept and heard."""
+    monkeypatch.setattr(kept, "PIECE_S", 3.0)
 
-    def interrupted() -> Iterator[Chunk]:
-        for start in range(0, 48_000, 4_000):
-            yield Chunk(start, SCENE[start : start + 4_000], "")
-        raise KeyboardInterrupt
+    def room() -> Iterator[Frames]:
+        yield from list(encoded(model, [Chunk(0, SCENE, "")]))[2:]
+        raise ends
 
     frames = KeptFrames(tmp_path / "work", model)
-    with pytest.raises(KeyboardInterrupt):
-        list(frames.keep_stream(interrupted(), "listened", lambda _samples: None))
-    pieces = sorted(frames.folder.glob("*.frames"))
-    assert [samples_of(piece) > 10_000 for piece in pieces] == [True, True]
+    with pytest.raises(type(ends)):
+        list(frames.listened(room(), lambda _samples: None))
+    pieces = frames.listened_to()
+    assert len(pieces) >= 3
     assert not list(frames.folder.glob("*.part"))
+    assert (
+        sum(map(samples_of, pieces)) == sum(each.count * 640 for each in encoded(model, [Chunk(0, SCENE, "")])) - 10_240
+    )
+    assert {piece.stat().st_mode & 0o077 for piece in pieces} == {0}
+    assert len(listen(model, [Keyword("STOP")], frames.read(pieces))["STOP"]) == 2
+
+
+def test_half_a_recording_is_not_taken_for_the_whole(model: Model, tmp_path: Path) -> None:
+    """1. Ctrl-C while a recording is encoded. 2. Again: all of it is there, and its second word is heard."""
+    soundfile.write(tmp_path / "a.wav", SCENE, 16_000)
+    frames = KeptFrames(tmp_path / "work", model)
+
+    def interrupt(_samples: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        frames.keep(tmp_path / "a.wav", interrupt)
+    assert list(frames.folder.iterdir()) == []
+    pieces = frames.keep(tmp_path / "a.wav", lambda _samples: None)
+    assert len(listen(model, [Keyword("STOP")], frames.read(pieces))["STOP"]) == 2
+
+
+def test_a_full_disk_is_named_and_what_came_is_kept(model: Model, tmp_path: Path) -> None:
+    frames = KeptFrames(tmp_path / "work", model)
+    room = list(encoded(model, [Chunk(0, SCENE, "")]))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        with pytest.raises(KwsdError, match=r"cannot be written: No space left on device; what was kept before stays"):
+            list(frames.listened(iter(room), lambda _samples: None))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (piece,) = frames.listened_to()
+    assert 0 < samples_of(piece) < len(SCENE)
 
 
 def test_what_cannot_be_kept_or_read_is_named(model: Model, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from kwsd.timebase import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
-    from kwsd.stream import Chunk
+    from kwsd.stream import Frames
     from kwsd.tuning.enrol import Background
     from kwsd.tuning.kept import KeptFrames
 
@@ -83,11 +83,11 @@ class RoomSound:
         return self._kept
 
     def _gather(self, kept: KeptFrames) -> None:
-        from kwsd.tuning.record import daemon_chunks  # noqa: PLC0415 - likewise
+        from kwsd.tuning.record import daemon_frames  # noqa: PLC0415 - likewise
 
-        def until_ended(chunks: Iterable[Chunk]) -> Iterable[Chunk]:
-            for chunk in chunks:
-                yield chunk
+        def until_ended(room: Iterable[Frames]) -> Iterable[Frames]:
+            for frames in room:
+                yield frames
                 if self._ends.is_set():
                     return
 
@@ -95,7 +95,8 @@ class RoomSound:
             self._left_s = max(0.0, self._left_s - samples / SAMPLE_RATE)
 
         try:
-            for _ in kept.listened(until_ended(daemon_chunks(self._socket, self._left_s)), advance):
+            room = daemon_frames(self._socket, self._load().encoder, self._left_s)
+            for _ in kept.listened(until_ended(room), advance):
                 pass
         except (KwsdError, OSError) as error:
             self._fault = str(error)
