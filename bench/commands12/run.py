@@ -24,6 +24,9 @@ from measure.noise_grid import NOISES, SNRS_DB, accuracy_in, noise
 from measure.paths import SHARED
 
 TEST = Path("speech_commands", "test_a", "manifest.tsv")
+NOISE, SPEECH = Path("noise", "manifest.tsv"), Path("speech", "manifest.tsv")
+NEEDED_BY = {"factory": NOISE, "street": NOISE, "babble": SPEECH}
+"""What each noise is made of; white is computed."""
 REMEDY = "give the folder of the shared data with --data-dir, or set KWSD_SHARED to it"
 TOLERANCE_POINTS = 2.0
 THINNED = 9
@@ -59,6 +62,22 @@ def plan_of(args: argparse.Namespace) -> Plan:
 def known_models() -> list[str]:
     """Models whose files are here."""
     return [name for name, model in read_bundle(bundle_directory()).items() if model.path.is_file()]
+
+
+def missing(plan: Plan, args: argparse.Namespace) -> list[str]:
+    """A line for each part of the data that this run needs and that is not there, with the remedy."""
+    needed = {TEST} | {NEEDED_BY[kind] for kind in plan.noises if kind in NEEDED_BY}
+    needed |= {SPEECH, SPEECH.with_name("teacher_labels.tsv")} if with_streams(args) else set()
+    return [
+        f"{args.data_dir / part} is not there: {REMEDY}"
+        for part in sorted(needed)
+        if not (args.data_dir / part).exists()
+    ]
+
+
+def with_streams(args: argparse.Namespace) -> bool:
+    """Whether streams and costs are measured too."""
+    return bool(args.full and not (args.model or args.noise_type or args.snr is not None))
 
 
 def measured(plan: Plan, clips: list[Clip], data: Path) -> Iterator[tuple[Cell, float]]:
@@ -109,11 +128,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Measure, print beside what is stated, and compare; the exit status."""
     args = parser().parse_args(arguments)
-    if not (args.data_dir / TEST).exists():
-        print(f"bench commands12: {args.data_dir / TEST} is not there: {REMEDY}", file=sys.stderr)
+    plan = plan_of(args)
+    if lines := missing(plan, args):
+        print(*(f"bench commands12: {line}" for line in lines), sep="\n", file=sys.stderr)
         return 1
     stated, found, verdicts = command_figures.read(bundle_directory()), {}, []
-    for cell, accuracy in measured(plan_of(args), test_clips(args.data_dir), args.data_dir):
+    for cell, accuracy in measured(plan, test_clips(args.data_dir), args.data_dir):
         row, is_near = verdict(cell, accuracy, stated, args.tol)
         print(row, flush=True)
         found[cell] = accuracy
@@ -122,7 +142,7 @@ def main(arguments: list[str]) -> int:
         together = command_figures.read(bundle_directory()) | found  # another run may have stated something meanwhile
         command_figures.write(bundle_directory(), together)
         draw(together, bundle_directory() / "noise_grid.png")
-    if args.full and not (args.model or args.noise_type or args.snr is not None):
+    if with_streams(args):
         report.write(args.data_dir)
     print(f"{sum(verdicts)} of {len(verdicts)} comparable rows within {args.tol:g} points")
     return 0 if verdicts and all(verdicts) else 1

@@ -43,9 +43,29 @@ def test_it_ends_with_0_only_where_all_is_as_stated(
     assert run.main(["--model", "ds-cnn", "--data-dir", str(tmp_path)]) == status
 
 
-def test_without_the_data_it_says_in_one_line_where_to_have_it_from(
+@pytest.mark.parametrize(
+    ("asked", "lacking"),
+    [
+        (["--quick"], ["noise", "speech", "speech_commands"]),
+        (["--noise-type", "white", "--snr", "-5"], ["speech_commands"]),
+        (["--noise-type", "factory"], ["noise", "speech_commands"]),
+        (["--noise-type", "babble", "--full"], ["speech", "speech_commands"]),
+    ],
+)
+def test_for_each_part_of_the_data_that_is_not_there_a_line_says_where_to_have_it_from(
+    asked: list[str], lacking: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.main([*asked, "--data-dir", str(tmp_path)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(str(tmp_path) + "/")[1].split("/")[0] for line in lines] == lacking
+    assert all("--data-dir" in line for line in lines)
+
+
+def test_noise_that_is_not_there_is_told_before_anything_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.main(["--quick", "--data-dir", str(tmp_path)]) == 1
+    (tmp_path / run.TEST).parent.mkdir(parents=True)
+    (tmp_path / run.TEST).touch()
+    assert run.main(["--noise-type", "street", "--data-dir", str(tmp_path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--data-dir" in line
+    assert str(run.NOISE) in line
