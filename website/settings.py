@@ -32,13 +32,13 @@ def settings_page() -> str:
         told, defaults = field_texts(kind), {each.name: each.default for each in fields(kind)}
         about = (kind.__doc__ or "").partition("Raises")[0].removeprefix(f"[{section}]: ")
         lines.append(f"## {f'[{section}]' if section else 'Above the first section'}\n\n{cell(about)}\n")
-        lines += ["| setting | default | may be | |", "|---|---|---|---|"]
+        lines += ["| setting | default | |", "|---|---|---|"]
         for key, allowed in entries:
             name = key.rpartition(".")[2]
             default = defaults[name]
             shown = "" if default in (None, (), MISSING) else f"`{toml(default)}`"
-            text = f"{cell(told[name])}<br>`{variable(key)}`"
-            lines.append(f"| `{name}` | {shown} | {may_be(allowed)} | {text} |")
+            text = f"{cell(told[name])}<br>{may_be(allowed)}; `{variable(key)}`"
+            lines.append(f"| `{name}` | {shown} | {text} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -34,12 +34,12 @@ def _definition(name: str, definition: dict[str, Any]) -> list[str]:
     properties = definition.get("properties", {})
     constant = properties.get("type", properties.get("command", {})).get("const")
     heading = f"`{constant}`" if constant else name
-    lines = [f"### {heading}\n", f"{cell(definition.get('description', ''))}\n", "| field | is | |", "|---|---|---|"]
+    lines = [f"### {heading}\n", f"{cell(definition.get('description', ''))}\n", "| field | |", "|---|---|"]
     for field, about in properties.items():
         if "const" not in about:
             needed = field in definition.get("required", ())
-            told = cell(about.get("description", "")) + ("" if needed else " May be left out.")
-            lines.append(f"| `{field}` | {kind(about)} | {told} |")
+            told = f"{kind(about)}{'' if needed else ', may be left out'}. {cell(about.get('description', ''))}"
+            lines.append(f"| `{field}` | {told} |")
     return lines if len(lines) > 4 else lines[:2]  # noqa: PLR2004 - nothing but its name
 
 

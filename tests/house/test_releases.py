@@ -38,4 +38,4 @@ def test_a_check_of_today_has_every_extra_that_tests_need() -> None:
     """Without archive and web the suite could not even be collected. What only torch brings is passed over in tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     installed = (ROOT / "scripts" / "check").read_text().partition("--editable '.[")[2].partition("]")[0].split(",")
-    assert installed == sorted(set(project["optional-dependencies"]) - {"asr"})
+    assert installed == sorted(set(project["optional-dependencies"]) - {"asr", "train"})

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.commands12 import stages as stage
-from training.commands12.models.registry import RECIPES
+from training.extra import without_extra
+
+try:
+    from training.commands12 import stages as stage
+    from training.commands12.models.registry import RECIPES
+except ModuleNotFoundError as missing:  # the stages are torch from their first line on
+    sys.exit(f"training.commands12: {without_extra(missing)}")
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "models" / "commands12"

@@ -1,13 +1,14 @@
 """From recordings to a model directory, a command for each step: `python -m training.zipformer COMMAND --help`.
 
 In order: prepare and train; average and export; tune, describe and evaluate. README.md has them with their arguments.
-What trains needs torch, which `scripts/training-environment` installs.
+What trains needs torch: `pip install 'kwsd[train]'`, or `scripts/training-environment` where a CPU wheel lies at hand.
 """
 
 import argparse
 import sys
 
 from kwsd.errors import KwsdError
+from training.extra import without_extra
 from training.zipformer import data_commands, model_commands, train_commands
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         args.run(args)
     except ModuleNotFoundError as error:
-        print(f"{args.command}: {error.name} is not installed: run `scripts/training-environment`", file=sys.stderr)
+        print(f"{args.command}: {without_extra(error)}", file=sys.stderr)
         return 1
     except (FileNotFoundError, ValueError, KwsdError) as error:
         print(f"{args.command}: {error}", file=sys.stderr)
