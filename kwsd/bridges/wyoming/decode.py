@@ -4,7 +4,8 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 MOST_THREADS = 4
 MOST_TOGETHER = 16
 """Streams in one call of the encoder."""
+GATHERED_S = 0.003
+"""How long a complete segment waits for those of other streams: eight in one call cost what three calls do."""
 
 EARLY_SAMPLES = SAMPLE_RATE * 80 // 1000
 """Features of so much sound are made before the segment is complete, so that less is to be done once it is."""
@@ -92,16 +95,22 @@ class DecodePool:
         self._model = model
         self._settings = settings
         self._most_together = MOST_TOGETHER if model.encoder.stacks else 1
+        self._streams: set[Stream] = set()
         self._ready: list[tuple[float, int, Stream]] = []
+        self._gathered_at_s = 0.0
+        """When those that are ready are not kept waiting for others any longer."""
+        self._idle = 0
         self._turn = count()
         self._change = threading.Condition()
-        self._threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
-        for number in range(self._threads):
+        for number in range(min(MOST_THREADS, len(os.sched_getaffinity(0)))):
             threading.Thread(target=self.run, name=f"decode-{number}", daemon=True).start()
 
     def open(self, keywords: CompiledKeywords, tell: Tell) -> Stream:
         """A stream that has heard nothing."""
-        return Stream(self._model, self._settings, keywords, tell)
+        stream = Stream(self._model, self._settings, keywords, tell)
+        with self._change:
+            self._streams.add(stream)
+        return stream
 
     def push(self, stream: Stream, samples: Float32) -> None:
         """More sound, (n,) at 16 kHz."""
@@ -122,6 +131,7 @@ class DecodePool:
         """Nobody wants to know any more."""
         with self._change:
             stream.ended = True
+            self._streams.discard(stream)
             stream.waiting.clear()
             stream.waiting_samples = 0
 
@@ -129,46 +139,61 @@ class DecodePool:
         """By when it would have been due in real time: who sends faster than that waits for the others."""
         if stream.is_ready and not stream.queued:
             stream.queued = True
+            if not self._ready:
+                self._gathered_at_s = monotonic() + GATHERED_S
             stream.due_s = max(monotonic(), stream.due_s + seconds(stream.step_samples))
             heappush(self._ready, (stream.due_s, next(self._turn), stream))
             self._change.notify()
 
     def run(self) -> None:
-        """What each thread does, for ever: as many streams in one turn as make a fair share of those that are ready."""
+        """What each thread does, for ever: wait for a stream, a little for others, and take a fair share of them."""
         while True:
             with self._change:
-                while not self._ready:
-                    self._change.wait()
-                share = min(self._most_together, -(-len(self._ready) // self._threads))
+                self._idle += 1
+                while not self._ready or (len(self._ready) < len(self._streams) and monotonic() < self._gathered_at_s):
+                    self._change.wait(self._gathered_at_s - monotonic() if self._ready else None)
+                share = min(self._most_together, -(-len(self._ready) // self._idle))
+                self._idle -= 1
                 turn = [heappop(self._ready)[2] for _ in range(share)]
                 taken = [(stream, *stream.take()) for stream in turn if not stream.ended]
-            heard = hear(taken)
-            with self._change:
-                for stream, _, is_last in taken:
+            for stream, is_last, detections in hear(taken):
+                with self._change:
                     stream.ended = stream.ended or is_last or stream.failed
-            for (stream, _, _), detections in zip(taken, heard, strict=True):
+                    if stream.ended:
+                        self._streams.discard(stream)
                 stream.tell(stream, detections)
-            with self._change:
-                for stream, _, _ in taken:  # not sooner: another thread's next step would be told before this one
+                with self._change:  # not sooner: another thread's next step would be told before this one
                     stream.queued = False
                     self._queue(stream)
 
 
-def hear(taken: Sequence[tuple[Stream, Sequence[Chunk], bool]]) -> list[list[Detection]]:
-    """One call of the encoder for all streams, then each one's search.
+def hear(taken: Sequence[tuple[Stream, Sequence[Chunk], bool]]) -> Iterator[tuple[Stream, bool, list[Detection]]]:
+    """One call of the encoder for all streams; then each one, whether that was its end, and what its search found.
 
-    A mistake of ours costs these streams alone, and is told.
+    Whoever takes these can tell of each before the next one is searched.
     """
-    try:
+    streams = [stream for stream, _, _ in taken]
+    frames: list[list[Frames]] = [[] for _ in taken]
+    with at_the_cost_of(streams):
         for stream, chunks, _ in taken:
             for chunk in chunks:
                 stream.acoustic.take(chunk)
-        frames = encode([stream.acoustic for stream, _, _ in taken])
-        rest = [stream.acoustic.finish() if is_last else [] for stream, _, is_last in taken]
-        return [stream.search([*own, *end]) for (stream, _, _), own, end in zip(taken, frames, rest, strict=True)]
+        frames = encode([stream.acoustic for stream in streams])
+    for (stream, _, is_last), own in zip(taken, frames, strict=True):
+        detections: list[Detection] = []
+        with at_the_cost_of([stream]):
+            rest = stream.acoustic.finish() if is_last and not stream.failed else []
+            detections = stream.search([*own, *rest])
+        yield stream, is_last, detections
+
+
+@contextmanager
+def at_the_cost_of(streams: Sequence[Stream]) -> Iterator[None]:
+    """A mistake of ours within is told, and ends these streams alone."""
+    try:
+        yield
     except Exception as error:
         wanted = error if logger.isEnabledFor(logging.DEBUG) else None  # no traceback unless asked for
         logger.error("decoding clients' sound failed: %s: %s", type(error).__name__, error, exc_info=wanted)  # noqa: TRY400
-        for stream, _, _ in taken:
+        for stream in streams:
             stream.failed = True
-        return [[] for _ in taken]
