@@ -195,15 +195,22 @@ def test_fifty_that_vanish_in_the_middle_of_a_chunk(service: WyomingProcess) -> 
 def test_a_new_list_is_told_and_taken_up_in_mid_stream(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario.
 
-    1. A stream listens. 2. The file changes: by itself, the running stream hears the new phrase, and info names it.
-    3. The file has two keywords of one name: the old list stays, and the log says why. 4. SIGTERM ends it with 0.
+    1. A stream listens, and has asked for the list. 2. The file changes: by itself, the client is told the new list,
+    the running stream hears the new phrase, and a client that asks later is told it too; one that never asked is told
+    nothing. 3. The file has two keywords of one name: the old list stays, and the log says why. 4. SIGTERM ends it
+    with 0.
     """
-    with serving(tmp_path, tiny_model_dir) as service, service.client() as client:
+    with serving(tmp_path, tiny_model_dir) as service, service.client() as client, service.client() as other:
+        other.start()
+        assert client.names() == ["light_on", "dark_please", "hey_light"]
         client.start()
         client.hear(silence(1.0))
         time.sleep(1)  # the watch begins once the service listens
         (tmp_path / "keywords.txt").write_text("TURN ON\n")
-        assert eventually(lambda: client.names() == ["turn_on"], 5)
+        assert [model["name"] for model in client.read_data("info")["wake"][0]["models"]] == ["turn_on"]
+        other.send("ping")
+        other.read_data("pong")
+        assert other.names() == ["turn_on"]
         client.say("TURN ON")
         assert client.detection() == "turn_on"
         (tmp_path / "keywords.txt").write_text("LIGHT ON @a-b\nTURN OFF @a b\n")

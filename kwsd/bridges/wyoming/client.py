@@ -65,6 +65,7 @@ class WakeClient:
         self._clock = ClientClock()
         self._pushed_samples = 0
         self._has_hit = False
+        self._has_asked = False
         self._room = asyncio.Event()
 
     async def serve(self) -> None:
@@ -100,7 +101,16 @@ class WakeClient:
             self._writer.close()
 
     async def rearm(self) -> None:
-        """There is a new list of keywords: what is being said goes on being heard, for those of the same names."""
+        """There is a new list of keywords: what is being said goes on being heard, for those of the same names.
+
+        Who asked for the list is told the new one unasked. Satellites take it, and Home Assistant passes it over.
+        """
+        if self._has_asked:
+            self._write(self._service.info())
+        await self.take_up()
+
+    async def take_up(self) -> None:
+        """Have the stream search for what this client wants of the list in force."""
         stream = self._stream
         if stream is not None:
             stream.keywords = await self._wanted()
@@ -117,6 +127,7 @@ class WakeClient:
 
     async def on_describe(self, _: Event) -> None:
         """What there is to be heard, as it stands now."""
+        self._has_asked = True
         self._write(self._service.info())
         async with asyncio.timeout(self._service.limits.finished_in_s):
             await self._writer.drain()
@@ -137,7 +148,7 @@ class WakeClient:
         if names is not None and (unknown := words.unknown(names)):
             logger.warning("%s asks for %.200s, which no keyword is called", self.peer, ", ".join(unknown))
         self._names = None if names is None else frozenset(name for name in names if len(name) <= LONGEST_NAME)
-        await self.rearm()
+        await self.take_up()
 
     async def on_audio_start(self, _: Event) -> None:
         """A new stream: nothing that was heard before counts."""
