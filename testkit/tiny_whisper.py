@@ -11,8 +11,8 @@ TIMESTAMPS = 1501
 """Tokens for 0.00 to 30.00 s."""
 
 
-def write_tiny_whisper(directory: Path) -> None:
-    """What `transformers.pipeline` loads as a model for automatic-speech-recognition."""
+def write_tiny_whisper(directory: Path, spread: float = 0.02) -> None:
+    """What `transformers.pipeline` loads for automatic-speech-recognition; `spread` is that of its weights."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(), decoders.ByteLevel()
@@ -21,7 +21,7 @@ def write_tiny_whisper(directory: Path) -> None:
     ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
     layers = {f"{side}_{what}": 1 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
     sizes = {"d_model": 16, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "vocab_size": tokenizer.get_vocab_size()}
-    model = WhisperForConditionalGeneration(WhisperConfig(**layers, **sizes, **ids))
+    model = WhisperForConditionalGeneration(WhisperConfig(**layers, **sizes, **ids, init_std=spread))
     model.generation_config = GenerationConfig(
         **ids,
         max_length=24,

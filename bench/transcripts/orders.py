@@ -9,11 +9,11 @@ import jiwer
 import numpy as np
 
 from bench import SHARED
-from bench.transcripts.texts import normal
 from kwsd.intents import Transcript
 from kwsd.orders import SpeechEnd
 from measure import manifests, sound
 from measure.paths import MODEL
+from measure.texts import normal
 from measure.wav import Samples, silence
 from testkit.daemons import DaemonProcess, Plug, running
 from testkit.serving import Client

@@ -25,7 +25,14 @@ def test_help_tells_the_order_and_every_command(capsys: pytest.CaptureFixture[st
         assert f"\n    {command} " in told
 
 
-@pytest.mark.parametrize("command", ["training.zipformer train data run", "training.commands12 train --model ds-cnn"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "training.zipformer train data run",
+        "training.commands12 train --model ds-cnn",
+        "training.tiny_audio export run to",
+    ],
+)
 def test_without_torch_a_line_says_what_installs_it(command: str) -> None:
     words = [sys.executable, "-c", WITHOUT_TORCH, *command.split()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
