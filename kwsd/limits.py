@@ -106,6 +106,8 @@ class BrokerAddress:
 
     def check(self, text: str) -> None:
         """Raises ValueError: it is none."""
+        if "@" in text:
+            raise ValueError("has a name in it; give --username NAME and --password-file FILE")
         found = re.fullmatch(r"mqtts?://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?", text)
         if found is None or int(found[1] or 1) > HIGHEST_PORT:
             raise ValueError("is not an address such as mqtt://broker.lan:1883")

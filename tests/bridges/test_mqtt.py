@@ -215,6 +215,7 @@ def test_a_broker_with_password_and_tls(tmp_path: Path, tiny_model_dir: Path) ->
 def test_what_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:
     for arguments, code, told in (
         (("--uri", "http://x"), 2, "--uri: 'http://x' is not an address such as mqtt://"),
+        (("--uri", "mqtt://me:secret@x"), 2, "give --username NAME and --password-file FILE"),
         (("--node", "a b"), 2, "--node: 'a b' is not a name of letters"),
         (("--password-file", "/none"), 78, "password_file: /none: cannot be read"),
         (("--uri", "mqtts://x", "--ca-file", "/none"), 78, "ca_file: /none: cannot be used"),
