@@ -69,6 +69,7 @@ def test_the_end_of_sound_brings_out_the_last_word_or_says_that_there_was_none(s
         client.hear(speak("LIGHT ON", lead_s=0.3))
         client.send("audio-stop")
         assert client.detection() == "light_on"
+        client.send("audio-stop")
         client.send("ping")
         client.read_data("pong")  # and no not-detected before it
 

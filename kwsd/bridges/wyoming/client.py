@@ -176,7 +176,7 @@ class WakeClient:
         """What is still inside the decoder is told first; `tell` says so if nothing was."""
         if self._stream is not None:
             self._service.pool.finish(self._stream)
-        else:
+        elif not self._has_hit:
             self._send(NotDetected().event())
 
     def step_done(self, stream: Stream, detections: Sequence[events.Detection]) -> None:
