@@ -2,9 +2,11 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from measure.wordends import speech_end_s
 from testkit.wyoming import pcm, rig, serving
 
 PEERS = SHARED / "peers"
+SATELLITES = ("satellite", "satellite-1.4.1")
+"""Environments: the one version that a registry has, and the one that people run (`setup VENV CHECKOUT`)."""
 CLIPS = 12
 VERSIONS = """\
 import importlib.metadata as m
@@ -39,11 +43,11 @@ def write_clips(directory: Path) -> list[tuple[Path, str, float]]:
     return found
 
 
-def run(name: str, program: str, *arguments: str) -> tuple[str, int, Iterator[dict[str, Any]]]:
-    """Versions of what the rig holds, its verdict, and the lines that it told."""
-    python = str(rig(name)) + "/bin/python"
+def run(venv: Path, program: str, *arguments: str) -> tuple[str, int, Iterator[dict[str, Any]]]:
+    """Versions of what the rig's environment holds, the verdict of its program, and the lines that it told."""
+    python = str(venv / "bin" / "python")
     versions = subprocess.run([python, "-c", VERSIONS], capture_output=True, text=True, check=True).stdout.strip()
-    command = [python, str(PEERS / name / program), *arguments]
+    command = [python, str(PEERS / program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return versions, done.returncode, (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
 
@@ -63,21 +67,31 @@ def section() -> list[str]:
         keywords = "".join(f"{word}\n" for word in WORDS)
         with serving(Path(name), MODEL, keywords=keywords) as service:
             address = f"127.0.0.1:{service.port}"
-            if rig("home_assistant"):
+            if venv := rig("home_assistant"):
                 given = [f"{path}={word}@{end_s:.3f}" for path, word, end_s in clips]
-                versions, _, told = run("home_assistant", "run.py", "--wake", address, *given)
+                versions, _, told = run(venv, "home_assistant/run.py", "--wake", address, *given)
                 heard = [each for each in told if each["type"] == "clip"]
                 delays = [each["after_word_end_ms"] for each in heard if each["ok"]]
                 what = "added by its config flow; pipeline from wake word to intent"
                 lines.append(f"| {versions} | {what} | {len(delays)} of {CLIPS} | {percentiles(delays)} |")
-            if rig("satellite"):
+            for venv in filter(None, map(rig, SATELLITES)):
                 given = [part for path, word, _ in clips for part in ("--wav", str(path), "--expect", word)]
-                versions, _, told = run("satellite", "run.py", "--wake", address, *given)
+                versions, _, told = run(venv, "satellite/run.py", "--wake", address, *given)
                 delays = [each["after_word_end_ms"] for each in told if each["type"] == "woken"]
                 lines.append(f"| {versions} | one stream | {len(delays)} of {CLIPS} | {percentiles(delays)} |")
+            if venv := rig(SATELLITES[0]):
                 given = [f"{path}={word}" for path, word, _ in clips[:: CLIPS // len(WORDS)]]
-                _, code, told = run("satellite", "client.py", address, *given)
+                versions, code, told = run(venv, "satellite/client.py", address, *given)
                 checks = [each for each in told if "ok" in each and "check" in each]
                 passed = sum(each["ok"] for each in checks)
-                lines.append(f"| client.py of that rig | {passed} of {len(checks)} checks passed, exit {code} | | |")
-    return lines
+                lines.append(
+                    f"| client.py of that rig, {versions} | {passed} of {len(checks)} checks passed, exit {code} | | |"
+                )
+    ours = ", ".join(f"{name} {version(name)}" for name in ("wyoming", "zeroconf", "aiomqtt", "prometheus_client"))
+    return [*lines, "", f"With {ours} on this side; everywhere on this page, {mosquitto_version()}."]
+
+
+def mosquitto_version() -> str:
+    """Of the broker that is installed."""
+    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+    return subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout.partition("\n")[0]

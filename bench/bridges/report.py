@@ -60,7 +60,8 @@ def main(arguments: list[str]) -> None:
         before = os.getloadavg()[0]
         lines = SECTIONS[name].lines()
         day = time.strftime("%Y-%m-%d", time.gmtime())
-        taken = f"`python -m bench bridges {name}`, {day}, load {before:.1f} before and {os.getloadavg()[0]:.1f} after."
+        load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+        taken = f"`python -m bench bridges {name}`, {day}, {load}, nice {os.nice(0)}."
         PAGE.write_text(with_section(read_page(), SECTIONS[name].title, [*lines, "", taken]), encoding="utf-8")
         say("\n".join(lines))
 
