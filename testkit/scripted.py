@@ -59,7 +59,9 @@ class ScriptedAcoustics:
     vocabulary_size = len(PIECES)
     silent_tokens: tuple[int, ...] = (0, 2)
 
-    def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+    def log_probs(
+        self, frames: NDArray[np.float32], contexts: Sequence[Context], _groups: Sequence[int] = ()
+    ) -> NDArray[np.float32]:
         """Log-softmax of the frames, the last token of each context out of reach."""
         logits = np.array(frames, np.float32)
         for row, (_, last) in enumerate(contexts):

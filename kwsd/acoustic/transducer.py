@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +46,24 @@ class Transducer:
         self._cache: dict[Context, NDArray[np.float32]] = {}
         self._output = self._output_layer()
 
-    def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
-        """Row i of the result (n, vocabulary) is log P(token | frames[i], contexts[i]). frames: (n, C)."""
+    def log_probs(
+        self, frames: NDArray[np.float32], contexts: Sequence[Context], groups: Sequence[int] = ()
+    ) -> NDArray[np.float32]:
+        """Row i of the result (n, vocabulary) is log P(token | frames[i], contexts[i]). frames: (n, C).
+
+        Each of the `groups`, so many rows, gets the answer that it would get alone, to the last bit.
+        """
         decoded = np.array([self._decoded(context) for context in contexts])
+        ends = list(accumulate(groups or [len(contexts)]))
+        parts = [slice(*span) for span in pairwise([0, *ends])]
         if self._output is None:
-            logits = self._run(frames, decoded)
+            logits = np.concatenate([self._run(frames[part], decoded[part]) for part in parts])
         else:  # half of what a call of the graph takes
             matrix, bias = self._output
-            logits = np.tanh(frames + decoded) @ matrix
+            hidden = np.tanh(frames + decoded)
+            logits = np.empty((len(contexts), self.vocabulary_size), np.float32)
+            for part in parts:  # BLAS rounds otherwise where there are more rows, unlike all else here
+                np.matmul(hidden[part], matrix, out=logits[part])
             logits += bias
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))

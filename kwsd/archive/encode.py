@@ -12,12 +12,11 @@ from itertools import islice
 
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream, encode
-from kwsd.archive.spans import GRID_SAMPLES, FileSpan
+from kwsd.archive.spans import GRID_SAMPLES, LANES, FileSpan
 from kwsd.errors import KwsdError
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SUBSAMPLING, fbank_samples_needed
 
-LANES = 16  # spans at a time: 14 s of a core for an hour of sound, 44 s for one alone, 11 s for 32
 TURN_CHUNKS = 8  # of half a second
 SEARCH_RUN_IN_SEGMENTS = 75  # 24 s: the 10 s that are looked back on, and whatever was being said before them
 

@@ -11,6 +11,7 @@ from kwsd.timebase import SAMPLE_RATE, samples
 
 GRID_SAMPLES = 8 * SAMPLE_RATE  # whole segments of 320 ms, and whole blocks in which a file is read
 SPAN_S = 960.0  # 16 min: what is heard twice for the sake of a cut is 7 % of it
+LANES = 16  # spans at a time: 14 s of a core for an hour of sound, 44 s for one alone, 11 s for 32
 PIECE_S = 4 * 3600.0  # of sound, at most: 70 s of a core, which is what a worker that is killed loses
 
 
@@ -72,16 +73,18 @@ def spans_between(recording: ArchivedFile, cuts: Iterable[int]) -> list[FileSpan
 
 
 def pieces(spans: Sequence[FileSpan], workers: int, piece_s: float = PIECE_S) -> Iterator[tuple[FileSpan, ...]]:
-    """Spans for one worker after the other, four times as many pieces as workers where there is sound enough.
+    """Spans for one worker after the other, four times as many pieces as workers where there are spans enough.
 
-    The longest come first, so that all workers end at about the same time.
+    Each has as many as are encoded at a time, so far as all workers get some. The longest come first, so that all
+    workers end at about the same time.
     """
     total_s = sum(span.duration_s for span in spans)
-    most_s = min(piece_s, total_s / (4 * workers))
+    most_s, fair_s = min(piece_s, total_s / (4 * workers)), min(piece_s, total_s / workers)
     piece: list[FileSpan] = []
     piece_so_far_s = 0.0
     for span in sorted(spans, key=lambda span: -span.duration_s):
-        if piece and piece_so_far_s + span.duration_s > most_s:
+        end_s = piece_so_far_s + span.duration_s
+        if piece and (end_s > fair_s or (end_s > most_s and len(piece) >= LANES)):
             yield tuple(piece)
             piece, piece_so_far_s = [], 0.0
         piece.append(span)

@@ -29,11 +29,14 @@ class CompiledKeywords:
     behind: Mapping[str, ListBehind] = field(default_factory=dict)
     """Keyword's phrase → the list that it arms."""
 
-    @property
-    def listening(self) -> frozenset[str]:
-        """Names of those behind which an order is listened for, in the lists that they arm too."""
+    listening: frozenset[str] = field(init=False)
+    """Names of those behind which an order is listened for, in the lists that they arm too."""
+
+    def __post_init__(self) -> None:
+        """Look through the list once: every hit wants to know."""
         own = frozenset(keyword.label for keyword in self.keywords if keyword.listen)
-        return own.union(*(each.compiled.listening for each in self.behind.values()))
+        listening = own.union(*(each.compiled.listening for each in self.behind.values()))
+        object.__setattr__(self, "listening", listening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,20 @@ one at the root, where every keyword begins, is never pruned; and whether a matc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kwsd.search.graph import Node, TokenSequence
 from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import Acoustics
+from kwsd.stream import Float32
 from kwsd.units import BLANK_ID, START, Context
 
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
-CACHED_BONUSES = 2048  # × vocabulary floats: 4 MB at most
 
 
 class Emission(NamedTuple):
@@ -60,103 +60,128 @@ class BeamSearch:
 
     def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics) -> None:
         """Search the graph of `keyword_set`; one set, one search."""
-        self._graph = keyword_set.graph
-        self._max_gap_frames = keyword_set.max_gap_frames
-        self._acoustics = acoustics
-        self._beam = keyword_set.beam
-        self._beam_delta = keyword_set.beam_delta
-        self._bonuses: dict[Node, NDArray[np.float32]] = {}
+        self.keyword_set = keyword_set
+        self.acoustics = acoustics
         self.reset()
 
     def reset(self) -> None:
-        """Start from the root, which is the first of the hypotheses at all times."""
-        self._hypotheses = [Hypothesis(self._graph.root, START, 0.0, (), 0)]
+        """Start from the root."""
+        self.hypotheses = [Hypothesis(self.keyword_set.graph.root, START, 0.0, (), 0)]
+        """Those alive, the one at the root first at all times."""
 
-    def push(self, frames: NDArray[np.float32], first_frame: int) -> list[Match]:
+    def push(self, frames: Float32, first_frame: int) -> list[Match]:
         """Consecutive encoder frames (n, C), the first of which has number `first_frame` → matches in order."""
-        at_root = self._acoustics.log_probs(frames, [START] * len(frames))
-        matches: list[Match] = []
-        for offset in range(len(frames)):
-            if len(self._hypotheses) == 1 and self._is_quiet(at_root[offset]):
-                continue  # only the root lives, and only a blank can follow: nothing changes
-            matches += self._step_frame(frames[offset], at_root[offset], first_frame + offset)
-        best = max(h.log_prob for h in self._hypotheses)
-        self._hypotheses = [h._replace(log_prob=h.log_prob - best) for h in self._hypotheses]  # keeps numbers small
-        return matches
-
-    @property
-    def hypotheses(self) -> tuple[Hypothesis, ...]:
-        """Those alive, the one at the root first."""
-        return tuple(self._hypotheses)
+        return push_all([self], [frames], [first_frame])[0]
 
     def may_grow(self, frame: int, tokens: tuple[int, ...]) -> bool:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
-        return any(_may_grow(h, frame, tokens) for h in self._hypotheses)
+        return any(_may_grow(h, frame, tokens) for h in self.hypotheses)
 
-    def _is_quiet(self, at_root: NDArray[np.float32]) -> bool:
-        """Whether at the root (vocabulary,) every token but the blank falls outside the beam."""
-        ranks = at_root + self._bonus(self._graph.root)
-        blank = float(ranks[BLANK_ID])
-        ranks[BLANK_ID] = -np.inf
-        return float(ranks.max()) < blank - self._beam_delta
+    def live(self, number: int) -> list[Hypothesis]:
+        """Those that frame `number` may follow."""
+        oldest = number - self.keyword_set.max_gap_frames
+        root, *others = self.hypotheses
+        return [root, *(h for h in others if h.emissions[-1].frame >= oldest)]
 
-    def _step_frame(self, frame: NDArray[np.float32], at_root: NDArray[np.float32], number: int) -> list[Match]:
-        oldest = number - self._max_gap_frames
-        root, *others = self._hypotheses
-        live = [root, *(h for h in others if h.emissions[-1].frame >= oldest)]
-        log_probs = self._log_probs(live, frame, at_root)
-        self._hypotheses = _merge(
-            self._successor(live[row], token, float(log_probs[row, token]), number)
-            for row, token in self._best(live, log_probs)
-        )
-        best = max(h.log_prob for h in self._hypotheses)
-        return [match for h in self._hypotheses if h.node.sequences for match in _matches(h, best)]
-
-    def _log_probs(
-        self, live: list[Hypothesis], frame: NDArray[np.float32], at_root: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """(hypotheses, vocabulary); the first row, that of the root, is known already."""
-        if len(live) == 1:
-            return at_root[None]
-        contexts = [h.context for h in live[1:]]
-        rows = np.empty((len(live), len(at_root)), np.float32)  # np.vstack would take eight times as long
-        rows[0] = at_root
-        rows[1:] = self._acoustics.log_probs(frame[None].repeat(len(contexts), axis=0), contexts)
-        return rows
-
-    def _best(self, live: list[Hypothesis], log_probs: NDArray[np.float32]) -> list[tuple[int, int]]:
-        """(row, token) of the successors to keep: a blank at the root, then the best; ties by row, then token."""
-        ranks = np.array([self._bonus(h.node) for h in live])
-        ranks += log_probs
-        ranks += np.array([[h.log_prob] for h in live], np.float32)
-        flat = ranks.ravel()
-        near = np.flatnonzero(flat >= flat.max() - self._beam_delta)
-        kept = near[(-flat[near]).argsort(kind="stable")[: self._beam]].tolist()
-        return [(0, BLANK_ID), *(divmod(index, ranks.shape[1]) for index in kept if index != BLANK_ID)]
-
-    def _bonus(self, node: Node) -> NDArray[np.float32]:
-        """The boosts of a hypothesis at `node` once it has taken each token (vocabulary,)."""
-        known = self._bonuses.get(node)
-        if known is None:
-            if len(self._bonuses) >= CACHED_BONUSES:
-                self._bonuses.clear()
-            size = self._acoustics.vocabulary_size
-            known = np.zeros(size, np.float32) if node.fail is None else self._bonus(node.fail).copy()
-            tokens, boost_sums = node.boosted()
-            known[tokens] = boost_sums
-            known[list(self._acoustics.silent_tokens)] = node.boost_sum
-            self._bonuses[node] = known
-        return known
+    def step(self, chosen: Iterable[tuple[Hypothesis, int, float]], number: int) -> Iterator[Match]:
+        """Hypotheses of the frame before with a token each and its log-probability → the matches of frame `number`."""
+        self.hypotheses = _merge(self._successor(*each, number) for each in chosen)
+        best = max(h.log_prob for h in self.hypotheses)
+        return (match for h in self.hypotheses if h.node.sequences for match in _matches(h, best))
 
     def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
         total = h.log_prob + log_prob
-        if token in self._acoustics.silent_tokens:
+        if token in self.acoustics.silent_tokens:
             return Hypothesis(h.node, h.context, total, h.emissions, h.blanks + 1)
-        node = self._graph.step(h.node, token)
+        node = self.keyword_set.graph.step(h.node, token)
         if node.level == 0:
             return Hypothesis(node, START, total, (), 0)
         emissions = (*h.emissions, Emission(token, number))[-node.level :]
         return Hypothesis(node, (h.context[1], token), total, emissions, 0)
+
+
+def push_all(beams: Sequence[BeamSearch], frames: Sequence[Float32], first_frames: Sequence[int]) -> list[list[Match]]:
+    """What `push` gives for each of some streams that search for one keyword set, to the last bit; frames: (n, C) each.
+
+    All step together: what a call of NumPy takes beside its arithmetic is most of a frame's cost, and they share it.
+    """
+    acoustics, keyword_set = beams[0].acoustics, beams[0].keyword_set
+    count, together = len(frames[0]), np.concatenate(frames)
+    at_root = acoustics.log_probs(together, [START] * len(together), [count] * len(beams))
+    boosted = at_root + keyword_set.graph.boosts_at(keyword_set.graph.root, acoustics)
+    blanks = boosted[:, BLANK_ID].copy()
+    boosted[:, BLANK_ID] = -np.inf
+    quiet = (boosted.max(axis=1) < blanks - keyword_set.beam_delta).tolist()
+    matches: list[list[Match]] = [[] for _ in beams]
+    for offset in range(count):
+        # where only the root lives, and only a blank can follow, nothing changes
+        moving = [
+            place for place, beam in enumerate(beams) if len(beam.hypotheses) > 1 or not quiet[place * count + offset]
+        ]
+        if moving:
+            rows = [place * count + offset for place in moving]
+            step = Step([beams[place] for place in moving], [first_frames[place] + offset for place in moving])
+            for place, found in zip(moving, step.take(together[rows], at_root[rows]), strict=True):
+                matches[place] += found
+    for beam in beams:  # keeps numbers small
+        best = max(h.log_prob for h in beam.hypotheses)
+        beam.hypotheses = [h._replace(log_prob=h.log_prob - best) for h in beam.hypotheses]
+    return matches
+
+
+class Step:
+    """One frame of each of some streams."""
+
+    def __init__(self, beams: Sequence[BeamSearch], numbers: Sequence[int]) -> None:
+        """The frames have these numbers in their streams."""
+        self._beams, self._numbers = beams, numbers
+        self._acoustics, self._set = beams[0].acoustics, beams[0].keyword_set
+        live = [beam.live(number) for beam, number in zip(beams, numbers, strict=True)]
+        self._live = list(chain.from_iterable(live))
+        self._counts = np.array([len(each) for each in live])
+        self._roots = np.cumsum(self._counts) - self._counts
+
+    def take(self, frames: Float32, at_root: Float32) -> list[Iterator[Match]]:
+        """The frames (streams, C), and what is known of them at the root, (streams, vocabulary) → matches of each."""
+        log_probs = self._log_probs(frames, at_root)
+        chosen = self._best(log_probs)
+        return [
+            beam.step([(self._live[row], token, float(log_probs[row, token])) for row, token in each], number)
+            for beam, number, each in zip(self._beams, self._numbers, chosen, strict=True)
+        ]
+
+    def _log_probs(self, frames: Float32, at_root: Float32) -> Float32:
+        """(hypotheses, vocabulary); the rows of the roots are known already."""
+        if len(self._live) == len(self._beams):
+            return at_root
+        others = np.ones(len(self._live), bool)
+        others[self._roots] = False
+        contexts = [h.context for h, is_other in zip(self._live, others.tolist(), strict=True) if is_other]
+        rows = np.empty((len(self._live), at_root.shape[1]), np.float32)
+        rows[self._roots] = at_root
+        counts = self._counts - 1
+        rows[others] = self._acoustics.log_probs(frames.repeat(counts, axis=0), contexts, counts[counts > 0].tolist())
+        return rows
+
+    def _best(self, log_probs: Float32) -> list[list[tuple[int, int]]]:
+        """Of each stream (row, token) of the successors to keep: a blank at the root, then the best.
+
+        Ties go by row, then token.
+        """
+        graph = self._set.graph
+        ranks = np.array([graph.boosts_at(h.node, self._acoustics) for h in self._live])
+        ranks += log_probs
+        ranks += np.array([[h.log_prob] for h in self._live], np.float32)
+        best = np.maximum.reduceat(ranks.max(axis=1), self._roots)
+        near, tokens = np.nonzero(ranks >= (best - self._set.beam_delta).repeat(self._counts)[:, None])
+        streams = np.arange(len(self._beams)).repeat(self._counts)[near]
+        order = np.lexsort((-ranks[near, tokens], streams))
+        ends = np.searchsorted(streams, np.arange(len(self._beams)), side="right").tolist()
+        pairs = list(zip(near[order].tolist(), tokens[order].tolist(), strict=True))
+        return [
+            [(root, BLANK_ID), *(pair for pair in pairs[start:end][: self._set.beam] if pair != (root, BLANK_ID))]
+            for root, start, end in zip(self._roots.tolist(), [0, *ends], ends, strict=False)
+        ]
 
 
 def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:

@@ -16,6 +16,10 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.search.posteriors import Acoustics
+
+CACHED_BOOSTS = 1 << 20  # floats: 4 MB, however many streams search the graph
+
 Ints = NDArray[np.int32]
 
 
@@ -89,6 +93,7 @@ class ContextGraph:
         """Build the automaton. A sequence without tokens is ignored; equal sequences are all kept."""
         self._sequences = sorted((each for each in sequences if each.tokens), key=lambda each: each.tokens)
         self._nodes: dict[int, Node] = {}
+        self._boosts: dict[Node, NDArray[np.float32]] = {}
         self._grow()
         # Failure nodes, level by level: those above are known, and all edges lie in one sorted array.
         size = int(self.tokens.max()) + 1
@@ -111,6 +116,20 @@ class ContextGraph:
         """The object for a node; of two threads that ask for a new one, both get the same."""
         known = self._nodes.get(index)
         return self._nodes.setdefault(index, Node(self, index)) if known is None else known
+
+    def boosts_at(self, node: Node, acoustics: Acoustics) -> NDArray[np.float32]:
+        """The boosts of a hypothesis at `node` once it has taken each token (vocabulary,); not to be written to."""
+        known = self._boosts.get(node)
+        if known is None:
+            if len(self._boosts) * acoustics.vocabulary_size >= CACHED_BOOSTS:
+                self._boosts.clear()
+            size = acoustics.vocabulary_size
+            known = np.zeros(size, np.float32) if node.fail is None else self.boosts_at(node.fail, acoustics).copy()
+            tokens, boost_sums = node.boosted()
+            known[tokens] = boost_sums
+            known[list(acoustics.silent_tokens)] = node.boost_sum
+            self._boosts[node] = known
+        return known
 
     def ending_at(self, index: int) -> tuple[TokenSequence, ...]:
         """Sequences that are exactly this prefix, in the order given."""

@@ -18,6 +18,12 @@ class Acoustics(Protocol):
     silent_tokens: tuple[int, ...]
     """The blank, and `<unk>` where there is one: tokens that spell nothing."""
 
-    def log_probs(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
-        """Row i of (n, vocabulary) is log P(token | frames[i], contexts[i]); frames are (n, C)."""
+    def log_probs(
+        self, frames: NDArray[np.float32], contexts: Sequence[Context], groups: Sequence[int] = ()
+    ) -> NDArray[np.float32]:
+        """Row i of (n, vocabulary) is log P(token | frames[i], contexts[i]); frames are (n, C).
+
+        `groups` tells how many rows belong to each of several questions: the answer to one is, to the last bit, what it
+        would be alone. Without, all are one.
+        """
         ...

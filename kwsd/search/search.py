@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kwsd.search.beam import BeamSearch
+from kwsd.search.beam import BeamSearch, Match
 from kwsd.search.held import held
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Hit, Miss
@@ -22,23 +22,29 @@ class KeywordSearch:
         """A search that has seen nothing."""
         self.keyword_set = keyword_set
         self._transducer = transducer
-        self._rules: Rules
         self._begin(0)
 
-    def push(self, frames: Frames) -> list[Hit | Miss]:
-        """The next frames → what they decide: misses, then hits in the order spoken.
+    def _begin(self, origin_sample: int) -> None:
+        self.origin_sample = origin_sample
+        self._history = FrameHistory(HISTORY_FRAMES)
+        self.beam = BeamSearch(self.keyword_set, self._transducer)
+        self._rules = Rules(self.keyword_set, self._transducer, self._history)
+
+    def push(self, frames: Frames, matches: list[Match] | None = None) -> list[Hit | Miss]:
+        """The next frames, and what `beam.push_all` found in them → what they decide: misses, then hits as spoken.
 
         A new origin forgets everything. Frames that were not heard end what is under way; quiet ones decide it first.
         """
-        if frames.origin_sample != self._origin_sample:
+        if frames.origin_sample != self.origin_sample:
             self._begin(frames.origin_sample)
         if frames.encoder_out is None:
-            self._beam.reset()
-            decided = self._rules.judge((), self._beam) if frames.kind == "quiet" else []
+            self.beam.reset()
+            decided = self._rules.judge((), self.beam) if frames.kind == "quiet" else []
             self._history.push(frames)
             return decided
         self._history.push(frames)
-        return self._rules.judge(self._beam.push(frames.encoder_out, frames.first), self._beam)
+        found = self.beam.push(frames.encoder_out, frames.first) if matches is None else matches
+        return self._rules.judge(found, self.beam)
 
     def finish(self) -> list[Miss]:
         """No more frames will come: what waited for more of them."""
@@ -46,7 +52,7 @@ class KeywordSearch:
 
     def held(self) -> dict[int, float]:
         """What it holds of each keyword that is being said, 0 to 1."""
-        return held(self._beam, self._history, self._transducer)
+        return held(self.beam, self._history, self._transducer)
 
     def replace(self, keyword_set: KeywordSet) -> None:
         """Search for other keywords from the next frames on.
@@ -55,15 +61,8 @@ class KeywordSearch:
         is not lost.
         """
         before, self.keyword_set = self._rules, keyword_set
-        self._beam = BeamSearch(keyword_set, self._transducer)
+        self.beam = BeamSearch(keyword_set, self._transducer)
         self._rules = Rules(keyword_set, self._transducer, self._history)
         self._rules.carry_over(before)
-        recent = self._history.tail(REPLAY_FRAMES)
-        if len(recent):
-            self._beam.push(recent, self._history.end - len(recent))
-
-    def _begin(self, origin_sample: int) -> None:
-        self._origin_sample = origin_sample
-        self._history = FrameHistory(HISTORY_FRAMES)
-        self._beam = BeamSearch(self.keyword_set, self._transducer)
-        self._rules = Rules(self.keyword_set, self._transducer, self._history)
+        if len(recent := self._history.tail(REPLAY_FRAMES)):
+            self.beam.push(recent, self._history.end - len(recent))

@@ -10,6 +10,7 @@ from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Event
 from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.search.beam import Match
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.spotters.behind import Behind
@@ -56,7 +57,7 @@ class PhraseSpotter:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
         gate = QuietGate(self._longest_pause(), self._model.encoder.shift_frames) if self._quiet_gate else None
         self._stream = AcousticStream(self._model, gate)
-        self._search = KeywordSearch(self.compiled.searched, self._model.transducer)
+        self.searching = KeywordSearch(self.compiled.searched, self._model.transducer)
         self._behind = Behind(self._model, self._order_settings)
         self.orders = self._behind.orders
         """Listens for what is said behind keywords with `listen`, or when asked."""
@@ -94,7 +95,7 @@ class PhraseSpotter:
     def held(self) -> dict[str, float]:
         """By the keyword's name: what the search holds of it, 0 to 1."""
         labels = self.compiled.searched.labels
-        return {labels[keyword]: round(score, 3) for keyword, score in self._search.held().items()}
+        return {labels[keyword]: round(score, 3) for keyword, score in self.searching.held().items()}
 
     def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
         """Make a list ready for `replace`, or for any number of spotters of this model; slow.
@@ -113,7 +114,7 @@ class PhraseSpotter:
     def replace(self, compiled: CompiledKeywords) -> None:
         """Listen for other keywords from now on; fast. What is being said meanwhile is not lost."""
         self.compiled = compiled
-        self._search.replace(compiled.searched)
+        self.searching.replace(compiled.searched)
         if self._stream.gate:
             self._stream.gate.hang_over = self._longest_pause()
 
@@ -131,13 +132,13 @@ class PhraseSpotter:
         """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""
         last = self._stream.finish()
         told = [event for frames in last for event in self.search(frames)]
-        told += [event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self._search.finish() if last]
+        told += [event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self.searching.finish() if last]
         return [*told, *self._behind.finish()]
 
-    def search(self, frames: Frames) -> Iterator[Event]:
-        """What frames complete that were kept, or made elsewhere."""
+    def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
+        """What frames complete that were kept, or made elsewhere; `matches` as `KeywordSearch.push` takes them."""
         self.bad_chunks += frames.kind == "failed"
         if frames.kind != "failed":
             self.heard_samples = frames.arrived_sample
-        heard = [event_of(found, frames, self.compiled, self.tokenizer) for found in self._search.push(frames)]
+        heard = [event_of(each, frames, self.compiled, self.tokenizer) for each in self.searching.push(frames, matches)]
         yield from self._behind.push(frames, heard, self.compiled)

@@ -11,6 +11,7 @@ from kwsd.events import Detection, Event
 from kwsd.intents import Intent, IntentSlot
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.search.beam import Match
 from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.sentences.compile import CompiledSentences
 from kwsd.sentences.files import Template
@@ -62,10 +63,10 @@ class SentenceSpotter(PhraseSpotter):
             told += [self._event(heard, last) for heard in self._orders.finish(last.first + last.count)]
         return told
 
-    def search(self, frames: Frames) -> Iterator[Event]:
-        """What frames complete that were kept, or made elsewhere."""
+    def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
+        """What frames complete that were kept, or made elsewhere; `matches` as `KeywordSearch.push` takes them."""
         self._last = frames
-        detected = list(super().search(frames))
+        detected = list(super().search(frames, matches))
         yield from detected
         for heard in self._orders.push(frames):
             if heard.accepted and not self._always:

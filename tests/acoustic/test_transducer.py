@@ -41,3 +41,15 @@ def test_another_joiner_is_run_as_it_is(tmp_path: Path) -> None:
     frames = np.random.default_rng(1).normal(0, 2, (2, 128)).astype(np.float32)
     expected = logits_by_graph(transducer, frames, [(0, 1), (3, 2)])
     assert np.allclose(transducer.log_probs(frames, [(0, 1), (3, 2)]), expected, atol=1e-5)
+
+
+def test_a_group_gets_the_answer_that_it_would_get_alone() -> None:
+    """BLAS takes another way for more rows, which ends otherwise in the last digit."""
+    transducer = Model.load("kwsd-en").transducer
+    sizes = [1, 8, 3, 5, 2, 8, 13, 1]
+    frames = np.random.default_rng(0).normal(0, 1, (sum(sizes), 128)).astype(np.float32)
+    contexts = [(row % 40 + 1, row % 29 + 1) for row in range(len(frames))]
+    together = transducer.log_probs(frames, contexts, sizes)
+    ends = np.cumsum(sizes)
+    for start, end in zip(ends - sizes, ends, strict=True):
+        assert np.array_equal(transducer.log_probs(frames[start:end], contexts[start:end]), together[start:end])

@@ -159,6 +159,14 @@ def test_spans_cover_every_recording_once_and_are_shared_out_evenly(durations: l
     assert sorted(span.key for piece in shared for span in piece) == sorted(span.key for span in spans) or not spans
 
 
+def test_a_piece_has_as_many_spans_as_are_encoded_at_a_time() -> None:
+    """One hour of calls cost a half more where four pieces were made of each worker's 16."""
+    spans = [FileSpan(ArchivedFile(str(number), "", 60.0, can_be_cut=True)) for number in range(64)]
+    assert [len(piece) for piece in pieces(spans, 1)] == [16] * 4
+    assert [len(piece) for piece in pieces(spans[:16], 1)] == [16]
+    assert [len(piece) for piece in pieces(spans[:16], 2)] == [8, 8]
+
+
 def test_a_lane_gives_frames_as_they_come(model: Model, talk: Path) -> None:
     """Memory stays flat: frames of a span are there long before its end, and those of others between them."""
     spans = spans_between(recording(talk), [4 * GRID_SAMPLES])

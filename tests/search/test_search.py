@@ -44,7 +44,7 @@ def test_the_refractory_time_is_audio_time_and_per_keyword() -> None:
 def test_silence_keeps_one_hypothesis() -> None:
     stream = Stream(["LIGHT UP", "UP"])
     stream.hear(say("▁LIGHT .*40") + 2 * LOUD * (np.arange(len(PIECES)) == 0))
-    assert len(stream.search._beam._hypotheses) == 1
+    assert len(stream.search.beam.hypotheses) == 1
 
 
 @pytest.mark.parametrize("silence", [0, 30, 40, 45, 100, 1000])
