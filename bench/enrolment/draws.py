@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from bench.enrolment.material import background_frames, take_frames
-from bench.enrolment.near import near_matches
+from bench.enrolment.kept_hits import hits_in
+from bench.enrolment.material import hours_of, take_frames
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
+from kwsd.stream import Frames
 from kwsd.tuning import enrol
 from kwsd.tuning.hear import Heard, listen
 from measure.progress import track
@@ -37,12 +38,13 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     for word, takes in track(drawn, "candidates"):
         keyword = Keyword(word)
         found[word, takes] = enrol.find_candidates(model, keyword, [readings(path) for path in takes])[:TRIED]
-    hours, false = false_hits(model, found)
-    search = model.settings()
+    hours, search = hours_of("dev"), model.settings()
+    tried = {way_of(word, each.spelling) for (word, _), some in found.items() for each in some}
+    false = hits_in(model, tried | {way_of(word, enrol.NOW) for word in paths}, "dev", lenient)
     score = cache(
         lambda word, text, path: enrol.score_takes(
             model,
-            Keyword(word) if text == enrol.NOW else Keyword(text, written_forms=False),
+            way_of(word, text),
             [take_frames(model, path)],
             search,
         )[0]
@@ -53,7 +55,7 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
         known = enrol.Material(
             tuple(candidates),
             {name: [score(word, name, path) for path in takes] for name in names},
-            {name: false[f"{word}|{name}"] for name in names},
+            {name: false[way_of(word, name)] for name in names},
             hours,
             PER_HOUR,
             search.threshold,
@@ -66,23 +68,14 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     return draws
 
 
-def false_hits(
-    model: Model, found: Mapping[tuple[str, tuple[str, ...]], Sequence[enrol.Pronunciation]]
-) -> tuple[float, dict[str, list[Heard]]]:
-    """Hours of background, and the hits in it of every way to say a word that was found, as `word|spelling`."""
-    tried = {
-        f"{word}|{each.spelling}": Keyword(each.spelling, name=f"{word}|{each.spelling}", written_forms=False)
-        for (word, _), some in found.items()
-        for each in some
-    }
-    tried |= {f"{word}|{enrol.NOW}": Keyword(word, name=f"{word}|{enrol.NOW}") for word, _ in found}
-    hours, background = background_frames(model, "dev")
-    false = {
-        name: listen(model, [keyword], near)[name]
-        for keyword, near in track(list(near_matches(model, list(tried.values()), background)), "background")
-        for name in [keyword.name]
-    }
-    return hours, false
+def way_of(word: str, spelling: str) -> Keyword:
+    """A keyword that is said in one way only, or as it is."""
+    return Keyword(word) if spelling == enrol.NOW else Keyword(spelling, written_forms=False)
+
+
+def lenient(model: Model, keyword: Keyword, frames: Sequence[Frames]) -> list[Heard]:
+    """Hits at any threshold, as enrolling counts them."""
+    return listen(model, [keyword], frames)[keyword.label]
 
 
 def draw_takes(model: Model, word: str, paths: Sequence[str]) -> list[tuple[str, ...]]:

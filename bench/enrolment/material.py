@@ -64,18 +64,23 @@ def word_stream(model: Model, word: str, paths: Sequence[str]) -> tuple[list[Fra
     return list(FrameFile(file).read()), labels
 
 
-def background_frames(model: Model, name: str) -> tuple[float, list[Frames]]:
-    """Hours of speech and their frames, which are made where they are not there yet.
+def hours_of(name: str) -> float:
+    """How much speech there is.
 
     `dev` is what enrolling holds candidates against; `apart` was set apart before the first run, for the test alone.
     """
     rows = [row for row in speech_rows() if in_part(row, name)]
-    hours = sum(float(row["seconds"]) + UTTERANCE_GAP_S for row in rows) / 3600
+    return sum(float(row["seconds"]) + UTTERANCE_GAP_S for row in rows) / 3600
+
+
+def background_frames(model: Model, name: str) -> list[Frames]:
+    """Frames of that speech, which are made where they are not there yet."""
+    rows = [row for row in speech_rows() if in_part(row, name)]
     file = FOLDER / f"{name}-{model.encoder.fingerprint[:12]}.frames"
     if not file.exists():
         pieces = (np.concatenate([silence(UTTERANCE_GAP_S), clip(row["path"])]) for row in track(rows, name))
         keep(model, file, (piece + floor(len(piece), seed=0) for piece in pieces))
-    return hours, list(FrameFile(file).read())
+    return list(FrameFile(file).read())
 
 
 def in_part(row: manifests.Row, name: str) -> bool:

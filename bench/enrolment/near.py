@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.sequences import token_sequences
 from kwsd.search.beam import BeamSearch
+from kwsd.search.graph import ContextGraph
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES
@@ -22,10 +24,18 @@ def near_matches(
 ) -> Iterator[tuple[Keyword, list[Frames]]]:
     """Each keyword with the frames around whatever matches it at all: what is elsewhere need not be searched again.
 
-    One search for all of them finds the matches, with a beam so wide that they do not take each other's place.
+    One search for all of them finds the matches, with a beam so wide that they do not take each other's place. What
+    two may be said as counts for both: in a list it would be the first one's.
     """
     settings = model.settings(beam=WIDE_BEAM, threshold=0.01)
-    searched = PhraseSpotter(model, keywords, settings).compiled.searched
+    named = [replace(keyword, name=str(number)) for number, keyword in enumerate(keywords)]
+    searched = PhraseSpotter(model, named, settings).compiled.searched
+    sequences = [
+        replace(sequence, keyword=number, boost=settings.boost)
+        for number, keyword in enumerate(keywords)
+        for sequence in token_sequences(keyword, model.tokenizer)
+    ]
+    searched = replace(searched, graph=ContextGraph(sequences))
     beam = BeamSearch(searched, model.transducer)
     places: dict[int, list[int]] = {number: [] for number in range(len(keywords))}
     for place, each in enumerate(track(frames, "matches")):

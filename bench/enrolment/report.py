@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench.enrolment.draws import DRAWS, TAKES, Draw, choose_all
-from bench.enrolment.material import background_frames, word_stream
-from bench.enrolment.near import near_matches
+from bench.enrolment.kept_hits import hits_in
+from bench.enrolment.material import hours_of, word_stream
 from kwsd.acoustic.model import Model
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Frames
-from kwsd.tuning.hear import most_per_hour
+from kwsd.tuning.hear import Heard, most_per_hour
 from measure.paths import RESULTS
 from measure.progress import track
 from measure.scoring import Label
@@ -58,19 +58,17 @@ def main(arguments: Sequence[str]) -> None:
 
 def test(model: Model, paths: dict[str, list[str]], draws: Sequence[Draw]) -> tuple[float, list[Row]]:
     """Recall on the recordings that were not drawn, and false alarms in the speech set apart."""
-    hours, apart = background_frames(model, "apart")
     each_word = {word: list(dict.fromkeys(draw.keyword for draw in draws if draw.word == word)) for word in paths}
-    keywords = [Keyword(word) for word in paths] + [keyword for of in each_word.values() for keyword in of]
-    named = [replace(keyword, name=str(number)) for number, keyword in enumerate(dict.fromkeys(keywords))]
-    false = {
-        replace(keyword, name=""): len(hear(model, [keyword], near))
-        for keyword, near in track(list(near_matches(model, named, apart)), "false alarms")
-    }
+    hours, keywords = (
+        hours_of("apart"),
+        [*map(Keyword, paths), *(keyword for of in each_word.values() for keyword in of)],
+    )
+    false = {keyword: len(hits) for keyword, hits in hits_in(model, keywords, "apart", in_force).items()}
     rows = []
     for word, of in track(list(paths.items()), "recall"):
         frames, labels = word_stream(model, word, of)
         found = {
-            keyword: found_in(hear(model, [keyword], frames), labels) for keyword in {Keyword(word), *each_word[word]}
+            keyword: found_in(in_force(model, keyword, frames), labels) for keyword in {Keyword(word), *each_word[word]}
         }
         mine = [draw for draw in draws if draw.word == word]
         before = [share(found[Keyword(word)], of, draw.takes) for draw in mine]
@@ -90,15 +88,16 @@ def test(model: Model, paths: dict[str, list[str]], draws: Sequence[Draw]) -> tu
     return hours, rows
 
 
-def hear(model: Model, keywords: Sequence[Keyword], frames: Iterable[Frames]) -> list[Detection]:
+def in_force(model: Model, keyword: Keyword, frames: Sequence[Frames]) -> list[Heard]:
     """What a daemon would have told."""
-    spotter = PhraseSpotter(model, keywords)
-    return [event for each in frames for event in spotter.search(each) if isinstance(event, Detection)]
+    spotter = PhraseSpotter(model, [keyword])
+    told = (event for each in frames for event in spotter.search(each))
+    return [Heard(event.score, event.start, event.end) for event in told if isinstance(event, Detection)]
 
 
-def found_in(hits: Sequence[Detection], labels: Sequence[Label]) -> set[str]:
+def found_in(hits: Sequence[Heard], labels: Sequence[Label]) -> set[str]:
     """Recordings, by their label, with a hit in them."""
-    return {label.phrase for label in labels if any(label.start_s <= hit.end <= label.end_s + 1.0 for hit in hits)}
+    return {label.phrase for label in labels if any(label.start_s <= hit.end_s <= label.end_s + 1.0 for hit in hits)}
 
 
 def share(found: set[str], paths: Sequence[str], takes: Sequence[str]) -> float:

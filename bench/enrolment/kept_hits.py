@@ -1,0 +1,68 @@
+"""Hits in hours of sound, kept on disk by keyword: a run that was interrupted goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from bench.enrolment.material import FOLDER, background_frames
+from bench.enrolment.near import near_matches
+from kwsd.acoustic.model import Model
+from kwsd.keywords.keyword import Keyword
+from kwsd.stream import Frames
+from kwsd.tuning.hear import Heard
+from measure.paths import ROOT
+from measure.progress import track
+
+HEARING = ("acoustic", "keywords", "search", "spotters", "text", "tuning/hear.py")
+"""What of kwsd decides about a hit in frames that are there: a change of it is a new run."""
+TOGETHER = 100
+"""Keywords that are looked for at once: what an interruption may cost."""
+
+How = Callable[[Model, Keyword, Sequence[Frames]], list[Heard]]
+
+
+def hits_in(model: Model, keywords: Iterable[Keyword], sound: str, how: How) -> dict[Keyword, list[Heard]]:
+    """Every hit of each keyword in a background, a keyword at a time; those that are known are not looked for again."""
+    wanted = list(dict.fromkeys(keywords))
+    folder = FOLDER / "hits" / f"{sound}-{how.__name__}-{version_of(model)}"
+    todo = [keyword for keyword in wanted if not file_of(folder, keyword).exists()]
+    frames = background_frames(model, sound) if todo else []
+    for first in range(0, len(todo), TOGETHER):
+        some = todo[first : first + TOGETHER]
+        for keyword, near in track(list(near_matches(model, some, frames)), f"{sound} {first}"):
+            keep(file_of(folder, keyword), how(model, keyword, near))
+    return {keyword: recall(file_of(folder, keyword)) for keyword in wanted}
+
+
+def file_of(folder: Path, keyword: Keyword) -> Path:
+    """Where the hits of a keyword are kept."""
+    return folder / f"{sha256(repr(keyword).encode()).hexdigest()[:16]}.json"
+
+
+def keep(file: Path, hits: Sequence[Heard]) -> None:
+    """Write them, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps([asdict(hit) for hit in hits]))
+    part.replace(file)
+
+
+def recall(file: Path) -> list[Heard]:
+    """Hits kept before."""
+    return [Heard(**record) for record in json.loads(file.read_text())]
+
+
+@cache
+def version_of(model: Model) -> str:
+    """What tells one way to hear from another: weights, settings and code."""
+    digest = sha256(f"{model.encoder.fingerprint} {model.description}".encode())
+    for name in HEARING:
+        place = ROOT / "kwsd" / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
