@@ -282,12 +282,12 @@ def test_saved_clips_are_judged_with_the_keyboard(browser: Any, stage: Stage) ->
         assert one.troubles == []
 
 
-def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stage) -> None:
+def test_takes_are_recorded_by_this_devices_microphone(browser: Any, stage: Stage, tiny_model_dir: Path) -> None:
     """1. A lesson for a text file: told why not. 2. With TOML, background is gathered. 3. Chromium beeps: judged."""
     pytest.importorskip("tomlkit")
     (stage.directory / "taught.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
     for file, told in (("keywords.txt", "TOML"), ("taught.toml", "once in each take")):
-        arguments = ("--keywords", stage.directory / file, "--port", 0)
+        arguments = ("--keywords", stage.directory / file, "--model", tiny_model_dir, "--port", 0)
         with (
             serving_page(stage.directory, *arguments, socket=stage.daemon.socket_path) as web,
             person(browser, web) as one,
