@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -228,13 +229,43 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, locked: WebProcess) -> No
 
 
 def test_who_says_nothing_takes_no_place(locked: WebProcess) -> None:
-    """1. A connection without a request, one with half of one: closed after a while. 2. Others are served meanwhile."""
+    """1. A connection without a request, with half of one, with half of a second, with a body that drips: all closed.
+
+    2. Others are served meanwhile.
+    """
     address = ("127.0.0.1", int(locked.address.partition(":")[2]))
-    with socket.create_connection(address, 20) as silent, socket.create_connection(address, 20) as slow:
-        slow.sendall(b"GET / HTTP/1.1\r\nHost: x")
+    head = f"GET /icon.svg HTTP/1.1\r\nHost: {locked.address}\r\n".encode()
+    begun = (b"", b"GET / HTTP/1.1\r\nHost: x", head + b"\r\nGET / HTTP", head + b"Content-Length: 99\r\n\r\n")
+    with ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(socket.create_connection(address, 20)) for _ in begun]
+        for each, request in zip(sockets, begun, strict=True):
+            each.sendall(request)
         assert locked.ask("/").status == 200
-        assert silent.recv(100) == b""
-        assert b" 200 " not in slow.recv(100)
+        assert eventually(lambda: sum(map(is_closed, sockets)) == len(sockets), 20)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other end hung up; another byte is sent else, which is no sign of a request's end."""
+    try:
+        connection.settimeout(0.1)
+        while connection.recv(1 << 16):
+            pass
+    except TimeoutError:
+        with suppress(OSError):
+            connection.sendall(b"x")
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def test_no_other_protocol_is_spoken(locked: WebProcess) -> None:
+    """A WebSocket is asked for: the page as ever, and nobody is told to install what kwsd has no use for."""
+    wanted = locked.ask(
+        "/", upgrade="websocket", connection="Upgrade", sec_websocket_version="13", sec_websocket_key="eA=="
+    )
+    assert wanted.status == 200
+    assert "uvicorn" not in locked.log.read_text()
 
 
 def test_curves_of_tune_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,7 +221,8 @@ async def told_of_request(_: Request, error: Exception) -> Response:
     """Which field is not what it has to be."""
     assert isinstance(error, ValidationError)  # noqa: S101 - as the table of handlers says
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 422)
+    where = "".join(f"{part}: " for part in first["loc"])
+    return JSONResponse({"error": f"{where}{first['msg']}"}, 422)
 
 
 async def told_of_http(_: Request, error: Exception) -> Response:

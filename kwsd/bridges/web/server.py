@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from kwsd.bridges.web.app import Pages
 from kwsd.bridges.web.gate import Gate, bracketed
@@ -30,23 +30,32 @@ logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 128
 KEEP_ALIVE_S = 5
-FIRST_REQUEST_S = 5.0
+REQUEST_S = 5.0
 MOST_HEADER_BYTES = 16 << 10
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that does not wait for a first request for ever: who is silent takes no place."""
+    """HTTP/1.1 that waits for no request for ever, whole or begun: who is silent or drips takes no place."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has connected."""
         super().connection_made(transport)
-        self.loop.call_later(FIRST_REQUEST_S, self.give_up)
+        self.loop.call_later(REQUEST_S, self.give_up, self.cycle)
 
-    def give_up(self) -> None:
-        """Close, if no request has come."""
-        if self.cycle is None and not self.transport.is_closing():
+    def on_response_complete(self) -> None:
+        """The next request may come."""
+        super().on_response_complete()
+        self.loop.call_later(REQUEST_S, self.give_up, self.cycle)
+
+    def give_up(self, last: RequestResponseCycle | None) -> None:
+        """Close, if no request has come since the last one, which is answered."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if self.cycle is last and answered and not self.transport.is_closing():
             self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        return False  # nor advise anybody to install what would speak WebSocket
 
 
 class _Server(uvicorn.Server):
