@@ -1,13 +1,15 @@
 """Encoder frames as an event, for programs that gather them: nothing is encoded twice, and no sound leaves kwsd."""
 
+from __future__ import annotations
+
 import base64
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from kwsd.records import Record
-from kwsd.stream import Frames, Kind
+
+if TYPE_CHECKING:
+    from kwsd.stream import Float32, Frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class EncoderFrames(Record):
     """Number of the first frame, of 40 ms, since then."""
     count: int
     """Frames."""
-    kind: Kind
+    kind: Literal["heard", "quiet", "failed"]
     """quiet: the gate spared the encoder; failed: its output was not finite."""
     arrived_sample: int
     """Sound that had to come before this was known."""
@@ -52,6 +54,10 @@ class EncoderFrames(Record):
 
 def frames_of(told: dict[str, Any]) -> Frames:
     """The frames of such an event, as it comes over the socket. Raises KeyError, ValueError: it is none."""
+    import numpy as np  # noqa: PLC0415 - every command knows the events, and few these frames
+
+    from kwsd.stream import Frames  # noqa: PLC0415 - likewise
+
     rows = told["encoder_out"]
     power = np.frombuffer(base64.b64decode(told["power"]), "<f4")
     return Frames(
@@ -67,5 +73,5 @@ def frames_of(told: dict[str, Any]) -> Frames:
     )
 
 
-def _text(values: np.ndarray[Any, Any], dtype: str) -> str:
+def _text(values: Float32, dtype: str) -> str:
     return base64.b64encode(values.astype(dtype).tobytes()).decode()
