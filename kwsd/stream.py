@@ -47,3 +47,5 @@ class Frames:
     """(T,), nats: log of the mean mel power of each 10 ms; those behind 4 × count are look-ahead."""
     arrived_sample: int
     """Sound that had to come before this was known."""
+    gain_db: float = 0.0
+    """By how much the encoder heard it louder than it was; `power` is as it was."""

@@ -47,6 +47,8 @@ class Evidence:
     """How loud the phrase was; full scale is about 0 dB."""
     noise_db: float | None = None
     """How loud the quietest tenth of the last seconds was: what the room and the microphone make themselves."""
+    gain_db: float = 0.0
+    """By how much it was lifted, for the network to hear it louder than that."""
     lead_s: float | None = None
     """Unbroken sound before the first token, at most the last ten seconds."""
     next_token: str | None = None
@@ -115,6 +117,8 @@ def sounded(why: Evidence) -> str:
     if over < NOISY_DB:
         faults.append(f"only {over:.0f} dB over the noise: go nearer or make it quieter")
     said = f"It was said at {why.level_db:.0f} dB over noise of {why.noise_db:.0f} dB"
+    if why.gain_db:
+        said += f", lifted by {why.gain_db:.0f} dB"
     return f"{said}; {' and '.join(faults)}" if faults else f"{said}, which is clear enough"
 
 

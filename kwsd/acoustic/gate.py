@@ -36,6 +36,8 @@ class Segment:
     """Sound that had to come before it could be heard."""
     quiet: bool = False
     """The encoder is spared it."""
+    gain_nats: float = 0.0
+    """What the encoder hears added to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Room:
 
     def stands_out(self, fbank: Float32) -> bool:
         """Whether somebody may be speaking in the next segment (T, 80): it is loud for a while, as this room goes."""
-        power = np.log(np.exp(fbank[:, SPEECH_BINS]).mean(axis=1))
+        power = speech_power(fbank)
         self._known.append(power)
         if len(self._known) < (self._known.maxlen or 0):
             return True
@@ -120,3 +122,9 @@ class QuietGate:
         spared = self._in_a_row > 0  # else it shows that it could still hear
         self._spared += spared
         return [replace(self._held.popleft(), arrived_sample=segment.arrived_sample, quiet=spared)]
+
+
+def speech_power(fbank: Float32) -> Float32:
+    """(T, 80) → (T,), nats: log of the mean mel power where voices are."""
+    power: Float32 = np.log(np.exp(fbank[:, SPEECH_BINS]).mean(axis=1))
+    return power

@@ -116,6 +116,8 @@ def status_lines(status: Record) -> Iterator[str]:
     yield f"heard       {status['detections']} detections, last progress {status['progress_age_s']:.1f} s ago"
     if (gate := status.get("quiet_gate")) and gate["on"]:
         yield f"quiet gate  {'closed' if gate['closed'] else 'open'}, {gate['share']:.0%} of the sound was quiet"
+    if gain_db := status.get("gain_db"):
+        yield f"gain        {gain_db:.0f} dB, for speech is faint"
     yield f"lost        {status['lost_ms']:.0f} ms in {status['overruns']} overruns, {status['reconnects']} reconnects"
     yield f"reloads     {status['reloads']}, {status['failed_reloads']} failed"
     if status.get("reload_failed_because"):

@@ -104,6 +104,7 @@ def _add_general(general: Any) -> None:
     general.add_argument(
         "--no-quiet-gate", action="store_true", help="hear a quiet room as closely as a loud one, at full cost"
     )
+    general.add_argument("--no-automatic-gain", action="store_true", help="hear faint speech as faint as it is")
     general.add_argument("--json", action="store_true", help="print JSON lines")
     general.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
     general.add_argument("--print-config", action="store_true", help="print the settings in force as TOML and exit")
@@ -179,6 +180,7 @@ def _flags(arguments: argparse.Namespace) -> Mapping[str, Any]:
         "channel": arguments.channel,
         "raw": arguments.raw,
         "quiet_gate": False if arguments.no_quiet_gate else None,
+        "automatic_gain": False if arguments.no_automatic_gain else None,
         "json": arguments.json or None,
         "verbose": arguments.verbose or None,
         "fallback.mode": arguments.fallback,

@@ -104,6 +104,8 @@ class Settings:
     None is what the file's suffix says, and s16le of a pipe; 16000 Hz, 1 channel."""
     quiet_gate: bool = True
     """Spare the network a quiet room: sound in which nobody can be speaking is not looked at closely."""
+    automatic_gain: bool = True
+    """Bring faint speech nearer to the loudness that models know, by 30 dB at most."""
     json: bool = False
     """Print detections as JSON lines."""
     verbose: bool = False

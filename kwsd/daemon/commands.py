@@ -154,6 +154,7 @@ class CommandHandler:
                 "closed": quiet is not None and quiet.now,
                 "share": round(quiet.spared / max(1, quiet.segments), 4) if quiet else 0.0,
             },
+            "gain_db": self._spotter.gain_db,
             "subscribers": subscribers,
             "dropped_events": dropped,
         }

@@ -37,6 +37,8 @@ class FixedSpotter:
         """What to call the model."""
         self.quiet: Quiet | None = None
         """It has no gate: its networks cost less than a gate could spare."""
+        self.gain_db = 0.0
+        """Nor a gain."""
         self.frames: tuple[Frames, ...] = ()
         """None: its networks are no encoder that phrases could be searched behind."""
         self.weights = ""

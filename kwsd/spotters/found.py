@@ -72,6 +72,7 @@ def _why(
         least_margin_nats=grounds.least_margin_nats,
         level_db=power_dbfs(grounds.level_nats),
         noise_db=power_dbfs(grounds.noise_nats),
+        gain_db=frames.gain_db,
         lead_s=seconds(encoder_frame_start(grounds.lead_frames)),
         next_token=None if next_token is None else tokenizer.pieces([next_token])[0],
     )

@@ -69,6 +69,11 @@ class Spotter(Protocol):
         ...
 
     @property
+    def gain_db(self) -> float:
+        """By how much faint speech is lifted now."""
+        ...
+
+    @property
     def orders(self) -> OrderListener | None:
         """What listens for orders; None where nothing that hears now can."""
         ...

@@ -56,11 +56,12 @@ class SampleSpotter(PhraseSpotter):
         settings: SearchSettings | None = None,
         *,
         quiet_gate: bool = False,
+        automatic_gain: bool = False,
     ) -> None:
         """Listen for `keywords` with `model`, or the one of that name; a text stands for the keyword of that phrase.
 
         What `settings` does not give, the model's model.toml does. Spellings that cannot be used are warned of.
-        `quiet_gate` spares the encoder a quiet room, as the program `kwsd` does.
+        `quiet_gate` spares the encoder a quiet room, `automatic_gain` lifts faint speech, as the program `kwsd` does.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -72,7 +73,7 @@ class SampleSpotter(PhraseSpotter):
             keywords = Keyword.of(keywords)
             for problem in check_keywords(keywords, model.tokenizer).problems:
                 warnings.warn(str(problem), UserWarning, stacklevel=2)
-        super().__init__(model, keywords, settings, quiet_gate=quiet_gate)
+        super().__init__(model, keywords, settings, quiet_gate=quiet_gate, automatic_gain=automatic_gain)
 
     def accept(self, samples: NDArray[np.floating]) -> list[Detection]:
         """Take float samples (n,), 16 kHz mono, and return what they complete, in the order spoken.

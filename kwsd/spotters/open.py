@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kwsd.config.settings import Settings
 from kwsd.errors import KeywordFileError, ModelError, first_few
@@ -104,13 +104,18 @@ class OpenVocabulary:
         model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
-        gate, orders = self._settings.quiet_gate, self._settings.orders
-        compiled = PhraseSpotter(model, keywords, search, quiet_gate=gate).compiled
-        self.make = partial(PhraseSpotter, model, compiled, search, quiet_gate=gate, orders=orders)
+        compiled = PhraseSpotter(model, keywords, search).compiled
+        settings = self._settings
+        how: dict[str, Any] = {
+            "quiet_gate": settings.quiet_gate,
+            "automatic_gain": settings.automatic_gain,
+            "orders": settings.orders,
+        }
+        self.make = partial(PhraseSpotter, model, compiled, search, **how)
         if self._settings.sentences is not None:
             from kwsd.spotters.sentences import SentenceSpotter  # noqa: PLC0415 - few have sentences
 
             sentences, intents = read_sentences(self._settings.sentences, model.tokenizer), self._settings.intents
-            spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, quiet_gate=gate, orders=orders)
+            spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, **how)
             self.make = partial(spotter, model, compiled, search)
         return self.make

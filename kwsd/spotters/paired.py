@@ -107,6 +107,11 @@ class PairedSpotter:
         return self._phrases.quiet if self._phrases else None
 
     @property
+    def gain_db(self) -> float:
+        """That of the open vocabulary."""
+        return self._phrases.gain_db if self._phrases else 0.0
+
+    @property
     def orders(self) -> OrderListener | None:
         """That of the open vocabulary, while it hears."""
         return self._phrases.orders if self._phrases and not self._pace.paused else None

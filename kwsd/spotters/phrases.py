@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kwsd.acoustic.gain import AutomaticGain
 from kwsd.acoustic.gate import Quiet, QuietGate
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
@@ -31,12 +32,13 @@ class PhraseSpotter:
         settings: SearchSettings | None = None,
         *,
         quiet_gate: bool = False,
+        automatic_gain: bool = False,
         orders: OrderSettings | None = None,
     ) -> None:
         """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
-        What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room.
-        `orders` says what is listened for behind keywords with `listen`.
+        What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room,
+        `automatic_gain` lifts faint speech; `orders` says what is listened for behind keywords with `listen`.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -48,15 +50,17 @@ class PhraseSpotter:
         self.bad_chunks = 0
         """Encoder calls whose output was not finite; the encoder started over each time."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
-        self._quiet_gate, self._order_settings = quiet_gate, orders or OrderSettings()
+        self._quiet_gate, self._automatic_gain = quiet_gate, automatic_gain
+        self._order_settings = orders or OrderSettings()
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
-        gate = QuietGate(self._longest_pause(), self._model.encoder.shift_frames) if self._quiet_gate else None
-        self._stream = AcousticStream(self._model, gate)
+        shift = self._model.encoder.shift_frames
+        gate = QuietGate(self._longest_pause(), shift) if self._quiet_gate else None
+        self._stream = AcousticStream(self._model, gate, AutomaticGain(shift) if self._automatic_gain else None)
         self.searching = KeywordSearch(self.compiled.searched, self._model.transducer)
         self._behind = Behind(self._model, self._order_settings)
         self.orders = self._behind.orders
@@ -80,6 +84,11 @@ class PhraseSpotter:
     def quiet(self) -> Quiet | None:
         """How things stand with the quiet gate; None where there is none."""
         return self._stream.gate.quiet if self._stream.gate else None
+
+    @property
+    def gain_db(self) -> float:
+        """By how much what comes is lifted."""
+        return self._stream.gain.decibels if self._stream.gain else 0.0
 
     @property
     def position_samples(self) -> int:

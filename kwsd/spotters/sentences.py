@@ -38,12 +38,13 @@ class SentenceSpotter(PhraseSpotter):
         sentences: CompiledSentences,
         intents: SentenceSettings,
         quiet_gate: bool = False,
+        automatic_gain: bool = False,
         orders: OrderSettings | None = None,
     ) -> None:
         """As `PhraseSpotter`, and the sentences compiled for the same model. Raises ConfigError as it does."""
         self._sentences = sentences
         self._intents = intents
-        super().__init__(model, keywords, settings, quiet_gate=quiet_gate, orders=orders)
+        super().__init__(model, keywords, settings, quiet_gate=quiet_gate, automatic_gain=automatic_gain, orders=orders)
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords and sentences."""

@@ -48,6 +48,7 @@ class Script:
     frames: Sequence[Frames] = ()
     weights = ""
     quiet = orders = None
+    gain_db = 0.0
 
     def __init__(self, clock: Clock, hits: Sequence[Detection] = (), keywords: Sequence[Keyword] = ()) -> None:
         self.clock, self.hits, self.load = clock, list(hits), 0.1

@@ -1,0 +1,75 @@
+"""A slow automatic gain: faint speech is brought nearer to the loudness that models have heard most.
+
+Between fbank and encoder, where a gain is a number added to logarithms. What it decides depends on the segments alone,
+so cuts of the sound change nothing. Only what rises from the room and falls back to it, and is low as voices are,
+raises the gain: neither hum nor hiss does. Louder sound takes it back at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from kwsd.acoustic.gate import speech_power
+from kwsd.stream import Float32
+
+DB_PER_NAT = 10 / math.log(10)
+FAINT_NATS = -3.0  # -26 dBFS, which the loudest 90 ms of nearly every recording of speech are above
+MOST_NATS = 30 / DB_PER_NAT
+OVER_ROOM_NATS = 15 / DB_PER_NAT  # above the quietest tenth of the last 5 s; what is less may be the room
+ROOM_FRAMES = 500
+SHORTEST_FRAMES, LONGEST_FRAMES = 9, 400  # between a click and what runs on
+FORGET_NATS = 0.3 / DB_PER_NAT  # for each 10 ms of a fainter voice: 10 dB in three syllables
+LOW_BINS, HIGH_BINS = slice(4, 28), slice(58, 80)  # of 80: some 120 to 980 Hz, and 3.4 to 7.6 kHz
+LOW_NATS = 10 / DB_PER_NAT  # by which a voice is stronger down there; of noises at -50 dBFS, 1 in 10 is as well
+
+
+class AutomaticGain:
+    """That of one stream."""
+
+    def __init__(self, shift_frames: int) -> None:
+        """Each segment brings `shift_frames` fbank frames that are new: 32 or 16."""
+        self._shift_frames = shift_frames
+        self._lately: deque[Float32] = deque(maxlen=ROOM_FRAMES // shift_frames)
+        self._risen: list[Float32] = []
+        self._speech_nats = FAINT_NATS
+
+    @property
+    def nats(self) -> float:
+        """What it adds now: 0 or above."""
+        return min(MOST_NATS, max(0.0, FAINT_NATS - self._speech_nats))
+
+    @property
+    def decibels(self) -> float:
+        """The same in dB."""
+        return round(self.nats * DB_PER_NAT, 1)
+
+    def push(self, fbank: Float32) -> float:
+        """The next segment (T, 80) → what to add to it, nats."""
+        new = fbank[-self._shift_frames :]
+        power = speech_power(new)
+        self._lately.append(power)
+        least = float(np.quantile(np.concatenate(self._lately), 0.1)) + OVER_ROOM_NATS
+        for frame, loudness in zip(new, power, strict=True):
+            if loudness > least:
+                self._risen = [*self._risen[-LONGEST_FRAMES:], frame]
+            elif self._risen:
+                self._learn(np.stack(self._risen))
+                self._risen = []
+        loud = float(np.partition(power, -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
+        self._speech_nats = max(self._speech_nats, loud)
+        return self.nats
+
+    def _learn(self, risen: Float32) -> None:
+        """What has fallen back to the room: fainter speech, it may be."""
+        if not SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES or not _is_low(risen):
+            return
+        loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
+        self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))
+
+
+def _is_low(fbank: Float32) -> bool:
+    low, high = (np.log(np.exp(fbank[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
+    return bool(low > high + LOW_NATS)
