@@ -64,12 +64,8 @@ class AutomaticGain:
 
     def _learn(self, risen: Float32) -> None:
         """What has fallen back to the room: fainter speech, it may be."""
-        if not SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES or not _is_low(risen):
+        low, high = (np.log(np.exp(risen[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
+        if not SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES or low < high + LOW_NATS:
             return
         loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
         self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))
-
-
-def _is_low(fbank: Float32) -> bool:
-    low, high = (np.log(np.exp(fbank[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
-    return bool(low > high + LOW_NATS)

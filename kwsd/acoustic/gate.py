@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.stream import Float32
 
+MEAN_OF_BINS = np.full(NUM_BINS, 1 / NUM_BINS, np.float32)
 SPEECH_BINS = slice(4, 50)  # of 80: some 120 to 2900 Hz, where voices are, whispers too
 LOUD_FRAMES = 9  # of 10 ms in a segment that must be loud: a click or a tick of a clock is not
 KNOWN_FRAMES = 512  # of 10 ms: 5 s, by which loudness is judged; a room is heard in full until they are known
@@ -38,6 +40,11 @@ class Segment:
     """The encoder is spared it."""
     gain_nats: float = 0.0
     """What the encoder hears added to it."""
+
+    @property
+    def power(self) -> Float32:
+        """(T,), nats: log of the mean mel power, as the sound came."""
+        return np.log(np.exp(self.fbank) @ MEAN_OF_BINS)  # twice as fast as .mean(axis=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,7 @@ class CommandHandler:
     def status(self) -> dict[str, Any]:
         """Everything that `kwsctl status` shows."""
         state, microphone = self._state, self._microphone()
-        now_s, quiet = time.monotonic(), self._spotter.quiet
-        subscribers, dropped = self._subscribers()
+        now_s, quiet, (subscribers, dropped) = time.monotonic(), self._spotter.quiet, self._subscribers()
         return {
             "version": __version__,
             "pid": os.getpid(),

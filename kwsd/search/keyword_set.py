@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from kwsd.search.alignment import Alignment
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph
+from kwsd.search.hits import MissCause, Objection
 from kwsd.search.settings import SHORT_TOKENS
 
 
@@ -30,6 +33,25 @@ class KeywordLimits:
     def least_margin(self, tokens: int) -> float:
         """How much less probable than the best reading, nats, a phrase of so many tokens may be."""
         return self.min_margin + tokens * self.margin_per_token
+
+    def too_weak(self, score: float, alignment: Alignment) -> Objection | None:
+        """What is too low: the score of the whole, or one of its posteriors."""
+        if score < self.threshold:
+            return Objection(MissCause.LOW_SCORE, f"score {score:.3f} is below {self.threshold:g}")
+        if alignment.min_score < self.min_score:
+            return Objection(
+                MissCause.LOW_MIN_SCORE, f"min_score {alignment.min_score:.3f} is below {self.min_score:g}"
+            )
+        return None
+
+    def too_loose(self, alignment: Alignment) -> Objection | None:
+        """Whether its tokens stand too far apart, or all of them too close."""
+        frames = alignment.frames
+        if any(after - before > self.max_gap_frames for before, after in pairwise(frames)):
+            return Objection(MissCause.TOKENS_APART, MissCause.TOKENS_APART.value)
+        if frames[-1] - frames[0] < self.min_duration_frames:
+            return Objection(MissCause.TOO_SHORT, MissCause.TOO_SHORT.value)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

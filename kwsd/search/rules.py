@@ -21,7 +21,7 @@ from kwsd.search.confidence import Signs, weakest_of
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
-from kwsd.search.keyword_set import KeywordLimits, KeywordSet
+from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.rivals import best_first
 from kwsd.search.surroundings import goes_on, spoken_before
@@ -166,7 +166,7 @@ class Rules:
         word_end_matters = self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
         return (
             weakness
-            or _too_loose(alignment, limits)
+            or limits.too_loose(alignment)
             or (_say(MissCause.IN_REFRACTORY) if self._in_refractory(sequence.keyword, alignment.frames[0]) else None)
             or self._overlaps_hit(alignment)
             or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and word_end_matters) else None)
@@ -179,7 +179,7 @@ class Rules:
         limits, confidence = self._set.limits[sequence.keyword], self._set.confidence_in(len(sequence.tokens))
         if confidence is None:
             candidate.score = alignment.score
-            return _too_weak(candidate.score, alignment, limits)
+            return limits.too_weak(candidate.score, alignment)
         first, last, context = alignment.frames[0], alignment.frames[-1], _context(sequence)
         candidate.signs = signs = Signs(
             posterior=alignment.score,
@@ -191,7 +191,7 @@ class Rules:
             longest_gap=max((after - before for before, after in itertools.pairwise(alignment.frames)), default=0),
         )
         candidate.score = confidence.score(signs)
-        weakness = _too_weak(candidate.score, alignment, limits)
+        weakness = limits.too_weak(candidate.score, alignment)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:
                 said = self._said(range(last + 1, self._history.end), context)
@@ -272,20 +272,3 @@ def _context(sequence: TokenSequence) -> Context:
 
 def _say(cause: MissCause, next_token: int | None = None) -> Objection:
     return Objection(cause, cause.value, next_token)
-
-
-def _too_weak(score: float, alignment: Alignment, limits: KeywordLimits) -> Objection | None:
-    if score < limits.threshold:
-        return Objection(MissCause.LOW_SCORE, f"score {score:.3f} is below {limits.threshold:g}")
-    if alignment.min_score < limits.min_score:
-        return Objection(MissCause.LOW_MIN_SCORE, f"min_score {alignment.min_score:.3f} is below {limits.min_score:g}")
-    return None
-
-
-def _too_loose(alignment: Alignment, limits: KeywordLimits) -> Objection | None:
-    frames = alignment.frames
-    if any(after - before > limits.max_gap_frames for before, after in itertools.pairwise(frames)):
-        return _say(MissCause.TOKENS_APART)
-    if frames[-1] - frames[0] < limits.min_duration_frames:
-        return _say(MissCause.TOO_SHORT)
-    return None

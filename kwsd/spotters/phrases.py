@@ -9,12 +9,13 @@ from kwsd.acoustic.gate import Quiet, QuietGate
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Event
-from kwsd.keywords.compile import CompiledKeywords, compile_keywords
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.beam import Match
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.spotters.behind import Behind
+from kwsd.spotters.compiling import compile_for
 from kwsd.spotters.found import event_of
 from kwsd.stream import Chunk, Frames
 
@@ -60,7 +61,8 @@ class PhraseSpotter:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
         shift = self._model.encoder.shift_frames
         gate = QuietGate(self._longest_pause(), shift) if self._quiet_gate else None
-        self._stream = AcousticStream(self._model, gate, AutomaticGain(shift) if self._automatic_gain else None)
+        self._stream = AcousticStream(self._model, gate)
+        self._stream.gain = AutomaticGain(shift) if self._automatic_gain else None
         self.searching = KeywordSearch(self.compiled.searched, self._model.transducer)
         self._behind = Behind(self._model, self._order_settings)
         self.orders = self._behind.orders
@@ -107,18 +109,8 @@ class PhraseSpotter:
         return {labels[keyword]: round(score, 3) for keyword, score in self.searching.held().items()}
 
     def compile(self, keywords: Sequence[Keyword]) -> CompiledKeywords:
-        """Make a list ready for `replace`, or for any number of spotters of this model; slow.
-
-        Raises:
-            ConfigError: a keyword cannot be written in the model's pieces.
-        """
-        return compile_keywords(
-            keywords,
-            self.tokenizer,
-            self._model.transducer.vocabulary_size,
-            self._settings,
-            self._model.description.confidence,
-        )
+        """Make a list ready for `replace`, or for any number of spotters; slow. Raises as `compile_for` does."""
+        return compile_for(self._model, keywords, self._settings)
 
     def replace(self, compiled: CompiledKeywords) -> None:
         """Listen for other keywords from now on; fast. What is being said meanwhile is not lost."""

@@ -80,7 +80,8 @@ def test_clicks_do_not_raise_it() -> None:
 
 def frames_of(model: Model, sound: Float32, cuts: list[int], *, gate: bool) -> list[Frames]:
     shift = model.encoder.shift_frames
-    stream = AcousticStream(model, QuietGate(3, shift) if gate else None, AutomaticGain(shift))
+    stream = AcousticStream(model, QuietGate(3, shift) if gate else None)
+    stream.gain = AutomaticGain(shift)
     ends = [0, *sorted(cuts), len(sound)]
     pieces = [Chunk(start, sound[start:end], "") for start, end in pairwise(ends)]
     return [frames for piece in pieces for frames in stream.push(piece)] + stream.finish()

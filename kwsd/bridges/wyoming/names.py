@@ -13,9 +13,10 @@ from wyoming.info import Attribution, Info, WakeModel, WakeProgram
 from kwsd import __version__
 from kwsd.acoustic.model import Model
 from kwsd.errors import KeywordFileError
-from kwsd.keywords.compile import CompiledKeywords, compile_keywords
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
+from kwsd.spotters.compiling import compile_for
 
 PROGRAM = "kwsd"
 SOURCE = Attribution(name="kwsd", url="https://github.com/kwsd/kwsd")
@@ -91,10 +92,7 @@ class WakeWords:
 
     def _compile(self, names: Iterable[str]) -> CompiledKeywords:
         keywords = [keyword for name in names for keyword in self._by_name[name]]
-        vocabulary_size = self._model.transducer.vocabulary_size
-        return compile_keywords(
-            keywords, self._model.tokenizer, vocabulary_size, self._settings, self._model.description.confidence
-        )
+        return compile_for(self._model, keywords, self._settings)
 
     def info(self, languages: Sequence[str]) -> Event:
         """The answer to `describe`."""
