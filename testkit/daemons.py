@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,13 @@ class Plug:
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self.noise = np.random.default_rng(1).normal(0, 10, BLOCK_BYTES // 2).astype("<i2").tobytes()
+
+    def __enter__(self) -> Self:
+        self.plug_in()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.pull_out()
 
     def plug_in(self) -> None:
         """From now on it can be opened."""

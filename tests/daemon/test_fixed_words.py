@@ -1,21 +1,10 @@
 """The fixed commands in the real daemon: a microphone, a socket, a model that is not there."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from testkit.daemons import Plug, eventually, phrase, running
 from testkit.spoken import with_gaps
-
-
-@pytest.fixture
-def plug(tmp_path: Path) -> Iterator[Plug]:
-    plug = Plug(tmp_path)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
 
 
 def test_auto_says_that_it_stands_in_and_hears(tmp_path: Path, plug: Plug) -> None:

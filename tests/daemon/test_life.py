@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ import soundfile
 
 from testkit.daemons import KWSD, Plug, eventually, phrase, running
 from testkit.tiny_model import speak
-
-
-@pytest.fixture
-def plug(tmp_path: Path) -> Iterator[Plug]:
-    plug = Plug(tmp_path)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
 
 
 def test_sigterm_ends_it_within_a_second_with_the_last_events_sent(

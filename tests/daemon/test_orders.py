@@ -34,17 +34,9 @@ mv "$1/$KWSD_TYPE.part" "$1/$KWSD_TYPE.wav"
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the one daemon of all these tests has its files."""
-    return tmp_path_factory.mktemp("orders")
-
-
-@pytest.fixture(scope="module")
 def plug(directory: Path) -> Iterator[Plug]:
-    plug = Plug(directory)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
+    with Plug(directory) as plug:
+        yield plug
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.serving import Client
@@ -19,14 +17,6 @@ from testkit.serving import Client
 READING = Path(__file__).parents[2] / "testkit" / "crowd_readers.py"
 EVENTS = 60
 READERS, SILENT, SLOW, RUDE = 120, 40, 20, 20
-
-
-@pytest.fixture
-def plug(tmp_path: Path) -> Iterator[Plug]:
-    plug = Plug(tmp_path)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
 
 
 def test_a_crowd_of_every_temper(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:

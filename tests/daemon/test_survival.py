@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ import pytest
 from kwsd.daemon.saved_state import Saved, StateFile, state_path
 from kwsd.keywords.keyword import Keyword
 from testkit.daemons import KWSD, Plug, eventually, phrase, running
-
-
-@pytest.fixture
-def plug(tmp_path: Path) -> Iterator[Plug]:
-    plug = Plug(tmp_path)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

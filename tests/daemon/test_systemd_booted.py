@@ -64,10 +64,8 @@ def home(session: Manager, tiny_model_dir: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def plug(home: Path) -> Iterator[Plug]:
-    plug = Plug(home)
-    plug.plug_in()
-    yield plug
-    plug.pull_out()
+    with Plug(home) as plug:
+        yield plug
 
 
 @pytest.fixture
