@@ -153,7 +153,9 @@ def measure(said: Sequence[Track], chunk_ms: int, *, in_phase: bool) -> Latencie
 
 
 def percentiles(values: Sequence[float]) -> str:
-    """Median, 95 % and largest."""
+    """Median, 95 % and largest, of those there are."""
+    if not values:
+        return "–"
     return " / ".join(f"{value:.0f}" for value in np.percentile(values, [50, 95, 100]))
 
 
