@@ -17,7 +17,7 @@ def section() -> list[str]:
     """A row for each number of streams in one step."""
     lines = [
         "The decoder alone, in one thread, with streams that all complete a segment at once; `kwsd-wyoming` shares",
-        "them among as many threads as there are cores. ms, median / 95 %: what an event waits for on an idle machine.",
+        "them among threads, one fewer than there are cores. ms, median / 95 %: what an event waits for at least.",
         "",
         "| encoder, ms | streams | step that completes a segment | made ahead, every 80 ms | cores a stream |",
         "|---|---|---|---|---|",

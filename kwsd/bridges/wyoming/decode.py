@@ -91,7 +91,11 @@ class Stream:
 class DecodePool:
     """Threads that share one model. Every method may be called by any thread and returns at once."""
 
-    def __init__(self, model: Model, settings: SearchSettings) -> None:
+    def __init__(self, model: Model, settings: SearchSettings, threads: int | None = None) -> None:
+        """One processor is left to the event loop, where no number of threads is given.
+
+        On two, eight streams in phase are told sooner by one thread, which hears them in one call, than by two.
+        """
         self._model = model
         self._settings = settings
         self._most_together = MOST_TOGETHER if model.encoder.stacks else 1
@@ -102,7 +106,7 @@ class DecodePool:
         self._idle = 0
         self._turn = count()
         self._change = threading.Condition()
-        for number in range(min(MOST_THREADS, len(os.sched_getaffinity(0)))):
+        for number in range(threads or min(MOST_THREADS, max(1, len(os.sched_getaffinity(0)) - 1))):
             threading.Thread(target=self.run, name=f"decode-{number}", daemon=True).start()
 
     def open(self, keywords: CompiledKeywords, tell: Tell) -> Stream:
