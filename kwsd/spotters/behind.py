@@ -34,18 +34,20 @@ class Armed:
 class Behind:
     """What follows the keywords of one stream: orders, and the lists that they arm."""
 
-    def __init__(self, model: Model, settings: OrderSettings) -> None:
-        """`model` is the one whose frames come; `settings` are for orders."""
+    def __init__(self, model: Model, settings: OrderSettings | None) -> None:
+        """`model` is the one whose frames come; `settings` are for orders, None where no program can ask for one."""
+        self._may_be_asked = settings is not None
         self._recent = RecentFrames()
         self._lists = ListsBehind(model, self._recent)
-        self.orders = OrderListener(model, self._recent, settings)
+        self.orders = OrderListener(model, self._recent, settings or OrderSettings())
         """Listens for what is said behind keywords with `listen`, or when asked."""
 
     def push(
         self, frames: Frames, heard: Sequence[Detection | NearMiss], compiled: CompiledKeywords
     ) -> Iterator[Event]:
         """The next frames, and what was heard in them of `compiled` → that, and what is to be told beside it."""
-        self._recent.push(frames)
+        if self._may_be_asked or compiled.behind or compiled.listening:
+            self._recent.push(frames)
         yield from self.orders.push(frames)
         told = [*heard, *(self._lists.push(frames, heard, compiled) if compiled.behind else ())]
         yield from told

@@ -39,7 +39,7 @@ class PhraseSpotter:
         """Listen for `keywords` with `model`; a text stands for the keyword of that phrase.
 
         What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room,
-        `automatic_gain` lifts faint speech; `orders` says what is listened for behind keywords with `listen`.
+        `automatic_gain` lifts faint speech; `orders` is needed where a program may ask for one.
 
         Raises:
             ConfigError: a keyword cannot be written in the model's pieces.
@@ -52,7 +52,7 @@ class PhraseSpotter:
         """Encoder calls whose output was not finite; the encoder started over each time."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
         self._quiet_gate, self._automatic_gain = quiet_gate, automatic_gain
-        self._order_settings = orders or OrderSettings()
+        self._order_settings = orders
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
         self.reset()

@@ -101,7 +101,7 @@ def test_settings_say_how_much_silence_ends_it(model: Model) -> None:
 
 def test_a_program_listens_without_a_keyword(model: Model) -> None:
     """1. Asked in silence. 2. Asked again while it listens: the first is stopped. 3. Told to stop. 4. Sound ends."""
-    spotter = PhraseSpotter(model, ["STOP"])
+    spotter = PhraseSpotter(model, ["STOP"], orders=OrderSettings())
     assert heard(spotter, said(2.0)) == []
     assert list(spotter.orders.ask(OrderSettings())) == []
     assert spotter.orders.listening is not None
@@ -118,6 +118,16 @@ def test_a_program_listens_without_a_keyword(model: Model) -> None:
     assert heard(spotter, said(1.0), at=spotter.position_samples) == []
     list(spotter.orders.ask(OrderSettings()))
     assert [type(event) for event in spotter.finish() if not event.optional] == [NoSpeech]
+
+
+def test_frames_are_kept_only_where_something_may_listen_behind_them(model: Model) -> None:
+    for spotter, keeps in (
+        (PhraseSpotter(model, ["STOP"]), False),
+        (PhraseSpotter(model, ["STOP"], orders=OrderSettings()), True),
+        (PhraseSpotter(model, [WAKE]), True),
+    ):
+        heard(spotter, said(2.0))
+        assert (spotter.orders.recent.last is not None) == keeps
 
 
 def test_an_order_of_which_sound_is_lost_is_over(model: Model) -> None:
