@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
@@ -48,11 +49,14 @@ def open_tokenizer(where: str) -> Any:
 def open_decoder(where: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """The language model and its tokenizer, from a directory or a GGUF file."""
     folder, options = _parted(where)
+    packed = getattr(transformers, "GgufConfig", None)  # newer ones leave the weights of a GGUF packed, which is slow
+    if options and packed:
+        options["quantization_config"] = packed(dequantize=True)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options).eval().requires_grad_(False)
     return model, open_tokenizer(where)
 
 
-def _parted(where: str) -> tuple[str, dict[str, str]]:
+def _parted(where: str) -> tuple[str, dict[str, Any]]:
     """Directory, and what transformers wants to be told where the model is a file in it."""
     return (str(Path(where).parent), {"gguf_file": Path(where).name}) if where.endswith(".gguf") else (where, {})
 
