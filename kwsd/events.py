@@ -4,7 +4,7 @@ Changes are additive: a client ignores types and fields that it does not know. A
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from kwsd.intents import Intent, Transcript
 from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
@@ -55,10 +55,6 @@ class Detection(Record):
     """`stream_time` minus `end`, in milliseconds of sound."""
     why: Evidence | None = None
     """What decided it."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """What was heard as JSON-ready values, `type` first; without what means nothing in a file."""
-        return {name: value for name, value in self.fields().items() if name not in {"id", "time", "seq"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What is told of an order that was said: what it means, and its text."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kwsd.records import Record
 
@@ -48,10 +48,6 @@ class Intent(Record):
     latency_ms: float
     """`stream_time` minus `end`, in milliseconds of sound."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """What was heard as JSON-ready values, `type` first; without what means nothing in a file."""
-        return {name: value for name, value in self.fields().items() if name not in {"time", "seq"}}
-
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
@@ -89,7 +85,3 @@ class Transcript(Record):
     """From the end of the speech to this: sound that was waited for, and the time that the transcriber took."""
     error: str | None = None
     """What went wrong, and what to do; null where nothing did. Hearing goes on."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """What was said as JSON-ready values, `type` first; without what means nothing in a file."""
-        return {name: value for name, value in self.fields().items() if name not in {"time", "seq"}}

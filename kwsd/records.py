@@ -41,6 +41,10 @@ class Message:
         """All of it, `type` and `time` first."""
         return {"type": self.type, **asdict(self)}
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same without what means nothing in a file."""
+        return {name: value for name, value in self.fields().items() if name not in {"id", "time", "seq"}}
+
     def line(self) -> bytes:
         """The record as it goes over the socket."""
         text = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))

@@ -23,7 +23,7 @@ from kwsd.daemon.level_watch import LevelWatch
 from kwsd.daemon.listen_socket import ListenSocket
 from kwsd.daemon.memory import collect_garbage
 from kwsd.daemon.order_sound import OrderSound
-from kwsd.daemon.order_texts import order_texts
+from kwsd.daemon.order_texts import OrderTexts, transcribers_of
 from kwsd.daemon.saved_state import StateFile, state_path
 from kwsd.daemon.search_watch import SearchWatch
 from kwsd.daemon.state import DaemonState
@@ -90,8 +90,10 @@ class Daemon:
             SearchWatch(self.bus, self.spotter),
             FramesWatch(self.bus, self.spotter),
         ]
-        self._texts = order_texts(settings.transcripts, self.spotter, self.bus.publish)
-        if self._texts is not None:
+        self._texts: OrderTexts | None = None
+        if transcribers := transcribers_of(settings.transcripts, self.spotter):
+            is_file = name not in {MICROPHONE, STDIN}
+            self._texts = OrderTexts(transcribers, self.spotter, self.bus.publish, may_wait=is_file)
             watches.append(self._texts)
         keeps_all = service.clips or service.save_detections is not None
         sound = OrderSound(self.spotter, self.bus, self.recent, keeps_all=keeps_all, files=self.order_files)

@@ -65,22 +65,27 @@ class Order:
         )
 
 
-def order_texts(settings: Transcripts, spotter: Spotter, tell: Callable[[Transcript], None]) -> OrderTexts | None:
-    """For orders in this spotter's stream; None where nobody wants texts. Raises ConfigError: there can be none."""
+def transcribers_of(settings: Transcripts, spotter: Spotter) -> Transcribers | None:
+    """With the model of this spotter; None where nobody wants texts. Raises ConfigError: there can be none."""
 
     def hearing() -> Model | None:
         return None if spotter.orders is None else spotter.orders.model
 
-    transcribers = open_transcribers(settings, hearing)
-    return None if transcribers is None else OrderTexts(transcribers, spotter, tell)
+    return open_transcribers(settings, hearing)
 
 
 class OrderTexts:
     """A watch. Whatever a transcriber does, hearing goes on: each text is waited for on a thread of its own."""
 
-    def __init__(self, transcribers: Transcribers, spotter: Spotter, tell: Callable[[Transcript], None]) -> None:
-        """`spotter` is the one whose orders they are; `tell` is called on any thread."""
+    def __init__(
+        self, transcribers: Transcribers, spotter: Spotter, tell: Callable[[Transcript], None], *, may_wait: bool
+    ) -> None:
+        """`spotter` is the one whose orders they are; `tell` is called on any thread.
+
+        `may_wait`: the sound is of a file, so that a transcriber that is slower than we hear is waited for.
+        """
         self._transcribers, self._spotter, self._tell = transcribers, spotter, tell
+        self._may_wait = may_wait
         self._sound: deque[Chunk] = deque()
         self._order: Order | None = None
         self._at_work: dict[threading.Thread, Order] = {}
@@ -101,6 +106,9 @@ class OrderTexts:
                 self._take(part for each in self._sound if (part := behind(each, start)) is not None)
             elif isinstance(event, SpeechEnd) and self._order is not None:
                 order, self._order = self._order, None
+                working = [thread for thread in self._at_work if thread.is_alive()]
+                if self._may_wait and len(working) >= MOST_AT_WORK:
+                    working[0].join()
                 self._at_work = {thread: each for thread, each in self._at_work.items() if thread.is_alive()}
                 if len(self._at_work) >= MOST_AT_WORK:
                     order.transcriber, order.error = None, "earlier orders are still at work: the transcriber is slow"
@@ -115,7 +123,7 @@ class OrderTexts:
                 self._order = None
         return ()
 
-    def close(self, wait_s: float) -> None:
+    def finish(self, wait_s: float) -> None:
         """Wait so long for texts that are under way; then they are called off, which is told of each."""
         gives_up_s = time.monotonic() + wait_s
         for thread, order in [*self._at_work.items()]:
@@ -123,6 +131,10 @@ class OrderTexts:
             if thread.is_alive() and order.transcriber is not None:
                 order.transcriber.cancel()
                 thread.join(wait_s)
+
+    def close(self, wait_s: float) -> None:
+        """The same, and end what transcribes."""
+        self.finish(wait_s)
         self._transcribers.close()
 
     def _take(self, chunks: Iterable[Chunk]) -> None:

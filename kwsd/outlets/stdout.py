@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable
 from queue import Full, Queue
 from threading import Thread
+from typing import get_args
 
 from kwsd.events import Detection
 from kwsd.intents import Intent, Transcript
+from kwsd.orders import NoSpeech, SpeechEnd, SpeechStart
 from kwsd.records import Record, printable
 
 logger = logging.getLogger(__name__)
 
-Told = Detection | Intent | Transcript
+Told = Detection | Intent | SpeechStart | SpeechEnd | NoSpeech | Transcript
 Report = Callable[[Told], None]
 
+ORDERS = {SpeechStart.type: "speech begins", SpeechEnd.type: "speech ends", NoSpeech.type: "nothing was said"}
 BOLD, DIM, PLAIN = "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 PRINTED_LATE = 1024  # detections that a slow reader may be behind; then the oldest go
 
@@ -43,8 +46,10 @@ def json_line(detection: Told, source: str | None) -> str:
 def human_line(detection: Told, source: str | None, *, colour: bool) -> str:
     """When, what and how sure, such as `   3.04 s  LIGHT UP  0.98`; of an intent its slots too."""
     where = "" if source is None else f"{printable(source)}: "
-    sure = detection.confidence if isinstance(detection, Transcript) else detection.score
-    parts = (f"{where}{detection.start:8.2f} s", printable(summary(detection)), "" if sure is None else f"{sure:.2f}")
+    at_s = {SpeechEnd.type: "end", NoSpeech.type: "stream_time"}.get(detection.type, "start")
+    fields = detection.fields()
+    sure = fields.get("score", fields.get("confidence"))
+    parts = (f"{where}{fields[at_s]:8.2f} s", printable(summary(detection)), "" if sure is None else f"{sure:.2f}")
     if colour:
         parts = (f"{DIM}{parts[0]}{PLAIN}", f"{BOLD}{parts[1]}{PLAIN}", f"{DIM}{parts[2]}{PLAIN}")
     return "  ".join(parts)
@@ -54,6 +59,8 @@ def summary(event: Told) -> str:
     """What was heard, in a few words."""
     if isinstance(event, Detection):
         return event.keyword
+    if isinstance(event, SpeechStart | SpeechEnd | NoSpeech):
+        return ORDERS[event.type]
     if isinstance(event, Transcript):
         return f"no transcript: {event.error}" if event.error else f'"{event.text}"'
     if event.rejected:
@@ -78,7 +85,7 @@ class StdoutOutlet:
     A reader that has gone away (`kwsd … | head`) ends the process, as SIGTERM would.
     """
 
-    wants = frozenset({Detection.type, Intent.type, Transcript.type})
+    wants = frozenset(each.type for each in get_args(Told))
 
     def __init__(self, report: Report) -> None:
         self._report = report

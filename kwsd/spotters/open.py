@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NOTHING_FOLLOWS = (
+    "the fixed words alone tell no speech from silence: `listen` and `then` of keywords do nothing; "
+    "--fallback alongside hears both"
+)
 Reader = Callable[[PhraseTokenizer], Sequence[Keyword]]
 """Reads the user's keywords for a tokenizer. Raises KeywordFileError."""
 
@@ -54,6 +58,8 @@ def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spott
             raise KeywordFileError(f"{error}\nwithout a model these are heard: {words}") from error
         fixed_keywords = None  # all of them
     if mode == "only":
+        if any(keyword.listen or keyword.then for keyword in fixed_keywords or ()):
+            logger.warning(NOTHING_FOLLOWS)
         return lambda: FixedSpotter(model, settings.fallback, fixed_keywords)
     try:
         open_vocabulary.load()
