@@ -46,6 +46,12 @@ class Fbank:
         while self._samples >= self._needed():
             yield self._segment()
 
+    def ahead(self) -> NDArray[np.float32]:
+        """Frames (T, 80) that are complete and behind the last segment."""
+        if self._kept is None or self._samples < WINDOW_SAMPLES:
+            return np.empty((0, NUM_BINS), np.float32)
+        return log_mel(np.concatenate(self._pieces))
+
     def _needed(self) -> int:
         """Samples that the next segment takes."""
         mirrored = LEAD_SAMPLES if self._kept is None else 0

@@ -44,7 +44,7 @@ class Segment:
     @property
     def power(self) -> Float32:
         """(T,), nats: log of the mean mel power, as the sound came."""
-        return np.log(np.exp(self.fbank) @ MEAN_OF_BINS)  # twice as fast as .mean(axis=1)
+        return mean_power(self.fbank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +93,48 @@ class QuietGate:
         """One of so many is heard, however quiet it is."""
         self._replayed_segments = REPLAYED_FRAMES // shift_frames
         self._segments = self._spared = 0
-        self._held: deque[Segment] = deque()
+        self.held: deque[Segment] = deque()
+        """Those that may be quiet, in order."""
         self._begin()
 
     @property
     def quiet(self) -> Quiet:
         """How things stand."""
-        return Quiet(bool(self._held), self._segments, self._spared)
+        return Quiet(bool(self.held), self._segments, self._spared)
 
     def reset(self) -> list[Segment]:
         """What is still held, all of it quiet; the room is unknown from now on."""
-        held = [replace(segment, quiet=True) for segment in self._held]
+        held = [replace(segment, quiet=True) for segment in self.held]
         self._spared += len(held)
         self._begin()
         return held
 
     def _begin(self) -> None:
-        self._held.clear()
+        self.held.clear()
         self._room = Room(self.known_segments)
         self._open_for = self._in_a_row = 0
 
     def push(self, segment: Segment) -> list[Segment]:
         """The next segment → those that may go on, in order, each marked with whether it is quiet."""
         self._segments += 1
-        self._held.append(segment)
+        self.held.append(segment)
         self._open_for = self.hang_over + 1 if self._room.stands_out(segment.fbank) else self._open_for - 1
         if self._open_for > 0:
-            heard = [replace(held, arrived_sample=segment.arrived_sample) for held in self._held]
-            self._held.clear()
+            heard = [replace(held, arrived_sample=segment.arrived_sample) for held in self.held]
+            self.held.clear()
             self._in_a_row = 0
             return heard
-        if len(self._held) <= self._replayed_segments:
+        if len(self.held) <= self._replayed_segments:
             return []
         self._in_a_row = (self._in_a_row + 1) % self.proof_segments
         spared = self._in_a_row > 0  # else it shows that it could still hear
         self._spared += spared
-        return [replace(self._held.popleft(), arrived_sample=segment.arrived_sample, quiet=spared)]
+        return [replace(self.held.popleft(), arrived_sample=segment.arrived_sample, quiet=spared)]
+
+
+def mean_power(fbank: Float32) -> Float32:
+    """(T, 80) → (T,), nats: log of the mean mel power."""
+    return np.asarray(np.log(np.exp(fbank) @ MEAN_OF_BINS))  # twice as fast as .mean(axis=1)
 
 
 def speech_power(fbank: Float32) -> Float32:

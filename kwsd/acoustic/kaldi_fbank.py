@@ -59,6 +59,10 @@ class KaldiFbank:
                 yield self._frames[: self._segment_frames]
                 self._frames = self._frames[self._shift_frames :]
 
+    def ahead(self) -> NDArray[np.float32]:
+        """Frames (T, 80) that are complete and behind the last segment."""
+        return self._frames[self._segment_frames - self._shift_frames :]
+
     def _take(self, samples: NDArray[np.float32]) -> None:
         """Sound in, complete frames out to `_frames`."""
         self._online.accept_waveform(SAMPLE_RATE, samples.tolist())

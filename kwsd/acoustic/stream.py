@@ -66,7 +66,8 @@ class AcousticStream:
             self._accept(np.zeros(min(gap, LONGEST_SILENCE_SAMPLES), np.float32))
         if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
             self._release()
-            self._fbank = self._features(self.encoder.segment_frames, self.encoder.shift_frames)
+            self.fbank = self._features(self.encoder.segment_frames, self.encoder.shift_frames)
+            """What the sound goes to first."""
             self._origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
         self.next_sample = chunk.end_sample
@@ -79,7 +80,7 @@ class AcousticStream:
             self._release()
 
     def _accept(self, samples: Float32) -> None:
-        for fbank in self._fbank.accept(samples):
+        for fbank in self.fbank.accept(samples):
             needed = fbank_samples_needed(self._segments * self.encoder.shift_frames + self.encoder.segment_frames)
             gain = self.gain.push(fbank) if self.gain else 0.0
             segment = Segment(self._origin_sample, self._segments, fbank, self._origin_sample + needed, gain_nats=gain)

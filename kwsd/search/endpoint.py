@@ -17,16 +17,20 @@ from kwsd.timebase import SUBSAMPLING, encoder_frames
 from kwsd.units import START
 
 SPEECH = 0.5  # probability of any token with which an order begins
-MORE_SPEECH = 0.2  # with which it goes on
+MORE_SPEECH = 0.1  # with which it goes on: the last sounds of a phrase are often weak
 NOT_SILENT = 0.03  # with which it may go on: the frame before a token often has as much
 ABOVE_FLOOR_NATS = 2.0  # 9 dB over the quietest tenth
 FLOOR_FRAMES = 128  # 5 s
 RISE_FRAMES = 10  # a token is told up to so long behind the first sound of its word
 LEAST_FALL_FRAMES, LONGEST_FALL_FRAMES = 2, 6  # the last token is followed by its own sound
 FALL_NATS = 2.0  # 9 dB below the mean of the order: the room again
-NEW_FRAMES = 6  # what rises in the last 240 ms may be a word whose first token is not told yet
-NEW_NATS = 2.0  # over nearly all of the pause
-NEW_SHARE = 0.6  # of the frames since it rose: a knock is over sooner
+NEW = 24  # of 10 ms: what rises in so many may be a word whose first token is not told yet
+NEW_NATS = 1.0  # over half of the pause
+NEW_SHARE = 0.6  # of those since it rose: a knock is over sooner
+TAIL = 8  # of 10 ms behind the end, which are not the pause yet
+LEAST_PAUSE = 10  # of 10 ms, of which it can be told what rises
+HELD_FRAMES = 8  # for so long at most a word may be awaited
+PATIENCE_FRAMES = 2  # frames that come so soon behind the end of the silence are awaited: they know of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,10 @@ class SpeechFrames:
         self._room = np.empty(0, np.float32)
         self.tokens = np.empty(0, np.float32)
         """(n,) 0 to 1: probability of any token."""
+        self.power = np.empty(0, np.float32)
+        """(4 n + look-ahead,) nats, of every 10 ms."""
         self.levels = np.empty(0, np.float32)
-        """(n + 3,) nats, of the look-ahead too."""
+        """(n + 3,) nats: the same by frame."""
 
     def know(self, frames: Frames) -> None:
         """Frames, also such as came before: how loud the room is."""
@@ -78,9 +84,9 @@ class SpeechFrames:
             over = np.flatnonzero(tokens <= MORE_SPEECH)
             self._skips = not len(over)
             tokens[: over[0] if len(over) else frames.count] = 0
-        whole = len(frames.power) // SUBSAMPLING * SUBSAMPLING
-        power = np.exp(frames.power[:whole]).reshape(-1, SUBSAMPLING).mean(axis=1)
-        self.levels = np.append(self.levels[: len(self.tokens)], np.log(power))
+        self.power = np.append(self.power[: SUBSAMPLING * len(self.tokens)], frames.power)
+        whole = len(self.power) // SUBSAMPLING * SUBSAMPLING
+        self.levels = np.log(np.exp(self.power[:whole]).reshape(-1, SUBSAMPLING).mean(axis=1))
         self.tokens = np.append(self.tokens, tokens)
 
     @property
@@ -105,17 +111,22 @@ class SpeechFrames:
             end += 1
         return end
 
-    def may_go_on(self, end: int) -> bool:
-        """Whether a word may have begun since frame `end`, of which no token is told yet."""
-        pause = self.levels[end : max(end + 1, len(self.levels) - NEW_FRAMES)]
-        least = max(share(pause, 0.9) + NEW_NATS, self.loud)
-        new = self.levels[-NEW_FRAMES:] > least
-        rises = bool(new.any()) and bool(new[int(new.argmax()) :].mean() >= NEW_SHARE)
-        return rises or bool((self.tokens[-SUBSAMPLING:] > NOT_SILENT).any())
+    @property
+    def may_be_token(self) -> bool:
+        """Whether the last frames may be the beginning of one."""
+        return bool((self.tokens[-SUBSAMPLING:] > NOT_SILENT).any())
+
+    def rises(self, power: Float32) -> bool:
+        """Whether a word may have begun, of which no token is told yet, in what followed the end of speech."""
+        pause = power[TAIL:]
+        if len(pause) < LEAST_PAUSE:
+            return False
+        new = pause[-NEW:] > max(share(pause, 0.5) + NEW_NATS, self.loud)
+        return bool(new.any()) and bool(new[int(new.argmax()) :].mean() >= NEW_SHARE)
 
 
 class Endpointer:
-    """Listens for one order. What it gives depends on the frames alone, so cuts of the sound change nothing."""
+    """Listens for one order. What it gives depends on the sound alone, however that is cut."""
 
     def __init__(self, acoustics: Acoustics, settings: OrderSettings, since: int, *, behind_word: bool) -> None:
         """The order lies behind frame `since`, as all frames do. `behind_word`: a token may still be sounding there."""
@@ -123,15 +134,19 @@ class Endpointer:
         self._since = since
         self._speech = SpeechFrames(acoustics, behind_word=behind_word)
         self._first: int | None = None
+        self._silence = max(1, encoder_frames(settings.end_s) - 1)  # that much is known of the frame behind it
+        self.due: int | None = None
+        """10 ms since the origin which, once they have come, may show that the order is over: `wait` says so."""
 
     def know(self, frames: Frames) -> None:
         """Frames before the order: how loud the room is."""
         self._speech.know(frames)
 
     def push(self, frames: Frames) -> list[Begun | Over]:
-        """The next frames, from `since` on → what they decide."""
-        speech = self._speech
+        """The next frames, from `since` on → what they decide. What is due before they came, `wait` is to be asked."""
+        speech, silence = self._speech, self._silence
         speech.push(frames)
+        self.due = None
         told: list[Begun | Over] = []
         known = len(speech.levels)
         if self._first is None:
@@ -143,12 +158,25 @@ class Endpointer:
             told.append(Begun(self._since + self._first))
         over = self.stop()
         end = over.last - self._since
-        silent, needed = known - end, rounded(self._settings.end_s, frames.count)
-        if silent >= needed and (silent >= needed + frames.count or not speech.may_go_on(end)):
-            told.append(over)
-        elif known - self._first >= encoder_frames(self._settings.longest_s):
+        silent = known - end
+        if silent >= silence:
+            may_go_on = speech.may_be_token or speech.rises(speech.power[SUBSAMPLING * end :])
+            if silent >= silence + HELD_FRAMES or not may_go_on:
+                return [*told, over]
+        elif silent + frames.count > silence + PATIENCE_FRAMES and not speech.may_be_token:
+            self.due = SUBSAMPLING * (over.last + silence)
+        if known - self._first >= encoder_frames(self._settings.longest_s):
             told.append(replace(over, last=self._since + known, is_cut=True))
         return told
+
+    def wait(self, ahead: Float32) -> list[Over]:
+        """What is due has come, the power of all 10 ms behind the last frames (T,) → whether the order is over."""
+        if self.due is None:
+            return []
+        over, power = self.stop(), np.append(self._speech.power, ahead)
+        begin, end = (SUBSAMPLING * (frame - self._since) for frame in (over.last, over.last + self._silence))
+        self.due = None
+        return [] if len(power) < end or self._speech.rises(power[begin:end]) else [over]
 
     def stop(self) -> Over:
         """What there is of an order so far."""
@@ -158,7 +186,7 @@ class Endpointer:
 
 
 def rounded(duration_s: float, step: int) -> int:
-    """Frames after which a time has passed to the nearest step, in which frames come: never late by more than half."""
+    """Frames after which a time has passed to the nearest step in which frames come: never late by more than half."""
     return max(1, encoder_frames(duration_s) - step // 2)
 
 

@@ -99,7 +99,7 @@ class OrderSettings:
     """
 
     end_s: Annotated[float, END_S] = 0.8
-    """Silence that ends an order, to the nearest step in which the model hears: 0.32 s."""
+    """Silence that ends an order, seconds."""
     longest_s: Annotated[float, LONGEST_ORDER_S] = 15.0
     """Longest order; what is longer is cut there."""
     nothing_s: Annotated[float, NOTHING_S] = 4.0

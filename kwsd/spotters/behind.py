@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from kwsd.acoustic.ahead import power_ahead
 from kwsd.acoustic.model import Model
+from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.search.hits import Hit, Miss
@@ -52,6 +55,10 @@ class Behind:
         told = [*heard, *(self._lists.push(frames, heard, compiled) if compiled.behind else ())]
         yield from told
         yield from self.orders.hear(told, compiled)
+
+    def wait(self, stream: AcousticStream) -> Iterator[Event]:
+        """Sound has come of which there are no frames yet: whether an order is over all the same."""
+        yield from self.orders.wait(stream.next_sample or 0, partial(power_ahead, stream))
 
     def finish(self) -> Iterator[Event]:
         """The sound has ended: what waited for more of it."""

@@ -82,6 +82,17 @@ def test_a_pause_of_half_a_second_ends_no_order(model: Model) -> None:
     assert start.start < end.end
 
 
+@pytest.mark.parametrize("later_s", [0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24, 0.28])
+def test_wherever_the_steps_of_the_model_fall_a_pause_ends_no_order(model: Model, later_s: float) -> None:
+    """1. An order with a pause of 0.6 s, wherever in the steps of 0.32 s. Result: it ends at its end, 0.9 s later."""
+    sound = said(1.0 + later_s, speak("HEY LIGHT"), speak("TURN ON"), 0.6, speak("THE LIGHT"), 2.0)
+    pieces = list(range(0, len(sound), 1600))
+    _, _, end = order_of(heard(PhraseSpotter(model, [WAKE]), sound, pieces))
+    ends = len(sound) / SAMPLE_RATE - 2.0
+    assert end.end == pytest.approx(ends, abs=0.2)
+    assert 0.7 <= end.stream_time - ends <= 1.0
+
+
 def test_an_order_that_does_not_end_is_cut(model: Model) -> None:
     words = [speak(word) for word in ["TURN", "ON", "OFF"] * 6]
     sound = said(1.0, speak("HEY LIGHT"), *words, 2.0)
