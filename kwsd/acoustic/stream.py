@@ -67,7 +67,6 @@ class AcousticStream:
         if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
             self._release()
             self.fbank = self._features(self.encoder.segment_frames, self.encoder.shift_frames)
-            """What the sound goes to first."""
             self._origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
         self.next_sample = chunk.end_sample
