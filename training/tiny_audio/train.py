@@ -136,7 +136,7 @@ class Run:
         self.optimizer.step()
         self.progress.step += 1
         self.progress.hours_heard += sum(each.seconds for each in utterances) / 3600
-        return float(loss)
+        return float(loss.detach())
 
     @torch.no_grad()
     def judge(self, *, by_ctc: bool) -> tuple[float, float]:
