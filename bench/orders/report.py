@@ -20,11 +20,11 @@ from measure.wav import RATE, Samples
 HEADER = """\
 # Orders
 
-`python -m bench orders`. Slots and orders right are of what was accepted; a rejected order has neither. Material:
-words of Speech Commands (test speakers) joined, and read phrases of speechocean762 and Common Voice (dev speakers) of
-three to nine words, two words of each a slot of ten values. All templates are armed at once. Other speech: LibriSpeech
-dev speakers, 8 s at a time, into which every sentence may be heard. Cost is processor time per second of sound,
-encoder and features included, at this machine's load.
+`python -m bench orders`, of every Nth order and recording with `--every N`. Slots and orders right are of what was
+accepted; a rejected order has neither. Material: words of Speech Commands (test speakers) joined, and read phrases of
+speechocean762 and Common Voice (dev speakers) of three to nine words, two words of each a slot of ten values. All
+templates are armed at once. Other speech: LibriSpeech dev speakers, 8 s at a time, into which every sentence may be
+heard. Cost is processor time per second of sound, encoder and features included, at this machine's load.
 
 | model | orders | slots right | orders right | false acceptances, hours | ms per s of sound |
 |---|---|---|---|---|---|

@@ -58,7 +58,9 @@ class Lowering:
         try:
             return self._lowered(hassil.parse_sentence(text).expression, line)
         except ParseError as error:
-            what = str(error).partition(" at ")[0] or "a bracket is not closed"
+            what = str(error).partition(" at ")[0]
+            if not what or "ParseChunk" in what:
+                what = "a bracket is not opened, or not closed"
             raise SentenceMistakeError(f"`{text}` cannot be parsed: {what}", line) from error
         except (AssertionError, RecursionError) as error:
             raise SentenceMistakeError(
@@ -89,12 +91,12 @@ class Lowering:
             raise SentenceMistakeError(
                 f"there is no rule <{name}>; write it under expansion_rules, or take it out", line
             )
-        if name in self._open:
-            way = " → ".join(f"<{each}>" for each in [*self._open[self._open.index(name) :], name])
+        if f"<{name}>" in self._open:
+            way = " → ".join([*self._open[self._open.index(f"<{name}>") :], f"<{name}>"])
             raise SentenceMistakeError(f"{way} goes on for ever; take one of them out", line)
         if ("rule", name) not in self._made:
             body = self._rules[name]
-            self._open.append(name)
+            self._open.append(f"<{name}>")
             try:
                 own_line = getattr(body, "line", line)
                 if not isinstance(body, str) or not body.strip():
@@ -117,9 +119,15 @@ class Lowering:
             if _RANGE_WITHOUT_SLOT.fullmatch(name):
                 raise SentenceMistakeError(f"{{{name}}} has no slot; write {{{name}:brightness}}", line)
             raise SentenceMistakeError(f"there is no list {{{name}}}; write it under lists, or take it out", line)
+        if f"{{{name}}}" in self._open:
+            raise SentenceMistakeError(f"list {{{name}}} stands in its own values; take it out of them", line)
         if ("list", name) not in self._made:
             own_line = next((getattr(key, "line", line) for key in self._lists if key == name), line)
-            self._made["list", name] = self.values(name, self._lists[name], own_line)
+            self._open.append(f"{{{name}}}")
+            try:
+                self._made["list", name] = self.values(name, self._lists[name], own_line)
+            finally:
+                self._open.pop()
         return self._made["list", name]
 
     def values(self, name: str, given: Any, line: int) -> Expression:

@@ -5,9 +5,11 @@ with whoever started it.
 """
 
 import json
+import mmap
 import os
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,12 +28,23 @@ def load(directory: str, *, trust_code: bool) -> Any:
     import transformers  # noqa: PLC0415 - likewise
 
     transformers.logging.set_verbosity_error()
+    if not may_make_code():
+        torch.backends.mkldnn.enabled = False  # it writes code for each network
     torch.set_num_threads(
         max(1, min(4, len(os.sched_getaffinity(0)) // 2))
     )  # its threads wait for each other in a loop
     return transformers.pipeline(
         "automatic-speech-recognition", model=directory, device="cpu", trust_remote_code=trust_code
     )
+
+
+def may_make_code() -> bool:
+    """Whether this process may run what it has written; a service with MemoryDenyWriteExecute= may not."""
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+    except OSError:
+        return False
+    return True
 
 
 def tells_times(pipeline: Any) -> bool:
@@ -83,7 +96,8 @@ def main() -> None:
     """The process: DIRECTORY and, where code in it may be run, `trust`."""
     connection = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.nice(NICE)
+    with suppress(OSError):  # a service's filter of system calls may not allow it
+        os.nice(NICE)
     directory, *trust = sys.argv[1:]
     serve(connection, directory, trust_code=bool(trust))
 

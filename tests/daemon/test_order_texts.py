@@ -1,6 +1,7 @@
 """Orders as text through the real daemon: by the model itself, by a program, and what is told of one that cannot."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -13,21 +14,27 @@ import pytest
 import soundfile
 
 from testkit.daemons import KWSD
+from testkit.stand_in_asr import write_stand_in
 from testkit.tiny_model import silence, speak
 
 ORDER = np.concatenate([speak("HEY LIGHT"), speak("TURN OFF"), silence(2.5)])
 LENGTH = "import sys, wave; print(wave.open(sys.stdin.buffer).getnframes())"
 
 
-def told(directory: Path, model: Path, *, orders: int = 1, **settings: object) -> list[dict[str, Any]]:
-    """What the daemon prints of a file with orders; `settings` are those of [transcripts]."""
+def told(
+    directory: Path, model: Path, *, orders: int = 1, modules: Path | None = None, **settings: object
+) -> list[dict[str, Any]]:
+    """What the daemon prints of a file with orders; `settings` are those of [transcripts]; `modules` come first."""
+    environment = {**os.environ, "PYTHONPATH": str(modules)} if modules else None
     (directory / "wake.toml").write_text('[[keyword]]\nphrase = "hey light"\nlisten = true\n')
     soundfile.write(directory / "said.wav", np.concatenate([silence(0.5), *[ORDER] * orders]), 16_000)
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     (directory / "kwsd.toml").write_text("\n".join(["[transcripts]", *lines]))
     words = ["--config", "kwsd.toml", "--keywords", "wake.toml", "--model", model, "--input", "said.wav", "--json"]
     command = [KWSD, *map(str, words), "--socket", str(directory / "s")]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -83,6 +90,19 @@ def test_one_that_hangs_dies_or_writes_rubbish_is_told_and_hearing_goes_on(
     assert [each["text"] for each in texts] == ["", ""]
     assert all(why in each["error"] for each in texts)
     assert time.monotonic() - began_s < 40
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("", None), ("die", "died"), ("hang", "wrote nothing within 3 s, and was ended")]
+)
+def test_a_pipeline_in_a_process_of_its_own(tmp_path: Path, tiny_model_dir: Path, how: str, why: str | None) -> None:
+    """1. Two orders, for the real worker with a library that stands in. Result: two keywords, two texts or errors."""
+    write_stand_in(tmp_path / "modules", tmp_path / "whisper", how)
+    settings = {"transcriber": "pipeline", "pipeline": str(tmp_path / "whisper"), "timeout_s": 3}
+    heard = told(tmp_path, tiny_model_dir, orders=2, modules=tmp_path / "modules", **settings)
+    assert [each["type"] for each in heard].count("detection") == 2
+    texts = [each for each in heard if each["type"] == "transcript"]
+    assert [why in each["error"] if why else "samples" in each["text"] for each in texts] == [True, True]
 
 
 def test_nobody_wants_texts(tmp_path: Path, tiny_model_dir: Path) -> None:

@@ -86,7 +86,9 @@ def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path
     [
         ("turn {nope} on", 5, "there is no list {nope}"),
         ("turn <nope> on", 5, "there is no rule <nope>"),
-        ("turn <loop> on", 12, "<loop> → <pool> → <loop> goes on for ever"),
+        ("turn <loop> on", 13, "<loop> → <pool> → <loop> goes on for ever"),
+        ("turn {own} on", 10, "list {own} stands in its own values"),
+        ("turn ] on", 5, "a bracket is not opened, or not closed"),
         ("turn {empty} on", 8, "list {empty} is empty; write `values:`"),
         ("say {any}", 9, "list {any} is a wildcard"),
         ("dim to {100..0:level}", 5, "100..0"),
@@ -112,6 +114,7 @@ intents:
 lists:
   empty: {{values: []}}
   any: {{wildcard: true}}
+  own: {{values: ["x {{own}}"]}}
 expansion_rules:
   loop: "a <pool>"
   pool: "b <loop>"
