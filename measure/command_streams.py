@@ -19,6 +19,9 @@ HISS = 2e-4  # no microphone is digitally silent
 LATE_S = 0.3  # how far a hit may lie outside the clip it belongs to
 SEED = 56
 SET_APART = "commonvoice-en-korliu-untranscribed/"
+OTHER_WORDS = "custom-keywords"
+WORD_CORPORA = frozenset({OTHER_WORDS, "speechcommands-yes-no-up-down"})
+"""Clips of one word: said alone, as commands are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,18 @@ def _clip(folder: Path, row: dict[str, str]) -> tuple[Callable[[], FloatArray], 
     return (lambda: unpadded(folder, row)), length, frozenset({row["class"]})
 
 
-def running_speech(shared: Path, split: str, hours: float) -> Stream:
-    """Transcribed utterances of a split, drawn at random, at most so many hours."""
+def other_words(shared: Path) -> Stream:
+    """Words and phrases that are none of the commands, each said on its own."""
     folder = shared / "speech"
-    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split and row["transcript"]]
+    rows = [row for row in manifests.read(folder / "manifest.tsv") if row["corpus"] == OTHER_WORDS]
+    return lay((_utterance(folder, row) for row in rows), COMMAND_GAP_S)
+
+
+def running_speech(shared: Path, split: str, hours: float) -> Stream:
+    """Transcribed sentences of a split, drawn at random, at most so many hours."""
+    folder = shared / "speech"
+    known = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split and row["transcript"]]
+    rows = [row for row in known if row["corpus"] not in WORD_CORPORA]
     order = np.random.default_rng(SEED).permutation(len(rows))
     chosen = up_to((rows[place] for place in order), hours * 3600)
     return lay(_utterance(folder, row) for row in chosen)

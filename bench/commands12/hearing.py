@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.commands12.isolation import COMMAND_WEIGHTS
 from kwsd.commands12.model import find_model
 from kwsd.config.settings import FixedWords
 from kwsd.events import Detection
@@ -20,6 +21,7 @@ from kwsd.timebase import samples
 from measure.command_streams import (
     Outcome,
     Stream,
+    other_words,
     running_speech,
     score,
     speech_set_apart,
@@ -45,11 +47,11 @@ class Heard:
 
 
 def streams(shared: Path) -> dict[str, Stream]:
-    """Words, and all speech there is in three parts."""
+    """Commands, other words that are said alone, and speech that training has not heard."""
     return {
         "words": words_with_gaps(shared),
+        "others": other_words(shared),
         "dev": running_speech(shared, "dev", ALL_HOURS),
-        "train": running_speech(shared, "train", ALL_HOURS),
         "apart": speech_set_apart(shared),
     }
 
@@ -66,9 +68,10 @@ def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
 
 
 def state(engine: EngineName) -> str:
-    """Changes with the model, its thresholds and the settings."""
+    """Changes with the model, its thresholds, the settings and what is made of them."""
     model = find_model(engine)
-    content = model.path.read_bytes() + repr((sorted(model.thresholds.items()), FixedWords())).encode()
+    used = sorted(model.thresholds.items()), FixedWords(), COMMAND_WEIGHTS[engine]
+    content = model.path.read_bytes() + repr(used).encode()
     return hashlib.sha256(content).hexdigest()[:12]
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kwsd.commands12.frontend import FloatArray
+from kwsd.commands12.decisions import Decision
+from kwsd.commands12.frontend import CLIP_FRAMES, PIXEL_SLOPE, FloatArray
+from kwsd.limits import EngineName
 
 ACTIVE_PART = 0.35  # of the way from the quiet frames to the loudest one
 QUIET_ONE_IN = 10  # frames that are quieter than what counts as quiet
@@ -15,7 +19,15 @@ CONTEXT_FRAMES = 100  # before a word, in which what counts as quiet is looked f
 BEFORE_FRAMES = 60  # that have to be quieter than a word that is said on its own
 MARGIN_FRAMES = 3  # next to the word, which may still belong to it
 AVERAGED_FRAMES = 5  # a click is shorter
-ALONE_PART = 0.75  # of the way from the quiet frames to the word; what stays below is no speech of the same loudness
+UNDER_FRAMES = 16  # before a decision: the posteriors that were averaged for it
+SILENCE_FRAMES = (112, 32)  # before a decision: from when to when silence is looked for
+LEAST_SHARE = 0.003
+SILENCE, UNKNOWN = "_silence_", "_unknown_"
+COMMAND_WEIGHTS: dict[EngineName, tuple[tuple[float, ...], float]] = {
+    "ds-cnn": ((0.4, -1.09, 1.52, 0.5, -5.45, -11.82), 0.6),
+    "nc-ssm": ((0.61, -0.67, 1.72, 0.46, -4.12, -12.64), 1.2),
+}
+"""Weights of the signs and what their sum has to reach; `python -m training.commands12 signs` finds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +50,86 @@ def sounding_span(loudness: FloatArray) -> Span:
     return Span(loudest - _reach(active[loudest::-1]), loudest + _reach(active[loudest:]) + 1)
 
 
-def stands_alone(loudness: FloatArray, word: Span) -> bool:
-    """Whether nothing nearly as loud as a word sounds in the 0.6 s before it, nor after it until it was decided.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The last of a stream, as far as it is heard."""
 
-    A command is said on its own; a word of a sentence has neighbours. Measured from the quiet level to the word's own,
-    so that a steady noise, however loud, is no neighbour.
+    end_frame: int
+    """Frame after the last one."""
+    step_frames: int
+    posteriors: FloatArray
+    """(n, classes), one every `step_frames`, the last of everything before `end_frame`."""
+    loudness: FloatArray
+    """(m,): mean grey value of the last frames."""
 
-    Args:
-        loudness: mean grey value per frame (n,), from a second before the word up to when it was decided.
-        word: where it is in `loudness`.
+    def until(self, frame: int) -> Past:
+        """The same, without what came after a frame."""
+        steps = max(0, self.end_frame - frame) // self.step_frames
+        return Past(
+            end_frame=self.end_frame - steps * self.step_frames,
+            step_frames=self.step_frames,
+            posteriors=self.posteriors[: len(self.posteriors) - steps],
+            loudness=self.loudness[: len(self.loudness) - steps * self.step_frames],
+        )
+
+    def word_before(self, frame: int) -> Span:
+        """Where the word is that was decided at a frame: in the second before."""
+        first = max(0, frame - CLIP_FRAMES, self.end_frame - len(self.loudness))
+        return sounding_span(self.sounded(Span(first, frame))).moved(first)
+
+    def heard(self, first: int, last: int) -> FloatArray:
+        """Posteriors of everything before each of the frames `first` to `last`, as far as they are kept."""
+        known = len(self.posteriors)
+        start, end = (known - (self.end_frame - frame) // self.step_frames for frame in (first, last))
+        return self.posteriors[max(0, start - 1) : max(0, end)]
+
+    def sounded(self, span: Span) -> FloatArray:
+        """Loudness of these frames, as far as they are kept."""
+        kept_from = self.end_frame - len(self.loudness)
+        return self.loudness[max(0, span.start - kept_from) : max(0, span.end - kept_from)]
+
+
+def signs_of_a_command(past: Past, decision: Decision, word: Span, labels: Sequence[str]) -> FloatArray:
+    """What tells a command that is said on its own from a word of a sentence: (6,).
+
+    The word's own posterior and the largest of an unknown word beside it, and the mean one of silence in the second
+    before, all as log-odds; by how much the loudest sound after the word is softer (nepers of power); the mean loudness
+    before and after, from 0 for the quiet level to 1 for the word's own.
     """
-    quiet = quiet_level(loudness)
-    inside = np.sort(loudness[word.start : word.end])
-    limit = quiet + ALONE_PART * (float(inside[-max(1, len(inside) // 8)]) - quiet)
+    under = past.heard(decision.frame - UNDER_FRAMES, decision.frame)
+    before = past.heard(decision.frame - SILENCE_FRAMES[0], decision.frame - SILENCE_FRAMES[1])
+    loudness = past.sounded(Span(max(0, word.start - CONTEXT_FRAMES), past.end_frame))
+    inside = np.sort(past.sounded(word))
+    quiet, loud = quiet_level(loudness), float(inside[-max(1, len(inside) // 8)])
     smooth = np.convolve(loudness, np.full(AVERAGED_FRAMES, 1 / AVERAGED_FRAMES), "same")
-    before = smooth[max(0, word.start - BEFORE_FRAMES) : max(0, word.start - MARGIN_FRAMES)]
-    after = smooth[word.end + MARGIN_FRAMES :]
-    return not ((before > limit).any() or (after > limit).any())
+    relative = (smooth - quiet) / max(loud - quiet, 1.0)
+    start, end = (len(loudness) - (past.end_frame - edge) for edge in (word.start, word.end))
+    sides = relative[max(0, start - BEFORE_FRAMES) : max(0, start - MARGIN_FRAMES)], relative[end + MARGIN_FRAMES :]
+    after = loud - float(smooth[end + MARGIN_FRAMES :].max(initial=quiet))
+    shares = (
+        decision.score,
+        float(under[:, labels.index(UNKNOWN)].max()),
+        float(before[:, labels.index(SILENCE)].mean()) if len(before) else 1.0,  # before a stream there was nothing
+    )
+    return np.array(
+        [
+            *map(log_odds, shares),
+            min(max(after / PIXEL_SLOPE, -1.0), 9.0),
+            *(float(side.mean()) if len(side) else 0.0 for side in sides),
+        ],
+        np.float32,
+    )
+
+
+def is_command(signs: FloatArray, engine: EngineName) -> bool:
+    """Whether the signs, weighed, speak for a command that is said on its own."""
+    weights, bias = COMMAND_WEIGHTS[engine]
+    return float(signs @ np.array(weights, np.float32)) >= bias
+
+
+def log_odds(share: float) -> float:
+    """0 to 1 → about -6 to 6."""
+    return math.log((share + LEAST_SHARE) / (1.0 - share + LEAST_SHARE))
 
 
 def quiet_level(loudness: FloatArray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kwsd.commands12.decisions import Decision, Decisions, class_thresholds
 from kwsd.commands12.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
-from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
+from kwsd.commands12.isolation import Past, is_command, signs_of_a_command
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
@@ -88,6 +88,7 @@ class WordStream:
         self._network.reset()
         self._decisions.reset()
         self._loudness: FloatArray = np.zeros(0, np.float32)
+        self._posteriors: FloatArray = np.zeros((0, len(self._model.labels)), np.float32)
         self._origin_sample = self.next_sample = origin_sample
         self._frame = 0
         self._waiting_frames = waiting
@@ -101,7 +102,11 @@ class WordStream:
             self.bad_blocks += 1
             self._network.reset()
             self._decisions.reset()
+            self._posteriors = self._posteriors[:0]
             return
+        self._posteriors = np.concatenate((self._posteriors, posteriors))[
+            -LOUDNESS_FRAMES // self._network.step_frames :
+        ]
         steps = range(first + self._network.step_frames, self._frame + 1, self._network.step_frames)
         waiting = sum(step < self._waiting_frames for step in steps)
         if waiting < len(steps):
@@ -114,10 +119,16 @@ class WordStream:
     def _words(self, decisions: Iterable[Decision]) -> Iterator[Word]:
         """Those of words that are said on their own, where that is asked for."""
         for decision in decisions:
-            kept_from = self._frame - len(self._loudness)
-            first = max(decision.frame - CLIP_FRAMES, kept_from)  # the word is in the second before the decision
-            span = sounding_span(self._loudness[first - kept_from : decision.frame - kept_from]).moved(first)
-            if self._alone and not self._is_alone(span, decision.frame + self._hold_frames):
+            past = Past(
+                end_frame=self._frame,
+                step_frames=self._network.step_frames,
+                posteriors=self._posteriors,
+                loudness=self._loudness,
+            ).until(decision.frame + self._hold_frames)
+            span = past.word_before(decision.frame)
+            if self._alone and not is_command(
+                signs_of_a_command(past, decision, span, self._model.labels), self._model.engine
+            ):
                 continue
             end = min(self._origin_sample + _reach_samples(span.end), self.next_sample)
             yield Word(
@@ -129,11 +140,6 @@ class WordStream:
                 threshold=float(self._decisions.thresholds[decision.label]),
                 arrived_sample=min(self.next_sample, self._origin_sample + _reach_samples(self._frame)),
             )
-
-    def _is_alone(self, span: Span, until: int) -> bool:
-        kept_from = self._frame - len(self._loudness)
-        first = max(span.start - CONTEXT_FRAMES, kept_from)
-        return stands_alone(self._loudness[first - kept_from : until - kept_from], span.moved(-first))
 
 
 def _reach_samples(frames: int) -> int:

@@ -6,8 +6,6 @@ from kwsd.config.settings import FixedWords
 from kwsd.limits import EngineName
 from kwsd.timebase import samples
 
-HOLD_S = {"ds-cnn": 0.32, "nc-ssm": 0.48}
-"""By engine: windows of the DS-CNN end after the word. From the curves in bench/results/commands12.md, as the next."""
 SMOOTHING_S = {"ds-cnn": 0.32, "nc-ssm": 0.3}
 """Posteriors are averaged over this long."""
 
@@ -19,9 +17,8 @@ def frames(duration_s: float) -> int:
 
 def decision_settings(settings: FixedWords, engine: EngineName, step_frames: int) -> DecisionSettings:
     """What the decisions of a network are made with, whose posteriors come every `step_frames`."""
-    hold_s = HOLD_S[engine] if settings.hold_s is None else settings.hold_s
     return DecisionSettings(
         smoothing_steps=max(1, frames(SMOOTHING_S[engine]) // step_frames),
-        hold_frames=frames(hold_s),
+        hold_frames=frames(settings.hold_s),
         refractory_frames=frames(settings.refractory_s),
     )

@@ -27,11 +27,10 @@ class FixedWords:
     """`ds-cnn` looks at windows of a second and is more exact; `nc-ssm` decides at every frame and costs less."""
     hop_s: Annotated[float, limits.HOP_S] = 0.16
     """Seconds from one window of the DS-CNN to the next."""
-    hold_s: Annotated[float, limits.HOLD_S] | None = None
-    """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows.
-    None takes the engine's own."""
+    hold_s: Annotated[float, limits.HOLD_S] = 0.64
+    """A word is reported once its score has not risen for this long, seconds: by then it is heard what follows."""
     alone: bool = True
-    """Report a word only when nothing nearly as loud sounds right before and after it."""
+    """Report a word only where it is said on its own: silence before and after it, and no unknown word."""
     refractory_s: Annotated[float, limits.REFRACTORY_S] = 0.5
     """Seconds after a word in which nothing else is reported."""
     threshold: Annotated[float, limits.THRESHOLD] | None = None

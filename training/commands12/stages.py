@@ -3,6 +3,7 @@
 import argparse
 import json
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -19,6 +20,8 @@ from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
 from training.commands12.models.registry import RECIPES, Recipe
+from training.commands12.sheets import read_sheets
+from training.commands12.signs import commands_said_alone, found_in, posteriors_of_frames, split_by_truth, weigh
 from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
 
@@ -92,6 +95,26 @@ def thresholds(args: argparse.Namespace) -> int:
     strictest = {word: max(each[word] for each in chosen) for word in WORDS}
     describe(args.bundle, {args.model: strictest})
     CONSOLE.print(", ".join(f"{word} {value:.2f}" for word, value in strictest.items()))
+    return 0
+
+
+def signs(args: argparse.Namespace) -> int:
+    """Print the weights of the signs of a command; they stand in kwsd/commands12/isolation.py."""
+    model = exported(args)
+    sheets = read_sheets(args.shared / "speech_commands" / "mels")
+    frames, said = commands_said_alone(sheets, "validation", args.commands)
+    commands, _ = split_by_truth(list(found_in(model, posteriors_of_frames(model, frames))), said)
+    others, hours = [], 0.0
+    for split in ("dev", "train"):
+        speech = running_speech(args.shared, split, args.hours)
+        found = list(found_in(model, posteriors_of(model, speech)))
+        others.append(split_by_truth(found, list(speech.pieces))[1])
+        hours += speech.seconds / 3600
+    weights = weigh(commands, np.concatenate(others), int(args.false_per_hour * hours))
+    CONSOLE.print(f"{tuple(weights.weights.tolist())}, {weights.bias:.2f}")
+    CONSOLE.print(
+        f"{len(commands)} of {args.commands} commands found, {100 * weights.recall:.1f} % of them kept; {hours:.2f} h"
+    )
     return 0
 
 

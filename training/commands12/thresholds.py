@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from kwsd.commands12.decisions import Decisions, class_thresholds
-from kwsd.commands12.frontend import CLIP_FRAMES, FloatArray
-from kwsd.commands12.isolation import CONTEXT_FRAMES, Span, sounding_span, stands_alone
+from kwsd.commands12.frontend import FloatArray
+from kwsd.commands12.isolation import Past, is_command, signs_of_a_command
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
+from kwsd.commands12.stream import LOUDNESS_FRAMES
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
 from measure.command_streams import Stream, is_near
 from measure.commands import WORDS
 from measure.scoring import Hit
 
-LEAST, HIGHEST = 0.3, 0.98
+LEAST, HIGHEST = 0.4, 0.98
 FRAME_S = 0.01
 BLOCK_ROWS = 10
 
@@ -33,6 +34,17 @@ class Posteriors:
     """(n, 12)."""
     loudness: FloatArray
     """Mean grey value of every frame."""
+
+    def past(self, until: int) -> Past:
+        """What a spotter has kept at a frame."""
+        step_frames = self.frames[1] - self.frames[0]
+        steps = min(len(self.rows), until // step_frames)
+        return Past(
+            end_frame=steps * step_frames,
+            step_frames=step_frames,
+            posteriors=self.rows[max(0, steps - LOUDNESS_FRAMES // step_frames) : steps],
+            loudness=self.loudness[max(0, steps * step_frames - LOUDNESS_FRAMES) : steps * step_frames],
+        )
 
 
 def posteriors_of(model: FixedModel, stream: Stream, on_part: Callable[[], None] = lambda: None) -> Posteriors:
@@ -61,9 +73,9 @@ def hits_of(
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decisions.accept(heard.frames[block], heard.rows[block]):
-            first = max(0, decision.frame - CLIP_FRAMES)
-            span = sounding_span(heard.loudness[first : decision.frame]).moved(first)
-            if not settings.alone or is_alone(heard.loudness, span, decision.frame + timing.hold_frames):
+            past = heard.past(decision.frame + timing.hold_frames)
+            span = past.word_before(decision.frame)
+            if not settings.alone or is_command(signs_of_a_command(past, decision, span, model.labels), model.engine):
                 yield Hit(
                     phrase=model.labels[decision.label],
                     time_s=span.end * FRAME_S,
@@ -71,12 +83,6 @@ def hits_of(
                     score=decision.score,
                     start_s=span.start * FRAME_S,
                 )
-
-
-def is_alone(loudness: FloatArray, span: Span, until: int) -> bool:
-    """As the spotter sees it, which keeps only the last frames."""
-    first = max(0, span.start - CONTEXT_FRAMES)
-    return stands_alone(loudness[first:until], span.moved(-first))
 
 
 def choose(
