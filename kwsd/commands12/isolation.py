@@ -98,6 +98,7 @@ def signs_of_a_command(past: Past, decision: Decision, word: Span, labels: Seque
     """
     under = past.heard(decision.frame - UNDER_FRAMES, decision.frame)
     before = past.heard(decision.frame - SILENCE_FRAMES[0], decision.frame - SILENCE_FRAMES[1])
+    looked_at = max(len(before), (SILENCE_FRAMES[0] - SILENCE_FRAMES[1]) // past.step_frames)
     loudness = past.sounded(Span(max(0, word.start - CONTEXT_FRAMES), past.end_frame))
     inside = np.sort(past.sounded(word))
     quiet, loud = quiet_level(loudness), float(inside[-max(1, len(inside) // 8)])
@@ -109,7 +110,8 @@ def signs_of_a_command(past: Past, decision: Decision, word: Span, labels: Seque
     shares = (
         decision.score,
         float(under[:, labels.index(UNKNOWN)].max()),
-        float(before[:, labels.index(SILENCE)].mean()) if len(before) else 1.0,  # before a stream there was nothing
+        # before a stream there was nothing but silence
+        1.0 - float((1.0 - before[:, labels.index(SILENCE)]).sum()) / looked_at,
     )
     return np.array(
         [
