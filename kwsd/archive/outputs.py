@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ FLAT = ("recording", "keyword", "phrase", "start", "end", "score", "min_score", 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
 
-def require_known(path: Path) -> Path:
-    """Raises FlagError: its suffix is none of ours."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise FlagError(f"--out {path}: its suffix says what is written, one of {', '.join(SUFFIXES)}")
-    return path
+def require_known(path: Path, flag: str = "--out", suffixes: Sequence[str] = SUFFIXES) -> None:
+    """Raises FlagError: its suffix is none of ours, or it cannot lie there. Better now than after hours."""
+    if path.suffix.lower() not in suffixes:
+        raise FlagError(f"{flag} {path}: its suffix says what is written, one of {', '.join(suffixes)}")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        why = "is a folder" if path.is_dir() else f"{path.parent} is no folder that can be written to"
+        raise FlagError(f"{flag} {path}: {why}; name a file in one that can")
 
 
 def write_hits(path: Path, rows: Sequence[Row]) -> None:

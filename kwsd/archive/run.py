@@ -124,6 +124,20 @@ def kept_in(store: Store) -> Iterator[Kept]:
             yield from read_spans(piece).values()
 
 
+def outcomes_in(store: Store, report: Path) -> list[FileOutcome]:
+    """Of all files that have frames in a store, and of those that the last run could not use."""
+    found = IndexReport({})
+    for kept in kept_in(store):
+        uri = kept.span.recording.uri
+        found.outcomes.setdefault(uri, FileOutcome(uri, "kept"))
+        _count(found, kept)
+    for line in report.read_text(encoding="utf-8").splitlines() if report.exists() else ():
+        outcome = FileOutcome(**json.loads(line))
+        if outcome.recording not in found.outcomes or outcome.outcome == "failed":
+            found.outcomes[outcome.recording] = outcome
+    return [found.outcomes[uri] for uri in sorted(found.outcomes)]
+
+
 def _count(report: IndexReport, kept: Kept) -> None:
     outcome = report.outcomes[kept.span.recording.uri]
     outcome.sound_s = round(outcome.sound_s + sound_of(kept), 2)

@@ -204,6 +204,15 @@ def open_sound(name: str, file: Any, **raw: Any) -> Any:
     return sound
 
 
+def as_mp3(sound: Samples) -> bytes:
+    """16 kHz mono as what every browser plays, 4 KB a second."""
+    import soundfile  # noqa: PLC0415 - likewise
+
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(sound, -1, 1), SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return file.getvalue()
+
+
 def _begin(path: Path) -> bytes:
     """What a file begins with. Raises AudioError: it is none, or cannot be read."""
     try:

@@ -15,7 +15,7 @@ from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError
 if TYPE_CHECKING:
     from kwsd.archive.cluster import Workers
     from kwsd.archive.outputs import Row
-    from kwsd.archive.run import IndexReport
+    from kwsd.archive.run import FileOutcome, IndexReport
     from kwsd.config import Settings
     from kwsd.keywords.keyword import Keyword
 
@@ -28,7 +28,7 @@ made of them; `search` looks for a list of phrases in that, as often as the list
 EPILOG = f"""\
 examples:
   kwsd-archive index calls/ --store frames
-  kwsd-archive search --store frames --keywords phrases.txt --out hits.parquet
+  kwsd-archive search --store frames --keywords phrases.txt --out hits.parquet --report hits.html
   kwsd-archive scan 'talk/*.flac' --keywords phrases.txt --out hits.csv
   kwsd-archive index s3://bucket/2026/ --store /mnt/frames --scheduler tcp://head:8786
 
@@ -59,6 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
                 "sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or what fsspec reads, as s3://…"
             )
         command.add_argument("--store", type=Path, metavar="DIR", required=name != "scan", help="where frames are kept")
+        command.add_argument(
+            "--report", type=Path, metavar="FILE.html", help="a page with timelines and sounds of hits"
+        )
         if name != "index":
             command.add_argument("--keywords", metavar="FILE", help="phrases to look for, one per line")
             command.add_argument(
@@ -88,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
         flags |= {"keywords": arguments.keywords, **own}
         if arguments.out is not None:
             require_known(arguments.out)
+    if arguments.report is not None:
+        require_known(arguments.report, "--report", (".html", ".htm"))
     settings = load_settings(flags, file=arguments.config).settings
     with TemporaryDirectory(prefix="kwsd-archive-") as own_store:
         store = arguments.store or Path(own_store)
@@ -102,7 +107,7 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
     from kwsd.acoustic.model import Model  # noqa: PLC0415 - --help should wait for none of it
     from kwsd.archive.jobs import sound_of  # noqa: PLC0415 - likewise
     from kwsd.archive.recordings import Unusable  # noqa: PLC0415 - likewise
-    from kwsd.archive.run import index, kept_in, search, survey  # noqa: PLC0415 - likewise
+    from kwsd.archive.run import REPORT, index, kept_in, outcomes_in, search, survey  # noqa: PLC0415 - likewise
     from kwsd.archive.search import require_short_memory  # noqa: PLC0415 - likewise
     from kwsd.archive.store import Store  # noqa: PLC0415 - likewise
     from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
@@ -115,13 +120,15 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
         keywords = list(read(model.tokenizer))
         require_short_memory(PhraseSpotter(model, keywords, settings.search).compiled)
     done, only, total_s = DONE, None, 0.0
+    outcomes: list[FileOutcome] = []
+    rows: list[Row] = []
     if arguments.command != "search":
         found = survey(workers, arguments.sources)
         only = {each.uri for each in found}
         total_s = sum(each.duration_s or 0.0 for each in found if not isinstance(each, Unusable))
         with sound_progress("encoding", total_s) as advance:
             report = index(workers, folder, model, found, advance)
-        done = tell_index(report, folder)
+        done, outcomes = tell_index(report, folder), [*report.outcomes.values()]
     if arguments.command != "index":
         total_s = total_s or sum(map(sound_of, kept_in(Store(folder, model.encoder.fingerprint))))
         with sound_progress("searching", total_s) as advance:
@@ -129,7 +136,11 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
         for problem in searched.problems:
             logger.warning("%s", problem)
             done = DONE_IN_PART
-        tell_hits(searched.rows, arguments.out)
+        rows = searched.rows
+        tell_hits(rows, arguments.out)
+    if arguments.report is not None:
+        store = Store(folder, model.encoder.fingerprint)
+        tell_page(workers, arguments.report, outcomes or outcomes_in(store, folder / REPORT), rows)
     return done
 
 
@@ -153,6 +164,21 @@ def tell_index(report: "IndexReport", folder: Path) -> int:
     if report.store_error:
         raise KwsdError(f"{report.store_error}; make room, and run it again: it goes on from here")
     return DONE_IN_PART if set(counts) & {"failed", "waiting"} else DONE
+
+
+def tell_page(workers: "Workers", path: Path, outcomes: "Sequence[FileOutcome]", rows: "Sequence[Row]") -> None:
+    """The page, with the sound of the surest hits."""
+    from kwsd.archive.page import write_page  # noqa: PLC0415 - --help should wait for none of it
+    from kwsd.archive.snippets import cut_out, surest  # noqa: PLC0415 - likewise
+    from kwsd.cli.progress import counted  # noqa: PLC0415 - likewise
+
+    groups, sounds = [*surest(rows).values()], {}
+    with counted("cutting out", len(groups)) as advance:
+        for _, result in workers.run(cut_out, groups):
+            sounds |= {} if isinstance(result, Exception) else result
+            advance()
+    write_page(path, outcomes, rows, sounds)
+    logger.warning("%d recordings in %s", len(outcomes), path)
 
 
 def tell_hits(rows: "Sequence[Row]", out: Path | None) -> None:

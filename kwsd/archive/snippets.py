@@ -1,0 +1,89 @@
+"""What is heard around hits: short sounds for people to listen to."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kwsd.archive.recordings import Unusable, look, open_span
+from kwsd.archive.spans import GRID_SAMPLES, ArchivedFile, FileSpan
+from kwsd.audio.file import as_mp3
+from kwsd.errors import AudioError
+from kwsd.stream import Chunk, Float32
+from kwsd.timebase import samples
+
+AROUND_S = 1.0
+LONGEST_S = 15.0
+MOST = 200  # 3 MB of page
+
+
+class Place(NamedTuple):
+    """Where a hit is."""
+
+    recording: str
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Place:
+        """Of a row of hits."""
+        return cls(row["recording"], row["start"], row["end"])
+
+    @property
+    def name(self) -> str:
+        """For an anchor: letters and digits, whatever the recording is called."""
+        return f"h{sha256(repr(self).encode(errors='surrogatepass')).hexdigest()[:12]}"
+
+
+def surest(rows: Sequence[dict[str, Any]], most: int = MOST) -> dict[str, list[Place]]:
+    """Places of the hits with the highest scores, by recording."""
+    chosen: dict[str, list[Place]] = {}
+    for row in sorted(rows, key=lambda row: -row["score"])[:most]:
+        chosen.setdefault(row["recording"], []).append(Place.of(row))
+    return chosen
+
+
+def cut_out(places: Sequence[Place]) -> dict[Place, str]:
+    """Places of one recording → their sound as data: addresses; none of what cannot be read any more."""
+    uri, found = places[0].recording, dict[Place, str]()
+    told = look(uri)
+    if isinstance(told, Unusable):
+        return {}
+    groups = [[each] for each in places] if told.can_be_cut else [sorted(places, key=lambda each: each.start_s)]
+    for group in groups:
+        for place, sound in _heard(told, group):
+            found[place] = f"data:audio/mpeg;base64,{b64encode(as_mp3(sound)).decode()}"
+    return found
+
+
+def _heard(told: ArchivedFile, places: Sequence[Place]) -> Iterator[tuple[Place, Float32]]:
+    """Their sound, in one pass over the recording from the first of them on."""
+    wanted = {
+        place: (
+            samples(max(0.0, place.start_s - AROUND_S)),
+            samples(min(place.end_s, place.start_s + LONGEST_S) + AROUND_S),
+        )
+        for place in places
+    }
+    begin = min(start for start, _ in wanted.values()) // GRID_SAMPLES * GRID_SAMPLES if told.can_be_cut else 0
+    last = max(end for _, end in wanted.values())
+    parts: dict[Place, list[Float32]] = {place: [] for place in places}
+    try:
+        for chunk in open_span(FileSpan(told), begin):
+            for place, (start, end) in wanted.items():
+                parts[place].append(_between(chunk, start, end))
+            if chunk.end_sample >= last:
+                break
+    except AudioError:
+        return
+    for place, sounds in parts.items():
+        if any(map(len, sounds)):
+            yield place, np.concatenate(sounds)
+
+
+def _between(chunk: Chunk, start: int, end: int) -> Float32:
+    return chunk.samples[max(0, start - chunk.start_sample) : max(0, end - chunk.start_sample)]
