@@ -7,21 +7,28 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from kwsd import __version__
 from kwsd.acoustic.model import Model
 from kwsd.archive.encode import encode_spans
 from kwsd.archive.recordings import Unusable, look, noted, open_span
 from kwsd.archive.search import search_spans
 from kwsd.archive.spans import ArchivedFile, FileSpan
-from kwsd.archive.store import Kept, Store, StoreError, read_frames, read_spans
+from kwsd.archive.store import PART, Kept, Store, StoreError, read_frames, read_spans
 from kwsd.errors import ModelError
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.timebase import SAMPLE_RATE
+
+VERSION = "version"
+"""In a kept hit, beside its fields: `ArchivedFile.id` of the recording."""
+LARGEST_NAMED = 10_000_000  # bytes of a model's file: encoders are named by the store, and a model may hold others
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,11 @@ def search_piece(model_name: str, fingerprint: str, search: Path, piece: Path) -
     frames = ((made.span, made) for made in read_frames(piece, kept))
     renumbered = (type(made)(places[span], made.frames) for span, made in frames)
     lines = [
-        json.dumps({"recording": spans[span].recording.uri, **found.to_dict()})
+        json.dumps({"recording": spans[span].recording.uri, VERSION: spans[span].recording.id, **found.to_dict()})
         for span, found in search_spans(model, compiled, settings, spans, renumbered)
     ]
     path = search / f"{piece.stem}.jsonl"
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{uuid4().hex}{PART}")
     try:
         part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         part.replace(path)
@@ -97,6 +104,15 @@ def sound_of(kept: Kept) -> float:
 def search_told(keywords: Sequence[Keyword], settings: SearchSettings) -> dict[str, Any]:
     """What is looked for, as JSON-ready values; of settings those that were given."""
     return {"keywords": [asdict(each) for each in keywords], "settings": settings.chosen()}
+
+
+def name_of(told: dict[str, Any], model: Model) -> str:
+    """Names a search by all that its hits hang on: what is looked for, by which kwsd, with which files of the model."""
+    files = sorted(path for path in model.directory.iterdir() if path.is_file() and path.stat().st_size < LARGEST_NAMED)
+    digest = sha256(json.dumps([told, __version__], sort_keys=True).encode())
+    for path in files:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write_search(folder: Path, keywords: Sequence[Keyword], settings: SearchSettings) -> None:

@@ -26,10 +26,9 @@ def write_page(path: Path, outcomes: Iterable[FileOutcome], rows: Sequence[Row],
     for row in rows[:MOST_HITS]:
         by_recording.setdefault(row["recording"], []).append(row)
     shown = [each for each in files if each.recording in by_recording][:MOST_RECORDINGS]
+    made = now()[:16].replace("T", " ")
     hours = sum(each.sound_s for each in files) / 3600
-    told = (
-        f"{len(rows)} hits in {hours:.2f} h of sound, {len(files)} recordings. Made {now()[:16]} UTC by kwsd-archive."
-    )
+    told = f"{len(rows)} hits in {hours:.2f} h of sound, {len(files)} recordings. Made {made} UTC by kwsd-archive."
     if len(rows) > MOST_HITS or len({row["recording"] for row in rows}) > len(shown):
         told += f" Shown here are the first {sum(len(by_recording[each.recording]) for each in shown)}; --out has all."
     body = [

@@ -43,16 +43,17 @@ def find(sources: Iterable[str]) -> Iterator[str | Unusable]:
 def _find(source: str) -> Iterator[str | Unusable]:
     try:
         files, path = _filesystem(source)
+        within = source[source.index("::") :] if "::" in source else ""  # zip://call.flac::s3://bucket/calls.zip
         if files.isfile(path):
-            yield _named(files, path)
+            yield _named(files, path) + within
         elif files.isdir(path):
             inside = [each for each in sorted(files.find(path)) if Path(each).suffix.lower() in SOUNDS]
-            yield from (_named(files, each) for each in inside)
+            yield from (_named(files, each) + within for each in inside)
             if not inside:
                 yield Unusable(source, f"has no recordings ({', '.join(sorted(SOUNDS))})")
         else:
             matches = [each for each in sorted(files.glob(path)) if files.isfile(each)]
-            yield from (_named(files, each) for each in matches)
+            yield from (_named(files, each) + within for each in matches)
             if not matches:
                 yield Unusable(source, "does not exist, and matches nothing")
     except (OSError, ValueError, ImportError) as error:

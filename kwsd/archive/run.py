@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from kwsd.acoustic.model import Model
 from kwsd.archive.cluster import Workers
-from kwsd.archive.jobs import Indexed, index_piece, look_at, search_piece, search_told, sound_of, write_search
+from kwsd.archive.jobs import (
+    VERSION,
+    Indexed,
+    index_piece,
+    look_at,
+    name_of,
+    search_piece,
+    search_told,
+    sound_of,
+    write_search,
+)
 from kwsd.archive.outputs import Row
 from kwsd.archive.recordings import Unusable, find
-from kwsd.archive.spans import ArchivedFile, cut, pieces
+from kwsd.archive.spans import ArchivedFile, FileSpan, cut, pieces
 from kwsd.archive.store import Kept, Store, StoreError, read_spans
+from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.timebase import samples
@@ -87,6 +98,7 @@ def index(
 ) -> IndexReport:
     """Encode what is not in the store yet. Raises StoreError."""
     store = Store(folder, model.encoder.fingerprint)
+    store.make()
     known = {kept.span.key: kept for kept in kept_in(store)}
     report = IndexReport({})
     wanted = []
@@ -104,7 +116,11 @@ def index(
         wanted += left
     task = partial(index_piece, folder, str(model.directory), model.encoder.fingerprint)
     missing = Counter(span.recording.uri for span in wanted)
-    for piece, result in workers.run(task, pieces(wanted, workers.count)):
+    alone: list[tuple[FileSpan, ...]] = []  # of pieces that ended their workers: one file of many is to blame
+    for piece, result in chain(workers.run(task, pieces(wanted, workers.count)), workers.run(task, alone)):
+        if isinstance(result, Exception) and not isinstance(result, KwsdError) and len(piece) > 1:
+            alone += [(span,) for span in piece]
+            continue
         advance(sum(samples(span.duration_s) for span in piece))
         if isinstance(result, Exception):
             for span in piece:
@@ -176,8 +192,7 @@ def search(
     `only` tells of some recordings. Raises StoreError.
     """
     store = Store(folder, model.encoder.fingerprint)
-    told = json.dumps(search_told(keywords, settings), sort_keys=True)
-    place = store.folder / "searches" / sha256(told.encode()).hexdigest()[:16]
+    place = store.folder / "searches" / name_of(search_told(keywords, settings), model)
     try:
         write_search(place, keywords, settings)
     except OSError as error:
@@ -198,16 +213,22 @@ def search(
             continue
         report.sound_s += result.sound_s
         report.core_s += result.core_s
-    report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], only)
+    by_age = sorted(listed, key=lambda piece: piece.stat().st_mtime_ns)
+    newest = {kept.span.recording.uri: kept.span.recording.id for piece in by_age for kept in listed[piece]}
+    report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], newest, only)
     return report
 
 
-def _merged(paths: Iterable[Path], only: set[str] | None) -> list[Row]:
-    """Hits of all pieces, each once, though two runs may have kept the same span; by recording and time."""
+def _merged(paths: Iterable[Path], newest: Mapping[str, str], only: set[str] | None) -> list[Row]:
+    """Hits of all pieces, each once, though two runs may have kept the same span; by recording and time.
+
+    Of a file that was changed and indexed again those of its newest version.
+    """
     rows: dict[tuple[str, float, str], Row] = {}
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             row: Row = json.loads(line)
-            if only is None or row["recording"] in only:
+            is_newest = row.pop(VERSION) == newest[row["recording"]]
+            if is_newest and (only is None or row["recording"] in only):
                 rows[row["recording"], row["start"], row["keyword"]] = row
     return [rows[key] for key in sorted(rows)]

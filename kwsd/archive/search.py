@@ -22,12 +22,17 @@ LONGEST_REFRACTORY_FRAMES = SEARCH_RUN_IN_SEGMENTS * 8 - HISTORY_FRAMES  # 14 s:
 
 
 def require_short_memory(compiled: CompiledKeywords) -> None:
-    """Raises ConfigError: a keyword would have to stay quiet because of what was said before the run-in of a span."""
+    """Raises ConfigError: what a keyword does would hang on what was said before the run-in of a span."""
     for keyword, limits in zip(compiled.keywords, compiled.searched.limits, strict=True):
         if limits.refractory_frames > LONGEST_REFRACTORY_FRAMES:
             raise ConfigError(
                 f"{keyword.label}: refractory_s is more than {LONGEST_REFRACTORY_FRAMES * 0.04:g}, over which spans of "
                 "a recording do not know of each other; make it less and thin the hits out"
+            )
+        if keyword.then and keyword.then_s > LONGEST_REFRACTORY_FRAMES * 0.04:
+            raise ConfigError(
+                f"{keyword.label}: then_s is more than {LONGEST_REFRACTORY_FRAMES * 0.04:g}, over which spans of a "
+                "recording do not know of each other; make it less"
             )
 
 

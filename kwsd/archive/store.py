@@ -7,13 +7,16 @@ which tells whose they are. What is done is what pieces tell; there is no other 
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from socket import gethostname
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -25,7 +28,8 @@ from kwsd.stream import Frames
 
 BLOCK_SEGMENTS = 2048  # 11 min: a basis is 1 % of it
 SPANS = "spans.json"
-SUFFIX = ".npz"
+SUFFIX, PART = ".npz", ".part"
+LEFT_BEHIND_S = 3600.0  # a piece takes minutes
 
 
 class StoreError(KwsdError):
@@ -48,12 +52,18 @@ class Store:
     """The part of a store that one encoder's frames are in."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Raises StoreError: the folder cannot be made."""
+        """It need not be there."""
         self.folder = folder / fingerprint
+
+    def make(self) -> None:
+        """Make its folder, and take away what runs that were killed have left half. Raises StoreError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for part in self.folder.glob(f"*{PART}"):
+                if part.stat().st_mtime < time.time() - LEFT_BEHIND_S:
+                    part.unlink()
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be made: {error.strerror}; give another with --store") from error
+            raise StoreError(f"{self.folder}: cannot be made: {error.strerror}; give another with --store") from error
 
     def pieces(self) -> list[Path]:
         """Files of pieces that are there."""
@@ -64,12 +74,16 @@ class Store:
     ) -> tuple[list[Kept], list[Made]]:
         """Keep what is made of a piece → its spans, and those that failed; `about` has notes. Raises StoreError."""
         name = sha256("\n".join(map(str, sorted(span.key for span in spans))).encode()).hexdigest()[:16]
-        part = self.folder / f"{name}.part"
+        part = self.folder / f"{name}-{uuid4().hex}{PART}"  # one that is killed may write on for a while
         try:
             with zipfile.ZipFile(part, "w", compresslevel=1) as file:
                 kept, failed = _write(file, spans, made, about)
             if kept:
-                part.replace(part.with_suffix(SUFFIX))
+                part.replace(self.folder / f"{name}{SUFFIX}")
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self.folder} is not there for the worker on {gethostname()}: the store must lie at one path for all"
+            ) from error
         except OSError as error:
             raise StoreError(f"{part}: cannot be written: {error.strerror or error}") from error
         finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kwsd import __version__
 from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
-from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError
+from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError, shortened
 
 if TYPE_CHECKING:
     from kwsd.archive.cluster import Workers
@@ -70,11 +70,20 @@ def make_parser() -> argparse.ArgumentParser:
             command.add_argument("--threshold", type=number, metavar="X", help="score that counts, 0 to 1")
             command.add_argument("--boost", type=number, metavar="X", help="how much the search leans to the phrases")
         command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, instead of this machine")
-        command.add_argument("--workers", type=int, metavar="N", help="processes here; one for each core by default")
+        command.add_argument(
+            "--workers", type=workers_count, metavar="N", help="processes here; one for each core by default"
+        )
         command.add_argument("--model", metavar="NAME|DIR", help="a model, or its directory; kwsd-en comes with kwsd")
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, if not the usual config.toml")
         command.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     return parser
+
+
+def workers_count(typed: str) -> int:
+    """For `type=`: at least one."""
+    if not typed.isdecimal() or not int(typed):
+        raise argparse.ArgumentTypeError(f"{shortened(typed)} is no number of processes; one or more")
+    return int(typed)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -169,10 +178,10 @@ def tell_index(report: "IndexReport", folder: Path) -> int:
 def tell_page(workers: "Workers", path: Path, outcomes: "Sequence[FileOutcome]", rows: "Sequence[Row]") -> None:
     """The page, with the sound of the surest hits."""
     from kwsd.archive.page import write_page  # noqa: PLC0415 - --help should wait for none of it
-    from kwsd.archive.snippets import cut_out, surest  # noqa: PLC0415 - likewise
+    from kwsd.archive.snippets import Place, cut_out, surest  # noqa: PLC0415 - likewise
     from kwsd.cli.progress import counted  # noqa: PLC0415 - likewise
 
-    groups, sounds = [*surest(rows).values()], {}
+    groups, sounds = [*surest(rows).values()], dict[Place, str]()
     with counted("cutting out", len(groups)) as advance:
         for _, result in workers.run(cut_out, groups):
             sounds |= {} if isinstance(result, Exception) else result

@@ -119,6 +119,27 @@ def test_scan_does_both(talk: Path, keywords: Path, tiny_model_dir: Path) -> Non
     assert [line.split()[3] for line in done.stdout.splitlines()] == ["light", "night"]
 
 
+def test_a_page_shows_and_plays_what_was_found(
+    talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """1. A recording with a hostile name, and one that cannot be read. 2. The page has a sound for each hit, the name as
+    text, and what became of both files; it asks for nothing elsewhere.
+    """
+    folder = tmp_path / "talk"
+    folder.mkdir()
+    (folder / "<script>alert(1)<script>.wav").write_bytes((talk / "plain.wav").read_bytes())
+    (folder / "corrupt.flac").write_bytes((talk / "corrupt.flac").read_bytes())
+    page = tmp_path / "hits.html"
+    done = run("scan", folder, "--keywords", keywords, "--report", page, model=tiny_model_dir)
+    assert done.returncode == 3, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert text.count('src="data:audio/') == text.count("<audio") >= 2
+    assert "2 files, 1 of them failed" in text
+    assert "http" not in text.replace('<meta http-equiv="Content-Security-Policy"', "")
+
+
 def test_a_worker_that_is_killed_costs_its_piece_alone(
     talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +188,7 @@ def test_frames_come_back_as_they_were(talk: Path, tiny_model_dir: Path, tmp_pat
     spans = [FileSpan(told)]
     made = [each for each in encode_spans(model, spans, open_span) if each.frames]
     store = Store(tmp_path, model.encoder.fingerprint)
+    store.make()
     store.write(spans, encode_spans(model, spans, open_span), lambda _: ())
     (piece,) = store.pieces()
     back = [each for each in read_frames(piece, read_spans(piece)) if each.frames]
@@ -183,6 +205,7 @@ def test_a_damaged_piece_is_told(talk: Path, tiny_model_dir: Path, tmp_path: Pat
     told = look(str(talk / "plain.wav"))
     assert isinstance(told, ArchivedFile)
     store = Store(tmp_path, model.encoder.fingerprint)
+    store.make()
     store.write([FileSpan(told)], encode_spans(model, [FileSpan(told)], open_span), lambda _: ())
     (piece,) = store.pieces()
     piece.write_bytes(piece.read_bytes()[:-200])
@@ -197,6 +220,7 @@ def test_a_full_disk_leaves_no_half(
     told = look(str(talk / "plain.wav"))
     assert isinstance(told, ArchivedFile)
     store = Store(tmp_path, model.encoder.fingerprint)
+    store.make()
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
