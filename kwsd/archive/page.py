@@ -10,14 +10,16 @@ from string import Template
 
 from kwsd.archive.outputs import Row
 from kwsd.archive.run import FileOutcome
-from kwsd.archive.snippets import Place
+from kwsd.archive.snippets import HitPlace
 from kwsd.records import now, printable
 
 MOST_RECORDINGS, MOST_HITS = 500, 5000  # what a browser shows without effort
 GOLDEN_ANGLE = 137.508  # degrees: any number of hues, each far from the last ones
 
 
-def write_page(path: Path, outcomes: Iterable[FileOutcome], rows: Sequence[Row], sounds: Mapping[Place, str]) -> None:
+def write_page(
+    path: Path, outcomes: Iterable[FileOutcome], rows: Sequence[Row], sounds: Mapping[HitPlace, str]
+) -> None:
     """Whole or not at all; `sounds` are data: addresses. Raises OSError."""
     files = list(outcomes)
     counts = Counter(row["keyword"] for row in rows)
@@ -32,9 +34,9 @@ def write_page(path: Path, outcomes: Iterable[FileOutcome], rows: Sequence[Row],
     if len(rows) > MOST_HITS or len({row["recording"] for row in rows}) > len(shown):
         told += f" Shown here are the first {sum(len(by_recording[each.recording]) for each in shown)}; --out has all."
     body = [
-        _phrases(counts, hues),
-        *(_recording(each, by_recording[each.recording], hues, sounds) for each in shown),
-        _files(files),
+        phrases_section(counts, hues),
+        *(recording_section(each, by_recording[each.recording], hues, sounds) for each in shown),
+        files_section(files),
     ]
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     text = template.substitute(title="What was said", summary=told, body="\n".join(body))
@@ -57,7 +59,8 @@ def clock(time_s: float) -> str:
     return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:04.1f}"
 
 
-def _phrases(counts: Counter[str], hues: Mapping[str, int]) -> str:
+def phrases_section(counts: Counter[str], hues: Mapping[str, int]) -> str:
+    """How often each phrase was found; nothing where none was."""
     lines = [
         f'<tr><td><span class="dot" style="--hue:{hues[each]}"></span>{text_of(each)}</td>'
         f'<td class="number">{count}</td></tr>'
@@ -67,12 +70,15 @@ def _phrases(counts: Counter[str], hues: Mapping[str, int]) -> str:
     return f"<section><h2>Phrases</h2><table>{head}<tbody>{''.join(lines)}</tbody></table></section>" if lines else ""
 
 
-def _recording(outcome: FileOutcome, rows: Sequence[Row], hues: Mapping[str, int], sounds: Mapping[Place, str]) -> str:
+def recording_section(
+    outcome: FileOutcome, rows: Sequence[Row], hues: Mapping[str, int], sounds: Mapping[HitPlace, str]
+) -> str:
+    """One recording: a timeline of its hits, and a line with a sound for each."""
     length_s = max(outcome.sound_s, *(row["end"] for row in rows))
     marks, lines = [], []
     for row in rows:
         keyword, hue = text_of(row["keyword"]), hues[row["keyword"]]
-        place = Place.of(row)
+        place = HitPlace.of(row)
         left, width = 100 * row["start"] / length_s, 100 * (row["end"] - row["start"]) / length_s
         title = escape(f"{printable(row['keyword'])}, {clock(row['start'])}")
         marks.append(
@@ -96,7 +102,7 @@ def _recording(outcome: FileOutcome, rows: Sequence[Row], hues: Mapping[str, int
     )
 
 
-def _files(files: Sequence[FileOutcome]) -> str:
+def files_section(files: Sequence[FileOutcome]) -> str:
     """What became of every file: those that failed first."""
     ordered = sorted(files, key=lambda each: (each.outcome != "failed", each.recording))
     lines = [

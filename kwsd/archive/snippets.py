@@ -13,7 +13,7 @@ from kwsd.archive.recordings import Unusable, look, open_span
 from kwsd.archive.spans import GRID_SAMPLES, ArchivedFile, FileSpan
 from kwsd.audio.file import as_mp3
 from kwsd.errors import AudioError
-from kwsd.stream import Chunk, Float32
+from kwsd.stream import Float32
 from kwsd.timebase import samples
 
 AROUND_S = 1.0
@@ -21,7 +21,7 @@ LONGEST_S = 15.0
 MOST = 200  # 3 MB of page
 
 
-class Place(NamedTuple):
+class HitPlace(NamedTuple):
     """Where a hit is."""
 
     recording: str
@@ -29,7 +29,7 @@ class Place(NamedTuple):
     end_s: float
 
     @classmethod
-    def of(cls, row: dict[str, Any]) -> Place:
+    def of(cls, row: dict[str, Any]) -> HitPlace:
         """Of a row of hits."""
         return cls(row["recording"], row["start"], row["end"])
 
@@ -39,17 +39,17 @@ class Place(NamedTuple):
         return f"h{sha256(repr(self).encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
-def surest(rows: Sequence[dict[str, Any]], most: int = MOST) -> dict[str, list[Place]]:
+def surest(rows: Sequence[dict[str, Any]], most: int = MOST) -> dict[str, list[HitPlace]]:
     """Places of the hits with the highest scores, by recording."""
-    chosen: dict[str, list[Place]] = {}
+    chosen: dict[str, list[HitPlace]] = {}
     for row in sorted(rows, key=lambda row: -row["score"])[:most]:
-        chosen.setdefault(row["recording"], []).append(Place.of(row))
+        chosen.setdefault(row["recording"], []).append(HitPlace.of(row))
     return chosen
 
 
-def cut_out(places: Sequence[Place]) -> dict[Place, str]:
+def cut_out(places: Sequence[HitPlace]) -> dict[HitPlace, str]:
     """Places of one recording → their sound as data: addresses; none of what cannot be read any more."""
-    uri, found = places[0].recording, dict[Place, str]()
+    uri, found = places[0].recording, dict[HitPlace, str]()
     told = look(uri)
     if isinstance(told, Unusable):
         return {}
@@ -60,7 +60,7 @@ def cut_out(places: Sequence[Place]) -> dict[Place, str]:
     return found
 
 
-def _heard(told: ArchivedFile, places: Sequence[Place]) -> Iterator[tuple[Place, Float32]]:
+def _heard(told: ArchivedFile, places: Sequence[HitPlace]) -> Iterator[tuple[HitPlace, Float32]]:
     """Their sound, in one pass over the recording from the first of them on."""
     wanted = {
         place: (
@@ -71,11 +71,12 @@ def _heard(told: ArchivedFile, places: Sequence[Place]) -> Iterator[tuple[Place,
     }
     begin = min(start for start, _ in wanted.values()) // GRID_SAMPLES * GRID_SAMPLES if told.can_be_cut else 0
     last = max(end for _, end in wanted.values())
-    parts: dict[Place, list[Float32]] = {place: [] for place in places}
+    parts: dict[HitPlace, list[Float32]] = {place: [] for place in places}
     try:
         for chunk in open_span(FileSpan(told), begin):
             for place, (start, end) in wanted.items():
-                parts[place].append(_between(chunk, start, end))
+                first, after = (max(0, edge - chunk.start_sample) for edge in (start, end))
+                parts[place].append(chunk.samples[first:after])
             if chunk.end_sample >= last:
                 break
     except AudioError:
@@ -83,7 +84,3 @@ def _heard(told: ArchivedFile, places: Sequence[Place]) -> Iterator[tuple[Place,
     for place, sounds in parts.items():
         if any(map(len, sounds)):
             yield place, np.concatenate(sounds)
-
-
-def _between(chunk: Chunk, start: int, end: int) -> Float32:
-    return chunk.samples[max(0, start - chunk.start_sample) : max(0, end - chunk.start_sample)]

@@ -178,10 +178,10 @@ def tell_index(report: "IndexReport", folder: Path) -> int:
 def tell_page(workers: "Workers", path: Path, outcomes: "Sequence[FileOutcome]", rows: "Sequence[Row]") -> None:
     """The page, with the sound of the surest hits."""
     from kwsd.archive.page import write_page  # noqa: PLC0415 - --help should wait for none of it
-    from kwsd.archive.snippets import Place, cut_out, surest  # noqa: PLC0415 - likewise
+    from kwsd.archive.snippets import HitPlace, cut_out, surest  # noqa: PLC0415 - likewise
     from kwsd.cli.progress import counted  # noqa: PLC0415 - likewise
 
-    groups, sounds = [*surest(rows).values()], dict[Place, str]()
+    groups, sounds = [*surest(rows).values()], dict[HitPlace, str]()
     with counted("cutting out", len(groups)) as advance:
         for _, result in workers.run(cut_out, groups):
             sounds |= {} if isinstance(result, Exception) else result

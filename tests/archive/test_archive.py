@@ -122,8 +122,9 @@ def test_scan_does_both(talk: Path, keywords: Path, tiny_model_dir: Path) -> Non
 def test_a_page_shows_and_plays_what_was_found(
     talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
-    """1. A recording with a hostile name, and one that cannot be read. 2. The page has a sound for each hit, the name as
-    text, and what became of both files; it asks for nothing elsewhere.
+    """1. One recording has a hostile name, one cannot be read. 2. The page is made.
+
+    Result: it has a sound for each hit, the name as text, what became of both files, and asks for nothing elsewhere.
     """
     folder = tmp_path / "talk"
     folder.mkdir()
