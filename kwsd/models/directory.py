@@ -1,6 +1,7 @@
 """Where models live on disk. Finds their directories, never loads and never downloads."""
 
 import hashlib
+import logging
 import os
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +10,8 @@ from kwsd.errors import ModelError
 from kwsd.homes import exists, expanded, is_directory, user_directory
 from kwsd.models.registry import read_registry
 from kwsd.small_files import read_small
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "kwsd-en"
 """Comes with kwsd."""
@@ -105,7 +108,10 @@ def find_encoder(directory: Path, chunk_ms: int | None = None) -> Path:
         return sooner
     shipped = directory / f"encoder{COMPACT}"
     if shipped.is_file():
-        return shipped
+        whole = (directory / MATRICES).is_file() or FLOAT_MATRICES.encode() not in read_graph(shipped)
+        if whole or not any(not path.name.endswith(COMPACT) for path in directory.glob("encoder*.onnx")):
+            return shipped  # without its matrices, and with nothing in its place, it tells of them when it is loaded
+        logger.warning("%s runs as exported, which costs more: %s is missing", directory.name, directory / MATRICES)
     original = find_part(directory, "encoder")
     compact = compact_path(original)
     return compact if compact.is_file() else original
