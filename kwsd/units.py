@@ -1,5 +1,10 @@
 """Facts of the models' units that every room shares. They are fixed by the training recipes, not a choice."""
 
+import math
+
+DB_PER_NAT = 10 / math.log(10)
+"""Of powers, whose logarithms the features are."""
+
 BLANK_ID = 0
 """The token that says nothing."""
 

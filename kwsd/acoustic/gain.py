@@ -7,15 +7,14 @@ raises the gain: neither hum nor hiss does. Louder sound takes it back at once.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
 import numpy as np
 
 from kwsd.acoustic.gate import speech_power
 from kwsd.stream import Float32
+from kwsd.units import DB_PER_NAT
 
-DB_PER_NAT = 10 / math.log(10)
 FAINT_NATS = -3.0  # -26 dBFS, which the loudest 90 ms of nearly every recording of speech are above
 MOST_NATS = 30 / DB_PER_NAT
 OVER_ROOM_NATS = 15 / DB_PER_NAT  # above the quietest tenth of the last 5 s; what is less may be the room
@@ -33,7 +32,7 @@ class AutomaticGain:
         """Each segment brings `shift_frames` fbank frames that are new: 32 or 16."""
         self._shift_frames = shift_frames
         self._lately: deque[Float32] = deque(maxlen=ROOM_FRAMES // shift_frames)
-        self._risen: list[Float32] = []
+        self._risen: deque[Float32] = deque(maxlen=LONGEST_FRAMES + 1)
         self._speech_nats = FAINT_NATS
 
     @property
@@ -56,10 +55,10 @@ class AutomaticGain:
         least = float(np.partition(known, tenth)[tenth]) + OVER_ROOM_NATS
         for frame, loudness in zip(new, power, strict=True):
             if loudness > least:
-                self._risen = [*self._risen[-LONGEST_FRAMES:], frame]
+                self._risen.append(frame)
             elif self._risen:
                 self._learn(np.stack(self._risen))
-                self._risen = []
+                self._risen.clear()
         loud = float(np.partition(power, -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
         self._speech_nats = max(self._speech_nats, loud)
         return self.nats

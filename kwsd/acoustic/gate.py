@@ -13,6 +13,7 @@ import numpy as np
 
 from kwsd.acoustic.fbank import NUM_BINS
 from kwsd.stream import Float32
+from kwsd.units import DB_PER_NAT
 
 MEAN_OF_BINS = np.full(NUM_BINS, 1 / NUM_BINS, np.float32)
 SPEECH_BINS = slice(4, 50)  # of 80: some 120 to 2900 Hz, where voices are, whispers too
@@ -45,6 +46,11 @@ class Segment:
     def power(self) -> Float32:
         """(T,), nats: log of the mean mel power, as the sound came."""
         return mean_power(self.fbank)
+
+    @property
+    def gain_db(self) -> float:
+        """The gain in dB."""
+        return round(self.gain_nats * DB_PER_NAT, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kwsd.acoustic.fbank import Fbank
-from kwsd.acoustic.gain import DB_PER_NAT, AutomaticGain
+from kwsd.acoustic.gain import AutomaticGain
 from kwsd.acoustic.gate import QuietGate, Segment
 from kwsd.acoustic.kaldi_fbank import KaldiFbank
 from kwsd.acoustic.model import Model
@@ -129,5 +129,5 @@ def _frames(stream: AcousticStream, segment: Segment, kind: Kind, encoder_out: F
         encoder_out=encoder_out if kind == "heard" else None,
         power=segment.power,
         arrived_sample=segment.arrived_sample,
-        gain_db=round(segment.gain_nats * DB_PER_NAT, 1),
+        gain_db=segment.gain_db,
     )

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from kwsd.audio.source import Samples
+from kwsd.units import DB_PER_NAT
 
 FLOOR_DBFS = -120.0  # below the noise of any converter: digital silence is reported as this, not as -infinity
 POWER_AT_FULL_SCALE_DB = -13.0  # the median over the loud 10 ms of models/demo.wav
-DB_PER_NAT = 10 / math.log(10)
 FULL_SCALE = 0.999  # the largest 16-bit sample is 0.99997; drivers that resample land just below it
 
 
