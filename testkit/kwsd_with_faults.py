@@ -25,7 +25,7 @@ import numpy as np
 
 from kwsd.audio.source import ChunkCounter
 from kwsd.cli import kwsd as kwsd_command
-from kwsd.daemon import capture, daemon, overload
+from kwsd.daemon import capture, daemon, level_watch, overload
 from kwsd.errors import AudioError
 from kwsd.events import Event
 from kwsd.spotters import model_retry
@@ -128,6 +128,7 @@ def main() -> int:
 
     retry_samples = samples(float(os.environ.get("TEST_RETRY_S", "60")))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
+    level_watch.ADVISED_S = float(os.environ.get("TEST_ADVISED_S", level_watch.ADVISED_S))
     impatient = partial(model_retry.ModelRetry, retry_samples=retry_samples)
     with (
         patch.object(daemon, "source_opener", opener),

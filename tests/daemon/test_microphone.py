@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kwsd.audio.microphone import STALL_S
@@ -185,6 +186,41 @@ def test_a_microphone_of_zeros_is_not_listening(tmp_path: Path, tiny_model_dir: 
             assert not client.read_until("mic_silent")["active"]
             assert client.ask(command="status")["data"]["state"] == "listening"
         assert sum("nothing but" in line for line in daemon.log) == 1
+
+
+TOO_FAINT = (20, "faint", "as good as silent (peak -65 dBFS)")
+TOO_LOUD = (400_000, "clipped", "% of it is clipped (peak 0 dBFS)")
+
+
+@pytest.mark.parametrize("case", [TOO_FAINT, TOO_LOUD])
+def test_a_level_that_costs_hits_is_told_with_what_was_measured(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug, case: tuple[int, str, str]
+) -> None:
+    """Scenario.
+
+    1. The microphone's gain is far too low, or far too high.
+    2. It is put right.
+
+    Result: an event, the status and one line in the log with the level and the remedy; then it is right again.
+    """
+    amplitude, fault, measured = case
+    rng = np.random.default_rng(2)
+    plug.noise = np.clip(rng.uniform(-amplitude, amplitude, 320), -32768, 32767).astype("<i2").tobytes()
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment={"TEST_ADVISED_S": "0.2"}) as daemon:
+        client, _ = daemon.client()
+        with client:
+            told = client.read_until("mic_level")
+            assert (told["active"], told["fault"], told["microphone"]) == (True, fault, "Fake USB microphone")
+            assert measured in told["reason"]
+            assert "the gain (alsamixer, F4)" in told["reason"]
+            status = client.ask(command="status")["data"]
+            assert (status["state"], status["level_because"]) == ("listening", told["reason"])
+            plug.noise = rng.uniform(-8000, 8000, 320).astype("<i2").tobytes()
+            while client.read_until("mic_level")["active"]:
+                pass
+            assert not client.ask(command="status")["data"]["level_because"]
+        assert sum(told["reason"] in line for line in daemon.log) == 1
 
 
 def test_a_decoder_slower_than_real_time(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
