@@ -22,10 +22,13 @@ examples:
   kwsctl classify yes.wav                      a clip of up to a second, as a whole
   kwsctl classify meeting.flac --hop 0.5       a window of a second every half second
   kwsctl classify *.wav --json | jq 'select(.label == "stop")'
-  kwsctl classify long.wav --plot long.png     the probabilities over time"""
+  kwsctl classify long.wav --plot long.png     the probabilities over time
+  kwsctl classify a.wav b.wav --plot           likewise, into a.png and b.png of this folder"""
 SHOWN = 3
 """Classes in a line of the table."""
 HOPS_S = (0.01, 60.0)
+OWN_NAME = Path("NAME.png")
+"""Stands for a picture that is named like its sound."""
 LIKELY = 0.5
 """Classes that get there are named in the plot."""
 
@@ -43,7 +46,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--engine", choices=("ds-cnn", "nc-ssm"), default="ds-cnn", help="(default: %(default)s)")
     parser.add_argument("--hop", type=number, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
     parser.add_argument("--json", action="store_true", help="print JSON lines with all twelve probabilities")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the probabilities of one file over time")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        nargs="?",
+        const=OWN_NAME,
+        metavar="FILE.png",
+        help="draw the probabilities over time; without a name a picture named like each file",
+    )
     return parser
 
 
@@ -56,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not HOPS_S[0] <= arguments.hop <= HOPS_S[1]:
         raise FlagError(f"--hop {arguments.hop:g}: choose from 0.01 to 60 seconds")
-    if arguments.plot and len(arguments.files) > 1:
-        raise FlagError("--plot draws one file; give one, or leave out --plot")
+    if arguments.plot and arguments.plot is not OWN_NAME and len(arguments.files) > 1:
+        raise FlagError("--plot FILE.png draws one file; give one, or --plot without a name")
     model = find_model(arguments.engine)
     for name in arguments.files:
         with (
@@ -68,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
             for window in classify(model, samples_of(source, progress), arguments.hop):
                 progress.write(line_of(window, source.name if len(arguments.files) > 1 else "", arguments.json))
                 windows += [window] if arguments.plot else []
-    if arguments.plot:
-        plot(windows, arguments.plot)
+        if arguments.plot:
+            plot(windows, Path(f"{Path(source.name).stem}.png") if arguments.plot is OWN_NAME else arguments.plot)
     return 0
 
 
