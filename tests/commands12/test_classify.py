@@ -60,14 +60,16 @@ def test_longer_sound_is_a_table_with_the_words_in_it_and_a_picture(tmp_path: Pa
 
 
 def test_a_picture_without_a_name_is_named_like_its_sound(tmp_path: Path) -> None:
-    """1. Two clips by name, the second from another folder. 2. One from standard input. Result: a picture of each here."""
+    """1. Two clips, the second in another folder. 2. One from standard input. Result: a picture of each here."""
     fonts = {"MPLCONFIGDIR": pytest.importorskip("matplotlib").get_cachedir()}
     (tmp_path / "other").mkdir()
     for name in ("one.wav", "other/two.wav"):
         soundfile.write(tmp_path / name, SOUND, SAMPLE_RATE)
     done = run(KWSCTL, "classify", "one.wav", "other/two.wav", "--plot", home=tmp_path, environ=fonts)
     assert (done.returncode, done.stderr) == (0, "")
-    piped = run(KWSCTL, "classify", "-", "--plot", home=tmp_path, environ=fonts, stdin=(tmp_path / "one.wav").read_bytes())
+    piped = run(
+        KWSCTL, "classify", "-", "--plot", home=tmp_path, environ=fonts, stdin=(tmp_path / "one.wav").read_bytes()
+    )
     assert (piped.returncode, piped.stderr) == (0, "")
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["one.png", "stdin.png", "two.png"]
 

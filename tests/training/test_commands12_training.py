@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from kwsd.commands12.classify import clip_engine, clip_posteriors  # noqa: E402
 from kwsd.commands12.model import read_bundle  # noqa: E402
 from measure.accuracy import Figures, classify, figures  # noqa: E402
 from measure.commands import LABELS, WORDS, class_of, commands_in  # noqa: E402
@@ -21,6 +22,7 @@ from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
 from training.commands12.sheets import Sheets  # noqa: E402
 from training.commands12.signs import commands_said_alone, weigh  # noqa: E402
+from training.commands12.teachers import posteriors  # noqa: E402
 from training.commands12.thresholds import HIGHEST, lowest  # noqa: E402
 from training.commands12.train import PRIOR_PART, Job, Report, Trainer, predict, priors, rate  # noqa: E402
 
@@ -89,7 +91,7 @@ def test_a_handful_is_learnt(tmp_path: Path) -> None:
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
 
-@pytest.mark.parametrize("name", ["nc-ssm-5k", "ds-cnn-s"])
+@pytest.mark.parametrize("name", ["nc-ssm-5k", "ds-cnn-s", "bc-resnet-1"])
 def test_a_run_begins_from_an_exported_file(name: str, tmp_path: Path) -> None:
     """1. The shipped file is taken. 2. A run begins from it. Result: it says what the file says."""
     bank, file = made_up_bank(), BUNDLE / f"{name}.onnx"
@@ -97,6 +99,30 @@ def test_a_run_begins_from_an_exported_file(name: str, tmp_path: Path) -> None:
     pictures = bank.validation.astype(np.float32)
     heard = classify(read_bundle(BUNDLE)[name], pictures)
     assert predict(trainer.average, bank.validation).tolist() == heard.tolist()
+
+
+def test_teachers_say_what_their_files_say_and_are_asked_once(tmp_path: Path) -> None:
+    """1. Two shipped files look at a bank. 2. Again. Result: the mean of what they hear, then what was kept."""
+    pictures, names = made_up_bank().pictures[::8], ("nc-ssm-5k", "ds-cnn-s")
+    taught = posteriors(names, BUNDLE, pictures, tmp_path)
+    engines = [clip_engine(read_bundle(BUNDLE)[name]) for name in names]
+    heard = [[clip_posteriors(each, picture.astype(np.float32)) for picture in pictures] for each in engines]
+    np.testing.assert_allclose(taught.numpy(), np.mean(heard, axis=0), atol=0.03)
+    for file in tmp_path.iterdir():
+        np.save(file, np.load(file)[::-1])
+    assert torch.equal(posteriors(names, BUNDLE, pictures, tmp_path), taught.flip(0))
+
+
+def test_what_the_teachers_say_is_part_of_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. A teacher takes all for `go`; one of two runs hears it. Result: that one says `go` more often."""
+    go = torch.nn.functional.one_hot(torch.full((96,), LABELS.index("go")), len(LABELS)).float()
+    monkeypatch.setattr("training.commands12.train.posteriors", lambda *_: go)
+    found = []
+    for name, teachers in (("taught", ("ds-cnn",)), ("alone", ())):
+        trainer = Trainer(made_up_bank(), recipe(), replace(job(tmp_path / name, 4), teachers=teachers))
+        trainer.run()
+        found.append(predict(trainer.model, made_up_bank().pictures).tolist().count(LABELS.index("go")))
+    assert found[0] > found[1]
 
 
 def test_powers_and_pixels_are_inverse() -> None:

@@ -33,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--epochs", type=int, help="default: the recipe's")
     training.add_argument("--begin", type=Path, metavar="FILE", help="start from the weights of an exported model")
     training.add_argument("--rate", type=float, help="the highest learning rate (default: the recipe's)")
+    training.add_argument(
+        "--teacher", action="append", default=[], choices=RECIPES, help="an exported model to learn from; repeatable"
+    )
     training.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     add_stage(stages, "export", stage.export, "the trained model to ONNX, and model.toml")
     add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against what is required")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, PIXEL_OFFSET, PIXEL_SLOPE, POWER_FLOOR
-from measure.commands import LABELS, SILENCE
+from measure.commands import LABELS, SILENCE, UNKNOWN
 from training.commands12.bank import Bank
 
 HISTORY_PROBABILITY = 0.3  # per batch
@@ -22,13 +22,15 @@ HISTORY_FRAMES = (30, 120)
 class AugmentSettings:
     """How often and how much. Probabilities are per picture."""
 
-    shift_frames: int = 18  # ±180 ms: more than clips differ by, and the hop between two windows
+    shift_frames: int = 12  # ±120 ms: half the hop between two windows, and what clips differ by
     gain_db: float = 6.0  # standard deviation
     silence_gain_db: tuple[float, float] = (-40.0, 20.0)
     noise_probability: float = 0.6
     snr_db: tuple[float, float] = (-15.0, 20.0)
+    babble_part: float = 0.35  # of the noise
+    talkers: tuple[int, int] = (5, 9)
     room_probability: float = 0.15
-    coding_probability: tuple[float, float] = (0.5, 0.75)  # pictures of the sheets, pictures of live sound
+    coding_probability: tuple[float, float] = (0.25, 0.75)  # pictures of the sheets, pictures of live sound
     coding_levels: float = 5.5  # largest standard deviation of the coding noise, grey levels
     mask_frames: int = 12
     mask_bands: int = 5
@@ -54,6 +56,7 @@ class Augmenter:
         self._coded = torch.from_numpy(bank.coded).to(device)
         self._noise = torch.from_numpy(bank.noise).to(device)
         self._rooms = torch.from_numpy(bank.rooms).to(device)
+        self._speech = torch.nonzero((self._labels == LABELS.index(UNKNOWN)) & ~self._coded).flatten()
 
     def batch(self, rows: Tensor, generator: torch.Generator, masked: bool) -> tuple[Tensor, Tensor]:
         """Rows (b,) → pictures float (b, 98, 40) and class numbers (b,); `masked`: with SpecAugment."""
@@ -99,10 +102,21 @@ class Augmenter:
         size = len(power)
         picked = torch.randint(len(self._noise), (size,), generator=generator).to(self._device)
         noise = to_power(self._noise[picked].float())
+        is_babble = self._chosen(size, self._settings.babble_part, generator)
+        noise[is_babble] = self._babble(int(is_babble.sum()), generator)
         snr = self._uniform(size, *self._settings.snr_db, generator).view(-1, 1, 1)
         chosen = self._chosen(size, self._settings.noise_probability, generator) & (labels != LABELS.index(SILENCE))
         level = speech_level(power) / noise.mean(dim=(1, 2), keepdim=True).clamp_min(1.0)
         return noise * level * 10.0 ** (-snr / 10.0) * chosen.view(-1, 1, 1)
+
+    def _babble(self, size: int, generator: torch.Generator) -> Tensor:
+        """So many seconds of several people talking, each at one level: band powers (size, 98, 40)."""
+        low, high = self._settings.talkers
+        picked = torch.randint(len(self._speech), (size, high), generator=generator).to(self._device)
+        talking = torch.arange(high, device=self._device) < self._whole(picked, low, high, generator).unsqueeze(1)
+        voices = to_power(self._pictures[self._speech[picked]].float())
+        levels = talking / voices.mean(dim=(2, 3)).clamp_min(1.0)
+        return (voices * levels.view(size, high, 1, 1)).sum(dim=1)
 
     def _coded_again(self, grey: Tensor, coded: Tensor, generator: torch.Generator) -> Tensor:
         """Pixel noise as the coding of the sheets leaves it, on some: live features have none, and both must do."""

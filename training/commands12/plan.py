@@ -13,10 +13,10 @@ from training.commands12.bank import Bank
 class EpochMix:
     """Every keyword picture once, and a draw of live clips, unknown words and silence."""
 
-    live: int = 4000  # commands that there is sound of
-    other_words: int = 4000
-    speech: int = 6000  # windows of running speech without a command
-    silence: int = 3000
+    live: int = 3000  # commands that there is sound of
+    other_words: int = 8000
+    speech: int = 4000  # windows of running speech without a command
+    silence: int = 2500
 
 
 def epoch_rows(bank: Bank, mix: EpochMix, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -86,7 +86,11 @@ def restore_windows(model: nn.Module, shelf: Shelf, pictures: Tensor) -> None:
         {name: value for name, value in shelf.named.items() if not name.endswith("_bias")}, strict=False
     )
     biases = [value for name, value in shelf.named.items() if name.endswith("_bias")]
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and f"{name}.running_mean" not in shelf.named
+    ]
     for norm, bias in zip(norms, biases, strict=True):
         norm.reset_running_stats()
         cast("Tensor", norm.running_var).fill_(1.0 - norm.eps)

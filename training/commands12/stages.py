@@ -32,7 +32,14 @@ def train(args: argparse.Namespace) -> int:
     """Train one model to the end of its epochs."""
     use_threads(args.threads)
     recipe = RECIPES[args.model]
-    job = Job(args.work / args.model, args.epochs or recipe.epochs, args.begin, args.rate)
+    job = Job(
+        folder=args.work / args.model,
+        epochs=args.epochs or recipe.epochs,
+        begin=args.begin,
+        peak_rate=args.rate,
+        teachers=tuple(args.teacher),
+        bundle=args.bundle,
+    )
     trainer = Trainer(load_bank(args.shared, args.work), recipe, job)
     with Progress(console=CONSOLE) as bar:
         task = bar.add_task(args.model, total=trainer.steps, completed=trainer.progress.step)

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, warm-up and cosine decay, label smoothing, SpecAugment off in the last quarter.
+"""The training loop: AdamW, warm-up and cosine decay, label smoothing, SpecAugment off towards the end.
 
 Everything random in step n depends on the seed and n alone, so a run that was killed and goes on from its last
 checkpoint gives the numbers of one that was not.
@@ -26,14 +26,16 @@ from training.commands12.checkpoint import Progress
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
 from training.commands12.restore import CALIBRATION_BATCH, restore
+from training.commands12.teachers import posteriors
 
-LABEL_SMOOTHING = 0.1
-PRIOR_PART = 0.5  # of the logarithm of how often a class is shown; found on half A of the test audio
+LABEL_SMOOTHING = 0.05
+PRIOR_PART = 0.2  # of the logarithm of how often a class is shown; found on the validation speakers
 WARM_UP_STEPS = 200
-MASKED_PART = 0.75  # of all steps; then SpecAugment is off
+MASKED_PART = 0.6  # of all steps; then SpecAugment is off
 CHECKPOINT_STEPS = 50
 VALIDATION_BATCH = 256
 CLIP_NORM = 5.0
+TAUGHT_PART = 0.6  # of the loss, where there are teachers
 AVERAGE_KEPT = 0.998  # of the mean of the weights, at every step
 
 
@@ -47,6 +49,10 @@ class Job:
     """An exported file whose weights a new run starts from; without one it starts anew."""
     peak_rate: float | None = None
     """Learning rate instead of the recipe's."""
+    teachers: tuple[str, ...] = ()
+    """Names of exported models whose posteriors are part of the target."""
+    bundle: Path = Path()
+    """Folder of the exported models."""
     seed: int = 12
     mix: EpochMix = field(default_factory=EpochMix)
 
@@ -82,6 +88,11 @@ class Trainer:
         job.folder.mkdir(parents=True, exist_ok=True)
         self.progress = checkpoint.resume(job.checkpoint, self._parts) if job.checkpoint.exists() else Progress()
         self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
+        self._taught = (
+            posteriors(job.teachers, job.bundle, bank.pictures, job.folder.parent).to(self._device)
+            if job.teachers
+            else None
+        )
         self._rows = lru_cache(maxsize=1)(lambda epoch: epoch_rows(bank, job.mix, job.seed, epoch))
         self._priors = priors(bank.labels[self._rows(0)]).to(self._device)
         self.steps_per_epoch = len(self._rows(0)) // recipe.batch
@@ -113,12 +124,13 @@ class Trainer:
 
     def _step(self) -> float:
         step = self.progress.step
-        pictures, labels = self._batch(step)
+        rows = self._batch_rows(step)
+        pictures, labels = self._batch(step, rows)
         for group in self._optimiser.param_groups:
             group["lr"] = self._peak_rate * rate(step, self.steps)
         torch.manual_seed(self._job.seed + step)  # dropout
         self.model.train()
-        loss, logits = self._loss(pictures, labels)
+        loss, logits = self._loss(pictures, labels, rows)
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
@@ -130,17 +142,23 @@ class Trainer:
         self.progress.correct_sum += int((logits.argmax(dim=1) == labels).sum())
         return value
 
-    def _loss(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, pictures: Tensor, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
             logits = self.model(pictures).float()
-        return functional.cross_entropy(logits + self._priors, labels, label_smoothing=LABEL_SMOOTHING), logits
+        loss = functional.cross_entropy(logits + self._priors, labels, label_smoothing=LABEL_SMOOTHING)
+        if self._taught is None:
+            return loss, logits
+        taught = functional.cross_entropy(logits, self._taught[rows.to(self._device)])
+        return (1.0 - TAUGHT_PART) * loss + TAUGHT_PART * taught, logits
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def _batch_rows(self, step: int) -> Tensor:
         epoch, place = divmod(step, self.steps_per_epoch)
-        rows = self._rows(epoch)[place * self._recipe.batch : (place + 1) * self._recipe.batch]
+        return torch.from_numpy(self._rows(epoch)[place * self._recipe.batch : (place + 1) * self._recipe.batch])
+
+    def _batch(self, step: int, rows: Tensor) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(self._job.seed * 1_000_003 + step)
         masked = self._recipe.masked and step < MASKED_PART * self.steps
-        pictures, labels = self._augmenter.batch(torch.from_numpy(rows), generator, masked)
+        pictures, labels = self._augmenter.batch(rows, generator, masked)
         return (with_history(pictures, generator) if self._recipe.engine == "nc-ssm" else pictures), labels
 
     def _end_epoch(self) -> None:

@@ -29,7 +29,7 @@ class Recipe:
     noise: float = 0.35
     """Part of the training pictures that noise is mixed into; small models that are to work in noise take more."""
     masked: bool = True
-    """Whether SpecAugment is used for the first three quarters."""
+    """Whether SpecAugment is used, until towards the end."""
 
 
 def frames(size: NcSsmSize, required: float) -> Recipe:
