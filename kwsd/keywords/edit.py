@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -116,30 +117,26 @@ def in_tables(content: bytes, changes: Changes) -> bytes:
 def in_lines(path: Path, content: bytes, changes: Changes) -> bytes:
     """The content of a text file with the changes. Raises KeywordFileError."""
     lines = content.removeprefix(BOM).splitlines(keepends=True)
-    found = [_keyword(line) for line in lines]
+    places: dict[str, int] = {}
+    for place, line in enumerate(lines):
+        with suppress(ValueError):  # what is no keyword stays as it is
+            if read := keyword_of_line(line):
+                places.setdefault(read.label, place)
     for keyword, values in changes.items():
         strange = next((key for key in values if key not in IN_TEXT), None)
         if strange:
             raise KeywordFileError(f"{path}: {strange} is written to TOML only; give a file called *.toml")
-        if keyword.label not in found:
+        if keyword.label not in places:
             raise KeywordFileError(f'{path}: has no keyword "{keyword.label}" any more; nothing was written')
-        number = found.index(keyword.label)
+        place = places[keyword.label]
         for key, value in values.items():
-            lines[number] = _with_attribute(lines[number], f"{IN_TEXT[key]}{value:g}")
+            lines[place] = _with_attribute(lines[place], f"{IN_TEXT[key]}{value:g}")
     return (BOM if content.startswith(BOM) else b"") + b"".join(lines)
 
 
 def is_toml(path: Path) -> bool:
     """Whether a keyword file is one of tables."""
     return path.suffix.lower() == ".toml"
-
-
-def _keyword(line: bytes) -> str | None:
-    try:
-        keyword = keyword_of_line(line)
-    except ValueError:
-        return None
-    return keyword.label if keyword else None
 
 
 def _with_attribute(line: bytes, text: str) -> bytes:

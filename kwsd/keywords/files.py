@@ -116,7 +116,15 @@ def judge(entries: Iterable[Line], tokenizer: PhraseTokenizer) -> Iterator[Line]
         if entry.keyword is None:
             yield entry
             continue
-        refusal = _refusal(entry.keyword, entry.place, taken, tokenizer)
+        refusal = ""
+        try:
+            tokens = first_sequence(entry.keyword, tokenizer).tokens
+        except ValueError as error:
+            refusal = str(error)
+        else:
+            earlier = taken.setdefault(tokens, entry.place) if entry.keyword.enabled else entry.place
+            if earlier != entry.place:
+                refusal = f'"{entry.keyword.phrase}" is the same as {earlier}, which stays'
         faults = (refusal,) if refusal else doubts(entry.keyword, tokenizer)
         yield replace(entry, keyword=None if refusal else entry.keyword, faults=(*entry.faults, *faults))
 
@@ -132,13 +140,3 @@ def _entries(path: Path, content: bytes) -> Iterable[Line]:
         return read_tables(content)
     except ValueError as error:
         raise KeywordFileError(f"{path}: {error}") from error
-
-
-def _refusal(keyword: Keyword, place: str, taken: dict[tuple[int, ...], str], tokenizer: PhraseTokenizer) -> str:
-    """Why the keyword cannot be used, or nothing; then its tokens are `taken`."""
-    try:
-        tokens = first_sequence(keyword, tokenizer).tokens
-    except ValueError as error:
-        return str(error)
-    earlier = taken.setdefault(tokens, place) if keyword.enabled else place
-    return "" if earlier == place else f'"{keyword.phrase}" is the same as {earlier}, which stays'

@@ -5,6 +5,7 @@ Nothing here stops a keyword: the search waits for the longer of two and looks a
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import ahocorasick
@@ -65,13 +66,13 @@ def keyword_warnings(keywords: Iterable[Keyword], tokenizer: PhraseTokenizer) ->
     others: dict[tuple[str, _Relation], dict[str, None]] = {}
     for label, relation, other in _overlaps(listed, tokenizer):
         others.setdefault((label, relation), {})[other] = None
-    return (*_short(listed), *(_warning(label, relation, tuple(found)) for (label, relation), found in others.items()))
-
-
-def _warning(label: str, relation: _Relation, others: tuple[str, ...]) -> KeywordWarning:
-    named = ", ".join(f'"{other}"' for other in others[:MOST_NAMED])
-    rest = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    return KeywordWarning(relation.kind, label, f"{relation.verb} {named}{rest}: {relation.effect}", others)
+    warnings = list(_short(listed))
+    for (label, relation), found in others.items():
+        named = ", ".join(f'"{other}"' for other in islice(found, MOST_NAMED))
+        rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        text = f"{relation.verb} {named}{rest}: {relation.effect}"
+        warnings.append(KeywordWarning(relation.kind, label, text, tuple(found)))
+    return tuple(warnings)
 
 
 def _short(listed: Listed) -> Iterator[KeywordWarning]:

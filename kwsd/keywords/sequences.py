@@ -117,8 +117,15 @@ def _texts(keyword: Keyword) -> Iterator[str]:
 
 
 def _said(phrase: str) -> Iterator[Words]:
-    """The words of a phrase with digits read out: the likeliest reading, then others one at a time."""
-    options = [readings(word) or (word,) for word in _plain(phrase).split()]
+    """The words of a phrase with digits read out: the likeliest reading, then others one at a time.
+
+    In upper case, with typewriter quotes and hyphens, symbols as words, and no punctuation; T.V. is TV.
+    """
+    text = phrase.upper().translate(_TYPED)
+    for symbol, word in _SYMBOLS.items():
+        text = text.replace(symbol, word)
+    text = _STOPS.sub(lambda match: "" if match[0] == "." else " ", text)
+    options = [readings(word) or (word,) for word in text.split()]
     likeliest = [option[0] for option in options]
     yield _words(likeliest)
     for place, option in enumerate(options):
@@ -128,11 +135,3 @@ def _said(phrase: str) -> Iterator[Words]:
 
 def _words(texts: list[str]) -> Words:
     return tuple(" ".join(texts).split())
-
-
-def _plain(phrase: str) -> str:
-    """Upper case, typewriter quotes and hyphens, symbols as words, no punctuation; T.V. → TV."""
-    text = phrase.upper().translate(_TYPED)
-    for symbol, word in _SYMBOLS.items():
-        text = text.replace(symbol, word)
-    return _STOPS.sub(lambda match: "" if match[0] == "." else " ", text)

@@ -17,7 +17,14 @@ _TONES = frozenset("\u0304\u0301\u030c\u0300")  # macron, acute, caron, grave
 def foreign_notation(text: str) -> str:
     """What the units of a text are and what to write instead; empty where they are words."""
     words = text.split()
-    if _are_phones(words):
+    plain = {word.rstrip("012") for word in words}
+    if (
+        len(words) > 1  # a lone AH is a word
+        and len(max(words, key=len)) <= _LONGEST_PHONE
+        and all(map(_STRESSED.fullmatch, words))
+        and plain <= _VOWELS | _CONSONANTS
+        and not _VOWELS.isdisjoint(plain)  # `B M W` and `T V` are letters
+    ):
         return (
             "looks like phones, not words; write the words, or each word's phones between slashes: "
             f"/{' '.join(words[:3])} …/"
@@ -30,13 +37,3 @@ def foreign_notation(text: str) -> str:
     if text.startswith("_") and len(words) > 1:
         return f"looks like pieces of words with _ for {WORD_START}; write the words"
     return ""
-
-
-def _are_phones(words: list[str]) -> bool:
-    """Several of ARPAbet's capitals, a vowel among them: `B M W` and `T V` are letters."""
-    if len(words) < 2 or len(max(words, key=len)) > _LONGEST_PHONE:  # noqa: PLR2004 - a lone AH is a word
-        return False
-    if not all(map(_STRESSED.fullmatch, words)):
-        return False
-    plain = [word.rstrip("012") for word in words]
-    return set(plain) <= _VOWELS | _CONSONANTS and not _VOWELS.isdisjoint(plain)

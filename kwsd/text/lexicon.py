@@ -76,8 +76,13 @@ class Lexicon:
         """
         parts = [part for part in _plain(word).split("-") if part.strip("'")]
         strange = [sign for sign in dict.fromkeys(word) if is_sign(sign) or set(_plain(sign)) - _LETTERS - {"-"}]
-        if strange or not parts:
-            raise ValueError(_unpronounceable(word, strange))
+        if strange:
+            signs = [character for character in strange if character not in "0123456789"] or strange
+            named = ", ".join(f'"{character}"' for character in signs)
+            hint = remedy(word, signs) or "write it with the letters A to Z, or give its phones"
+            raise ValueError(f'"{word}" has {named}, which has no English sound; {hint}')
+        if not parts:
+            raise ValueError(f'"{word}" has no letters to pronounce')
         combinations = product(*map(self._of_plain_word, parts))
         return tuple(tuple(chain(*phones)) for phones in islice(combinations, MOST_PRONUNCIATIONS))
 
@@ -106,15 +111,6 @@ class Lexicon:
 def _plain(word: str) -> str:
     """Capitals without accents, typewriter quotes and hyphens."""
     return latin(word).translate(_TYPED)
-
-
-def _unpronounceable(word: str, strange: list[str]) -> str:
-    if not strange:
-        return f'"{word}" has no letters to pronounce'
-    signs = [character for character in strange if character not in "0123456789"] or strange
-    named = ", ".join(f'"{character}"' for character in signs)
-    hint = remedy(word, signs) or "write it with the letters A to Z, or give its phones"
-    return f'"{word}" has {named}, which has no English sound; {hint}'
 
 
 def _listed(lines: bytes, word: str) -> Iterator[bytes]:

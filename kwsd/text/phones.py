@@ -64,7 +64,9 @@ class PhoneTokenizer:
             )
         if foreign := foreign_notation(text):
             raise ValueError(f'"{text}" {foreign}')
-        words = list(self._words(text))
+        words: list[tuple[Ids, ...]] = []
+        for number, part in enumerate(_TYPED_PHONES.split(text)):
+            words += ((self._typed(part),),) if number % 2 else map(self._said, part.split())
         if not words:
             raise ValueError("there is no text")
         return islice(_ways_to_say(words), MOST_ENCODINGS)
@@ -76,14 +78,6 @@ class PhoneTokenizer:
     def is_word_start(self, token: int) -> bool:
         """Whether a word may begin with this phone: with any, where the model does not mark those that do."""
         return 0 <= token < len(self._tokens) and self._tokens[token].startswith(self._mark)
-
-    def _words(self, text: str) -> Iterator[tuple[Ids, ...]]:
-        """How each word may be said; phones as typed count as a word."""
-        for number, part in enumerate(_TYPED_PHONES.split(text)):
-            if number % 2:
-                yield (self._typed(part),)
-            else:
-                yield from map(self._said, part.split())
 
     def _look_up(self, word: str) -> tuple[Ids, ...]:
         ways = self._lexicon.pronunciations(word)

@@ -34,8 +34,17 @@ class Tokenizer:
         Raises:
             ModelError: a file is missing or broken; the message names it.
         """
-        tokens = read_tokens(model_directory / "tokens.txt")
-        return cls(_load_segmenter(model_directory / BPE), tokens)
+        import sentencepiece  # noqa: PLC0415 - a heavy import
+
+        tokens, path = read_tokens(model_directory / "tokens.txt"), model_directory / BPE
+        try:
+            model = read_small(path)
+            processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except (OSError, RuntimeError) as error:
+            raise ModelError(f"{path}: is not a sentencepiece model ({error}); fetch the model again") from error
+        if not model:  # sentencepiece takes no bytes for no wish
+            raise ModelError(f"{path}: is empty; fetch the model again")
+        return cls(lambda text: list(processor.encode(text, out_type=str)), tokens)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of a phrase in the case that the vocabulary knows, or of ready-made pieces after a leading `▁`.
@@ -83,20 +92,3 @@ class Tokenizer:
 
     def _unknown(self, pieces: list[str]) -> list[str]:
         return [piece for piece in pieces if piece not in self._ids]
-
-
-def _load_segmenter(path: Path) -> Callable[[str], list[str]]:
-    import sentencepiece  # noqa: PLC0415 - a heavy import
-
-    try:
-        model = read_small(path)
-        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    except (OSError, RuntimeError) as error:
-        raise ModelError(f"{path}: is not a sentencepiece model ({error}); fetch the model again") from error
-    if not model:  # sentencepiece takes no bytes for no wish
-        raise ModelError(f"{path}: is empty; fetch the model again")
-
-    def segment(text: str) -> list[str]:
-        return list(processor.encode(text, out_type=str))
-
-    return segment

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import takewhile
 
 Words = tuple[str, ...]
 
@@ -47,9 +48,10 @@ def _forms_of_run(words: Words, start: int) -> Iterator[tuple[int, Words]]:
             yield length, other
     if len(words) > start + 1 and _is_compound(words[start], words[start + 1]):
         yield 2, ("".join(words[start : start + 2]),)
-    letters = _run_of_letters(words, start)
-    if letters in LETTERS:
-        yield letters, ("".join(words[start : start + letters]),)
+    if start == 0 or len(words[start - 1]) != 1:  # not inside of a row
+        letters = len([*takewhile(lambda word: len(word) == 1 and word.isalpha(), words[start:])])
+        if letters in LETTERS:
+            yield letters, ("".join(words[start : start + letters]),)
 
 
 def _split(word: str) -> Iterator[Words]:
@@ -67,16 +69,6 @@ def _is_compound(first: str, second: str) -> bool:
     if _compounds().get(first + second) == (first, second):
         return True
     return first in _halves() and (second in _halves() or second.removesuffix("S") in _halves())
-
-
-def _run_of_letters(words: Words, start: int) -> int:
-    """How many single letters stand in a row from `start`; 0 inside of a row."""
-    if start and len(words[start - 1]) == 1:
-        return 0
-    length = 0
-    while start + length < len(words) and len(words[start + length]) == 1 and words[start + length].isalpha():
-        length += 1
-    return length
 
 
 @cache
