@@ -5,7 +5,7 @@
     python examples/order_to_wyoming.py tcp://homeassistant.local:10300
 
 The sound goes out while it is being said, so that the text is there soon after its end.
-"""  # noqa: INP001 - a program, no package
+"""
 
 import asyncio
 import sys
@@ -37,7 +37,7 @@ async def recognise(address: str, socket: Path | None) -> None:
                 while (event := await recogniser.read_event()) and not Transcript.is_type(event.type):
                     pass
                 if event is not None:
-                    print(Transcript.from_event(event).text, flush=True)  # noqa: T201 - what it is for
+                    print(Transcript.from_event(event).text, flush=True)
             await recogniser.disconnect()
             recogniser = None
 

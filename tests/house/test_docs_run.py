@@ -5,11 +5,14 @@ against a daemon with the tiny model and a microphone that says its first keywor
 """
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +23,12 @@ from testkit.daemons import Plug, eventually, phrase, running
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "keywords" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+Done = subprocess.CompletedProcess[str]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARKED = re.compile(r"<!-- not run: [^\n]+ -->\n *```sh\n.*?^ *```$", re.MULTILINE | re.DOTALL)
 UNTRIED = re.compile(r"^ *```(?:sh|bash|shell)$|^    (?:\$|kwsd|kwsctl|kwsd-\w+) .*", re.MULTILINE)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-NEEDS = {"jq": "jq", "socat": "socat"}
+NEEDS = {"jq": "jq", "socat": "socat", "examples/try_list.py": "flite"}
 """Word of a command → the program that it needs."""
 ENDLESS = ("kwsctl listen", "kwsctl trace", "socat - ")
 """They print until they are ended."""
@@ -109,15 +113,27 @@ def test_a_block_prints_what_it_shows(steps: list[Step], clone: Path, tmp_path: 
     elif re.match(r"(\.venv/bin/)?kwsd(?!.*--input)", steps[0].command):
         pytest.skip("needs a microphone")
     else:
+        assert_printed(steps, clone)
+
+
+def assert_printed(steps: list[Step], clone: Path) -> None:
+    """Each step prints what the page shows below it; what a step leaves running is ended with the block."""
+    groups = []
+    try:
         for step in steps:
-            done = carried_out(step.command, clone, {})
+            done, group = carried_out(step.command, clone, {})
+            groups.append(group)
             assert done.returncode == 0, done.stderr
             assert_alike(done.stdout.splitlines(), step.shown)
+    finally:
+        for group in groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGTERM)
 
 
 def compare_shape(step: Step, clone: Path, environment: dict[str, str]) -> None:
     """A daemon tells something else each time, but lines begin with the same word, and records have the same keys."""
-    done = carried_out(step.command, clone, environment)
+    done, _ = carried_out(step.command, clone, environment)
     assert done.returncode in (0, ENDED), done.stderr
     printed = done.stdout.splitlines()
     assert step.command.startswith(ENDLESS) or len(printed) == len(step.shown), done.stdout
@@ -130,17 +146,21 @@ def beginning(line: str) -> object:
     return set(json.loads(line)) if line.startswith("{") else CLOCK.sub("", line).split()[0]
 
 
-def carried_out(command: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The command as a person types it into a shell, in the clone; what does not end is ended."""
+def carried_out(command: str, clone: Path, environment: dict[str, str]) -> tuple[Done, int]:
+    """The command as a person types it into a shell, in the clone; what does not end is ended; and its group."""
     environ = clean_environment(clone, environment)
     environ["PATH"] = f"{clone / '.venv' / 'bin'}:{environ['PATH']}"
     endless = command.startswith(ENDLESS)
-    return subprocess.run(
-        ["timeout", "1.5" if endless else "60", "sh", "-c", command],
+    limited = ["timeout", "1.5" if endless else "60", "sh", "-c", command]
+    with subprocess.Popen(
+        limited,
         stdin=subprocess.DEVNULL,
         cwd=clone,
         env=environ,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
+        process_group=0,
+    ) as process:
+        out, errors = process.communicate()
+    return Done(limited, process.returncode, out, errors), process.pid
