@@ -57,6 +57,11 @@ class Decisions:
         self._spent: set[int] = set()
         self._quiet_until = 0
 
+    @property
+    def candidate(self) -> int | None:
+        """Class number of the word that is being decided about."""
+        return self._candidate.label if self._candidate else None
+
     def accept(self, frames: Sequence[int], rows: FloatArray) -> Iterator[Decision]:
         """Posteriors (n, classes), each of everything before its frame → decisions."""
         known = np.concatenate((self._tail, rows))

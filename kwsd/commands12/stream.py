@@ -66,6 +66,12 @@ class WordStream:
         labels, own = self._model.labels, self._model.thresholds
         self._decisions.thresholds = class_thresholds(labels, words, own, thresholds)
 
+    @property
+    def candidate(self) -> str | None:
+        """The word that is being decided about."""
+        label = self._decisions.candidate
+        return None if label is None else self._model.labels[label]
+
     def push(self, chunk: Chunk) -> list[Word]:
         """The next sound → the words that it completes; before a gap, what was certain."""
         told = []

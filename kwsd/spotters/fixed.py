@@ -76,6 +76,11 @@ class FixedSpotter:
         wanted = self._settings.words or tuple(self._named)
         return tuple(word for word in self._model.words if word in wanted)
 
+    @property
+    def candidate(self) -> str | None:
+        """The word that it will soon have decided about."""
+        return self._stream.candidate
+
     def push(self, chunk: Chunk) -> list[Detection]:
         """The next sound → the words it completes, in the order spoken."""
         return [self._detection(word) for word in self._stream.push(chunk)]

@@ -4,8 +4,9 @@ The rule:
 
 1. Two detections are of the same word when their phrases are the same but for case and space, they are of different
    models, and their spans overlap or are less than 0.5 s apart.
-2. A detection of a word that both models listen for waits up to 0.5 s of sound for the other model. When it comes,
-   one event goes out: the open-vocabulary model's times, name and score, and the other's score beside them.
+2. A detection of a word that both models listen for waits up to 0.5 s of sound for the other model, and for as long
+   as the fixed words are still deciding about that very word. When it comes, one event goes out: the open-vocabulary
+   model's times, name and score, and the other's score beside them.
 3. When it does not, the detection goes out alone, and a twin that comes later is dropped.
 4. A word that only one model listens for does not wait.
 """
@@ -36,11 +37,20 @@ class Merge:
         """The phrases that both models listen for."""
         self._shared = frozenset(map(normal, phrases))
 
-    def push(self, detections: Iterable[Detection], now_sample: int) -> list[Detection]:
-        """What the models heard up to `now_sample` of the stream → what is to be told, in the order decided."""
+    def push(self, detections: Iterable[Detection], now_sample: int, candidate: str | None = None) -> list[Detection]:
+        """What the models heard up to `now_sample` of the stream → what is to be told, in the order decided.
+
+        `candidate` is the fixed word that is being decided about.
+        """
         told = [event for detection in detections for event in self._take(detection, now_sample)]
-        told += [detection for since, detection in self._waiting if now_sample - since >= WAIT_SAMPLES]
-        self._waiting = [entry for entry in self._waiting if now_sample - entry[0] < WAIT_SAMPLES]
+        still = [
+            (since, detection)
+            for since, detection in self._waiting
+            if now_sample - since < WAIT_SAMPLES
+            or (detection.engine == FIRST_ENGINE and normal(detection.phrase) == candidate)
+        ]
+        told += [entry[1] for entry in self._waiting if entry not in still]
+        self._waiting = still
         oldest_s = seconds(now_sample - REMEMBERED_SAMPLES)
         self._told = [event for event in (*self._told, *told) if event.end > oldest_s]
         return told

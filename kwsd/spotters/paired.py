@@ -182,7 +182,7 @@ class PairedSpotter:
     def _merged(self, heard: Sequence[Event]) -> list[Event]:
         others: list[Event] = [event for event in heard if not isinstance(event, Detection)]
         detections = [event for event in heard if isinstance(event, Detection)]
-        return [*others, *self._merge.push(detections, self.position_samples)]
+        return [*others, *self._merge.push(detections, self.position_samples, self._fixed.candidate)]
 
     def _judge(self, sound_s: float, work_s: float) -> list[Event]:
         """Whether the model keeps up with the sound."""

@@ -57,6 +57,16 @@ def test_alone_it_goes_out_after_half_a_second_and_a_late_twin_is_dropped() -> N
     assert merge.flush() == []
 
 
+def test_it_waits_while_the_fixed_words_decide_about_that_word() -> None:
+    """1. The open vocabulary hears stop. 2. The fixed words do, 0.9 s later. Result: one event, both scores."""
+    merge, hit = merge_of("stop", "go"), heard("zipformer")
+    assert merge.push([hit], samples(2.7), "stop") == merge.push([], samples(3.5), "stop") == []
+    (event,) = merge.push([heard("ds-cnn", after=1.2)], samples(3.6))
+    assert event.second_engine == "ds-cnn"
+    merge.push([again := heard("zipformer", start=5.0)], samples(5.7), "stop")
+    assert merge.push([], samples(6.3), "go") == [again]
+
+
 def test_a_twin_of_a_joined_event_is_dropped() -> None:
     merge = merge_of()
     merge.push([heard("ds-cnn"), heard("zipformer")], samples(2.7))

@@ -139,6 +139,14 @@ def test_alongside_joins_what_both_hear_and_passes_what_one_hears() -> None:
     ]
 
 
+def test_a_fixed_word_that_is_long_decided_about_still_joins() -> None:
+    """1. What follows a word is listened to for 1.2 s. 2. The other model hears it at once. Result: one event."""
+    script = Script(Clock(), [open_hit("YES", 1.0, 1.4)], [Keyword("YES")])
+    fixed = FixedSpotter(find_model("ds-cnn"), FixedWords(threshold=0.35, hold_s=1.2))
+    told = detections(everything(PairedSpotter(fixed, script, alongside=True), with_gaps("yes", "off")))
+    assert [(hit.phrase, hit.engine, hit.second_engine) for hit in told] == [("YES", "zipformer", "ds-cnn")]
+
+
 def test_a_fast_model_is_left_alone_and_the_fixed_words_rest() -> None:
     spotter = PairedSpotter(fixed_words(), Script(Clock(), keywords=[Keyword("yes")]))
     assert [*everything(spotter, with_gaps("yes", "off")), *spotter.finish()] == []
