@@ -1,6 +1,5 @@
 """Training of the 12-class models on made-up pictures: augmentation, resumption, the verdict. Needs torch."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from kwsd.commands12.model import read_bundle  # noqa: E402
 from measure.accuracy import Figures, classify, figures  # noqa: E402
 from measure.commands import LABELS, WORDS, class_of, commands_in  # noqa: E402
 from training.commands12 import __main__ as command  # noqa: E402 - torch decides whether any of this is run
-from training.commands12 import stages  # noqa: E402
+from training.commands12 import confusions, stages  # noqa: E402
 from training.commands12.augment import Augmenter, AugmentSettings, shifted, to_pixels, to_power  # noqa: E402
 from training.commands12.bank import Bank  # noqa: E402
 from training.commands12.curves import read as read_curves  # noqa: E402
@@ -213,11 +212,11 @@ def test_evaluate_ends_with_its_verdict(
     monkeypatch.setattr(stages, "exported", lambda _: None)
     monkeypatch.setattr(stages, "test_clips", lambda _: [])
     monkeypatch.setattr(stages, "measure", lambda *_: Figures(confusion))
-    assert command.main(["evaluate", "--model", "ds-cnn", "--work", str(tmp_path)]) == status
+    assert command.main(["evaluate", "--model", "ds-cnn", "--bundle", str(tmp_path)]) == status
     told = capsys.readouterr().out
     assert f"accuracy 0.{right}00" in told
-    assert "required 0.9600" in told
-    assert json.loads((tmp_path / "ds-cnn" / "confusion.json").read_text())[2][2] == right
+    assert "required 0.9630" in told
+    assert confusions.read(tmp_path)["ds-cnn"].confusion.tolist() == confusion.tolist()
 
 
 def test_every_word_has_a_class() -> None:

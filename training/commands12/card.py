@@ -1,8 +1,6 @@
 """The model card: README.md and pictures, made of what the other stages measured and of nothing else."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from measure import command_figures
 from measure.accuracy import Figures
 from measure.command_figures import CLEAN, Cell
 from measure.commands import LABELS
-from training.commands12 import curves
+from training.commands12 import confusions
 from training.commands12.models.registry import RECIPES
 
 HEADING = """\
@@ -36,43 +34,11 @@ runs it. Behaviour in a stream: `bench/results/commands12.md`.
 """
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One model and what is known of it."""
-
-    name: str
-    figures: Figures
-    epochs: int
-
-
-def measured(work: Path, bundle: Path) -> list[Measured]:
-    """Every exported model that has been evaluated, in the order of the recipes."""
-    found = []
-    for name in RECIPES:
-        confusion = work / name / "confusion.json"
-        if confusion.exists() and (bundle / f"{name}.onnx").exists():
-            counts = np.array(json.loads(confusion.read_text(encoding="utf-8")))
-            found.append(measurement(work / name, name, Figures(counts)))
-    return found
-
-
-def measurement(folder: Path, name: str, figures: Figures) -> Measured:
-    """What the work directory of one model holds."""
-    lines = curves.read(folder / "curves.csv")
-    return Measured(name, figures, lines[-1].epoch if lines else 0)
-
-
-def write_card(work: Path, bundle: Path) -> Path:
+def write_card(bundle: Path) -> Path:
     """README.md and its pictures, beside the models."""
-    models = measured(work, bundle)
+    models = measured(bundle)
     confusion_picture(models, bundle / "confusion.png")
-    parts = [
-        HEADING,
-        "## Clips\n",
-        accuracy_table(models, bundle),
-        shortfall(models),
-        "\n![Confusion matrices](confusion.png)\n",
-    ]
+    parts = [HEADING, "## Clips\n", accuracy_table(models, bundle), shortfall(models), CONFUSION_NOTE]
     parts += ["## F1 by class\n", f1_table(models)]
     noisy = {cell: value for cell, value in command_figures.read(bundle).items() if cell.noise != CLEAN}
     if noisy:
@@ -82,6 +48,18 @@ def write_card(work: Path, bundle: Path) -> Path:
     return path
 
 
+def measured(bundle: Path) -> dict[str, Figures]:
+    """Every model that has been evaluated, in the order of the recipes."""
+    known = confusions.read(bundle)
+    return {name: known[name] for name in RECIPES if name in known}
+
+
+CONFUSION_NOTE = """
+Said downwards, heard to the right; the counts are in `confusion.csv`.
+
+![Confusion matrices](confusion.png)
+"""
+
 GRID_NOTE = """\
 Accuracy in %, noise and clip mixed as sound, at the ratio of their RMS over the clip's length. White noise is computed;
 babble is five to nine talkers of the dev split of `../shared/speech`; factory is chainsaws over helicopters, street a
@@ -90,13 +68,10 @@ each cell: `figures.csv`. `python -m bench commands12` measures it again.
 """
 
 
-def shortfall(models: list[Measured]) -> str:
+def shortfall(models: Mapping[str, Figures]) -> str:
     """Says plainly which models are not what they are to be."""
-    short = [model.name for model in models if model.figures.accuracy < RECIPES[model.name].required]
-    if not short:
-        return "Every model reaches what is required of it."
-    names = ", ".join(short)
-    return f"**Below what is required: {names}.** Too few epochs; `train` goes on where it stopped."
+    short = [name for name, figures in models.items() if figures.accuracy < RECIPES[name].required]
+    return f"**Below what is required: {', '.join(short)}.**" if short else "All reach what is required of them."
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -105,17 +80,14 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def accuracy_table(models: list[Measured], bundle: Path) -> str:
+def accuracy_table(models: Mapping[str, Figures], bundle: Path) -> str:
     """Measured and required accuracy."""
     rows = []
-    for model in models:
-        recipe = RECIPES[model.name]
-        size = (bundle / f"{model.name}.onnx").stat().st_size
-        accuracy, macro_f1 = model.figures.accuracy, float(model.figures.f1.mean())
-        row = [percent(accuracy), percent(macro_f1), percent(recipe.required)]
-        rows.append([model.name, f"{parameters(model.name):,}", f"{size:,}", str(model.epochs), *row])
-    heads = ["model", "parameters", "bytes", "epochs", "accuracy", "macro F1", "required"]
-    return table(heads, rows)
+    for name, figures in models.items():
+        size = (bundle / f"{name}.onnx").stat().st_size
+        reached = [percent(figures.accuracy), percent(float(figures.f1.mean())), percent(RECIPES[name].required)]
+        rows.append([name, f"{parameters(name):,}", f"{size:,}", *reached])
+    return table(["model", "parameters", "bytes", "accuracy", "macro F1", "required"], rows)
 
 
 def parameters(name: str) -> int:
@@ -128,10 +100,12 @@ def percent(part: float) -> str:
     return f"{100 * part:.2f}"
 
 
-def f1_table(models: list[Measured]) -> str:
+def f1_table(models: Mapping[str, Figures]) -> str:
     """One row per class."""
-    rows = [[label, *(percent(float(model.figures.f1[row])) for model in models)] for row, label in enumerate(LABELS)]
-    return table(["class", *(model.name for model in models)], rows)
+    rows = [
+        [label, *(percent(float(figures.f1[row])) for figures in models.values())] for row, label in enumerate(LABELS)
+    ]
+    return table(["class", *models], rows)
 
 
 def grid_table(noisy: Mapping[Cell, float]) -> str:
@@ -145,7 +119,7 @@ def grid_table(noisy: Mapping[Cell, float]) -> str:
     return table(["noise", "SNR", "clips", *names], rows)
 
 
-def confusion_picture(models: list[Measured], path: Path) -> None:
+def confusion_picture(models: Mapping[str, Figures], path: Path) -> None:
     """One matrix per model, each row brought to 1."""
     import matplotlib as mpl  # noqa: PLC0415 - slow to load
 
@@ -157,21 +131,21 @@ def confusion_picture(models: list[Measured], path: Path) -> None:
     figure, axes = plt.subplots(lines, columns, figsize=(5.2 * columns, 5 * lines), squeeze=False)
     for axis in axes.flat:
         axis.set_visible(False)
-    for model, axis in zip(models, axes.flat, strict=False):
-        draw_confusion(axis, model)
+    for (name, figures), axis in zip(models.items(), axes.flat, strict=False):
+        draw_confusion(axis, name, figures)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
 
-def draw_confusion(axis: Any, model: Measured) -> None:
+def draw_confusion(axis: Any, name: str, figures: Figures) -> None:
     """Said downwards, heard to the right; counts in the cells."""
-    counts = model.figures.confusion
+    counts = figures.confusion
     axis.set_visible(True)
     axis.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     axis.set_xticks(range(len(LABELS)), LABELS, rotation=90, fontsize=7)
     axis.set_yticks(range(len(LABELS)), LABELS, fontsize=7)
-    axis.set(title=f"{model.name}, {100 * model.figures.accuracy:.1f} %", xlabel="heard", ylabel="said")
+    axis.set(title=f"{name}, {100 * figures.accuracy:.1f} %", xlabel="heard", ylabel="said")
     for (said, heard), count in np.ndenumerate(counts):
         if count:
             colour = "white" if said == heard else "black"

@@ -1,7 +1,6 @@
 """What each command of the recipe does. Every one returns the exit status."""
 
 import argparse
-import json
 
 import numpy as np
 from rich.console import Console
@@ -13,7 +12,7 @@ from kwsd.config.settings import FixedWords
 from measure.accuracy import Figures, measure, test_clips
 from measure.command_streams import Stream, running_speech
 from measure.commands import LABELS, WORDS
-from training.commands12 import checkpoint, curves
+from training.commands12 import checkpoint, confusions, curves
 from training.commands12.bank import load_bank
 from training.commands12.card import write_card
 from training.commands12.describe import describe
@@ -68,17 +67,10 @@ def export(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     """0 only when the accuracy is at least what the recipe requires."""
     found = measure(exported(args), test_clips(args.shared))
-    save_figures(args, found)
+    confusions.add(args.bundle, args.model, found)
     recipe = RECIPES[args.model]
     show_figures(args.model, recipe, found)
     return 0 if found.accuracy >= recipe.required else 1
-
-
-def save_figures(args: argparse.Namespace, found: Figures) -> None:
-    """Keep the confusion matrix for the model card."""
-    folder = args.work / args.model
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "confusion.json").write_text(json.dumps(found.confusion.tolist()) + "\n", encoding="utf-8")
 
 
 def show_figures(name: str, recipe: Recipe, found: Figures) -> None:
@@ -135,7 +127,7 @@ def thresholds_on(speech: Stream, model: FixedModel, args: argparse.Namespace) -
 
 def card(args: argparse.Namespace) -> int:
     """Write the model card from what has been measured."""
-    CONSOLE.print(write_card(args.work, args.bundle))
+    CONSOLE.print(write_card(args.bundle))
     return 0
 
 

@@ -48,11 +48,11 @@ def frames(size: NcSsmSize, required: float) -> Recipe:
 
 
 RECIPES = {
-    "ds-cnn": Recipe(DsCnn, "ds-cnn", required=0.96),
-    "nc-ssm-20k": frames(NcSsmSize(width=40, inner=54, heads=6, states=12), 0.93),
-    "nc-ssm-12k": frames(NcSsmSize(width=32, inner=36, heads=4, states=8), 0.92),
-    "nc-ssm-5k": frames(NcSsmSize(width=18, inner=21, heads=3, states=4), 0.88),
-    "ds-cnn-s": Recipe(partial(DsCnn, channels=64), "ds-cnn", required=0.93),
-    "bc-resnet-1": Recipe(BcResNet, "ds-cnn", epochs=40, masked=False, required=0.93),
+    "ds-cnn": Recipe(DsCnn, "ds-cnn", required=0.963),
+    "nc-ssm-20k": frames(NcSsmSize(width=40, inner=54, heads=6, states=12), 0.955),
+    "nc-ssm-12k": frames(NcSsmSize(width=32, inner=36, heads=4, states=8), 0.938),
+    "nc-ssm-5k": frames(NcSsmSize(width=18, inner=21, heads=3, states=4), 0.91),
+    "ds-cnn-s": Recipe(partial(DsCnn, channels=64), "ds-cnn", required=0.945),
+    "bc-resnet-1": Recipe(BcResNet, "ds-cnn", epochs=40, masked=False, required=0.925),
 }
 """The first of an engine is the one the daemon prefers."""
