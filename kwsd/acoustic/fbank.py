@@ -43,33 +43,27 @@ class Fbank:
         """Take samples (n,) and yield every segment (segment_frames, 80) that they complete."""
         self._pieces.append(samples.copy())  # the caller may write to it again
         self._samples += len(samples)
-        while self._samples >= self._needed():
-            yield self._segment()
+        while True:
+            is_first = self._kept is None
+            new = self._segment_frames if is_first else self._shift_frames
+            reach = FBANK_SHIFT_SAMPLES * (new - 1) + WINDOW_SAMPLES
+            if self._samples < reach - (LEAD_SAMPLES if is_first else 0):
+                return
+            sound = np.concatenate(self._pieces)
+            if is_first:
+                sound = np.concatenate([sound[:LEAD_SAMPLES][::-1], sound])
+            frames = log_mel(sound[:reach])
+            segment = frames if self._kept is None else np.concatenate([self._kept, frames])
+            self._kept = segment[self._shift_frames :]
+            rest = sound[FBANK_SHIFT_SAMPLES * new :]
+            self._pieces, self._samples = [rest], len(rest)
+            yield segment
 
     def ahead(self) -> NDArray[np.float32]:
         """Frames (T, 80) that are complete and behind the last segment."""
         if self._kept is None or self._samples < WINDOW_SAMPLES:
             return np.empty((0, NUM_BINS), np.float32)
         return log_mel(np.concatenate(self._pieces))
-
-    def _needed(self) -> int:
-        """Samples that the next segment takes."""
-        mirrored = LEAD_SAMPLES if self._kept is None else 0
-        return FBANK_SHIFT_SAMPLES * (self._new_frames() - 1) + WINDOW_SAMPLES - mirrored
-
-    def _new_frames(self) -> int:
-        return self._segment_frames if self._kept is None else self._shift_frames
-
-    def _segment(self) -> NDArray[np.float32]:
-        sound, new = np.concatenate(self._pieces), self._new_frames()
-        if self._kept is None:
-            sound = np.concatenate([sound[:LEAD_SAMPLES][::-1], sound])
-        frames = log_mel(sound[: FBANK_SHIFT_SAMPLES * (new - 1) + WINDOW_SAMPLES])
-        segment = frames if self._kept is None else np.concatenate([self._kept, frames])
-        self._kept = segment[self._shift_frames :]
-        rest = sound[FBANK_SHIFT_SAMPLES * new :]
-        self._pieces, self._samples = [rest], len(rest)
-        return segment
 
 
 def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:

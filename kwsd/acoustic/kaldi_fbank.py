@@ -54,7 +54,18 @@ class KaldiFbank:
                 self._online.accept_waveform(SAMPLE_RATE, self._tail.tolist())
                 self._online.pop(1)  # frame 0, which alone is made of sound mirrored at the beginning
                 self._next = 1
-            self._take(samples[start : start + SLICE_SAMPLES])
+            part = samples[start : start + SLICE_SAMPLES]
+            self._online.accept_waveform(SAMPLE_RATE, part.tolist())
+            self._tail = np.concatenate([self._tail, part])
+            ready = self._online.num_frames_ready
+            if ready == self._next:
+                continue
+            # np.array copies, which it must: a frame is a view into memory that pop() frees
+            new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
+            self._frames = np.concatenate([self._frames, new])
+            self._online.pop(ready - self._next)
+            self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
+            self._next = ready
             while len(self._frames) >= self._segment_frames:
                 yield self._frames[: self._segment_frames]
                 self._frames = self._frames[self._shift_frames :]
@@ -62,17 +73,3 @@ class KaldiFbank:
     def ahead(self) -> NDArray[np.float32]:
         """Frames (T, 80) that are complete and behind the last segment."""
         return self._frames[self._segment_frames - self._shift_frames :]
-
-    def _take(self, samples: NDArray[np.float32]) -> None:
-        """Sound in, complete frames out to `_frames`."""
-        self._online.accept_waveform(SAMPLE_RATE, samples.tolist())
-        self._tail = np.concatenate([self._tail, samples])
-        ready = self._online.num_frames_ready
-        if ready == self._next:
-            return
-        # np.array copies, which it must: a frame is a view into memory that pop() frees
-        new = np.array([self._online.get_frame(frame) for frame in range(self._next, ready)], np.float32)
-        self._frames = np.concatenate([self._frames, new])
-        self._online.pop(ready - self._next)
-        self._tail = self._tail[FBANK_SHIFT_SAMPLES * (ready - max(self._next, 1)) :]
-        self._next = ready

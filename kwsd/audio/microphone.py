@@ -16,7 +16,7 @@ from kwsd.audio.mono import LivingChannel, warn_of_narrow_band
 from kwsd.audio.portaudio import close_stream, find_device, open_stream, portaudio
 from kwsd.audio.resample import Resampler
 from kwsd.audio.sanitise import sanitise
-from kwsd.audio.source import ChunkCounter, Samples
+from kwsd.audio.source import ChunkCounter
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
@@ -85,27 +85,28 @@ class MicrophoneSource:
     def _wait(self) -> int | None:
         """Frames available, at least a block; None when closed."""
         deadline_s = time.monotonic() + STALL_S
-        while (available := self._available()) is not None and available < self._block_frames:
+        while True:
+            with self._lock:
+                if self._closed.is_set():
+                    return None
+                try:
+                    available: int = self._stream.read_available
+                except portaudio().PortAudioError as error:
+                    raise self._failed(error) from error
+            if available >= self._block_frames:
+                return available
             if time.monotonic() > deadline_s:
                 raise AudioError(
                     f'"{self.name}" has given no sound for {STALL_S:.0f} s; unplug it and plug it in again'
                 )
             time.sleep(max(POLL_S, (self._block_frames - available) / self.rate_hz))
-        return available
-
-    def _available(self) -> int | None:
-        """Frames in PortAudio's buffer; None when closed."""
-        with self._lock:
-            if self._closed.is_set():
-                return None
-            try:
-                available: int = self._stream.read_available
-            except portaudio().PortAudioError as error:
-                raise self._failed(error) from error
-        return available
 
     def _read(self, available: int) -> Iterator[Chunk]:
-        """All that is available; before it, if some was lost, the end of what came before."""
+        """All that is available; before it, if some was lost, the end of what came before.
+
+        PortAudio says that sound was lost, not how much: what time has brought since the last read, less what was
+        there to read.
+        """
         with self._lock:
             if self._closed.is_set():
                 return
@@ -113,28 +114,20 @@ class MicrophoneSource:
                 frames, overflowed = self._stream.read(available)
             except portaudio().PortAudioError as error:
                 raise self._failed(error) from error
-        lost_samples = self._lost_samples(available) if overflowed else 0
-        self._read_at_s = time.monotonic()
+        lost_samples, now_s = 0, time.monotonic()
+        if overflowed:
+            lost_samples = max(1, samples(now_s - self._read_at_s - available / self.rate_hz))
+        self._read_at_s = now_s
         if lost_samples:
             # what comes next does not follow what came before: they must not meet in the resampler's filter
             yield self._counter.chunk(self._resampler.finish())
             self._resampler = Resampler(self.rate_hz)
-        yield self._counter.chunk(self._resampler.accept(self._pick(frames)), lost_samples)
-
-    def _lost_samples(self, available: int) -> int:
-        """Best guess, at least 1, at 16 kHz: what time has brought since the last read, less what was there to read.
-
-        PortAudio says that sound was lost, not how much.
-        """
-        brought_s = time.monotonic() - self._read_at_s
-        return max(1, samples(brought_s - available / self.rate_hz))
-
-    def _pick(self, frames: Samples) -> Samples:
-        """(n, channels) → (n,)."""
         finite, _ = sanitise(frames)
         if self._asked_channel is None:
-            return self._living.pick(finite)
-        return np.ascontiguousarray(finite[:, self._asked_channel - 1])
+            heard = self._living.pick(finite)
+        else:
+            heard = np.ascontiguousarray(finite[:, self._asked_channel - 1])
+        yield self._counter.chunk(self._resampler.accept(heard), lost_samples)
 
     def _failed(self, error: Exception) -> AudioError:
         return AudioError(f'"{self.name}" cannot be read any more ({error}); is it still plugged in?')

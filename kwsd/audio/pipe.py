@@ -51,8 +51,13 @@ class PipeSource:
             data += more
             if not more:
                 break
-        if data.startswith(CONTAINERS):
-            yield from self._with_header(data)
+        if data.startswith((b"fLaC", b"ID3")):  # in which libsndfile needs to seek: read to their end, then heard
+            with tempfile.TemporaryFile() as file:
+                self._copy(data, file.fileno())
+                file.seek(0)
+                yield from SoundSource(self.name, open_sound(self.name, os.dup(file.fileno())), self._channel)
+        elif data.startswith(CONTAINERS):
+            yield from self._pumped(data)
         elif self._raw_format is not None:
             yield from self._pumped(data, **raw_arguments(self._raw_format))
         else:
@@ -70,16 +75,6 @@ class PipeSource:
             data = self._next_bytes()
         if half:
             logger.warning("%s ended in the middle of a sample; its last byte is dropped", self.name)
-
-    def _with_header(self, begin: bytes) -> Iterator[Chunk]:
-        """FLAC and tagged MP3 are read to their end before they are heard: libsndfile needs to seek in them."""
-        if begin.startswith((b"fLaC", b"ID3")):
-            with tempfile.TemporaryFile() as file:
-                self._copy(begin, file.fileno())
-                file.seek(0)
-                yield from SoundSource(self.name, open_sound(self.name, os.dup(file.fileno())), self._channel)
-            return
-        yield from self._pumped(begin)
 
     def _pumped(self, begin: bytes, **raw: Any) -> Iterator[Chunk]:
         """Through libsndfile, as it arrives."""

@@ -110,7 +110,14 @@ def find_device(wanted: str | int | None) -> InputDevice:
     try:
         info = library.query_devices(wanted, "input")
     except (ValueError, library.PortAudioError) as error:
-        raise AudioError(_not_found(wanted, error)) from error
+        listing = describe_devices()
+        if not listing:
+            remedy = "plug one in, or give --input a file or - (arecord --list-pcms shows ALSA's view)"
+            raise AudioError(f"there is no microphone; {remedy}") from error
+        if wanted is None:
+            raise AudioError(f"there is no default microphone; name one with --device:\n{listing}") from error
+        what = "names several microphones" if "multiple" in str(error).lower() else "is no microphone"
+        raise AudioError(f'"{wanted}" {what}; there are:\n{listing}') from error
     return _record(library, info, library.default.device[0])
 
 
@@ -137,19 +144,6 @@ def _record(library: Any, info: dict[str, Any], default: int) -> InputDevice:
         default_rate_hz=round(info["default_samplerate"]),
         is_default=info["index"] == default,
     )
-
-
-def _not_found(wanted: str | int | None, error: Exception) -> str:
-    listing = describe_devices()
-    if not listing:
-        return (
-            "there is no microphone; plug one in, or give --input a file or - (arecord --list-pcms shows ALSA's view)"
-        )
-    if wanted is None:
-        return f"there is no default microphone; name one with --device:\n{listing}"
-    several = "multiple" in str(error).lower()
-    what = "names several microphones" if several else "is no microphone"
-    return f'"{wanted}" {what}; there are:\n{listing}'
 
 
 def open_stream(device: InputDevice, channel: int | None) -> Any:

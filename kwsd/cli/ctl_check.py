@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
     from kwsd.config import LoadedSettings
     from kwsd.keywords.keyword import Keyword
-    from kwsd.search.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keyword]":
     from kwsd.cli.run_files import load_keywords  # noqa: PLC0415 - likewise
     from kwsd.keywords.overlaps import keyword_warnings  # noqa: PLC0415 - likewise
+    from kwsd.keywords.sequences import token_sequences  # noqa: PLC0415 - likewise
 
     path = loaded.settings.keywords
     if path is None:
@@ -62,30 +62,24 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
         return ()
     keywords = load_keywords(path, model.tokenizer)
     print(f"keywords    {len(keywords)} in {path}")
-    if model.description.false_alarms is not None:
+    rates = model.description.false_alarms
+    if rates is not None:
         print("            with the false alarms to expect of each in an hour of other people's talk")
-    for line in _token_lines(keywords, model, loaded.settings.search):
-        print(f"            {line}")
-    for warning in keyword_warnings(keywords, model.tokenizer):
-        print(f"            warning: {warning}")
-    return keywords
-
-
-def _token_lines(keywords: "Sequence[Keyword]", model: "Model", given: "SearchSettings") -> Iterator[str]:
-    """`lights on  0.03/h  ▁LIGHT S ▁ON`, below it what else counts as the same."""
-    from kwsd.keywords.sequences import token_sequences  # noqa: PLC0415 - likewise
-
     width = max(len(keyword.label) for keyword in keywords)
-    threshold, rates = given.over(model.description.search).threshold, model.description.false_alarms
-    for keyword in keywords:
+    threshold = loaded.settings.search.over(model.description.search).threshold
+    for keyword in keywords:  # `lights on  0.03/h  ▁LIGHT S ▁ON`, below it what else counts as the same
         sequences = token_sequences(keyword, model.tokenizer)
         expected = ""
         if rates is not None:
             per_hour = rates.per_hour(len(sequences[0].tokens), keyword.threshold or threshold)
             expected = ("<0.01/h" if per_hour < LEAST_PER_HOUR else f"{per_hour:.2f}/h").ljust(9)
         pieces = [" ".join(model.tokenizer.pieces(sequence.tokens)) for sequence in sequences]
-        yield f"{keyword.label:{width}}  {expected}{pieces[0]}"
-        yield from (f"{'':{width}}  {'':{len(expected)}}{others}" for others in pieces[1:])
+        print(f"{'':12}{keyword.label:{width}}  {expected}{pieces[0]}")
+        for others in pieces[1:]:
+            print(f"{'':12}{'':{width}}  {'':{len(expected)}}{others}")
+    for warning in keyword_warnings(keywords, model.tokenizer):
+        print(f"            warning: {warning}")
+    return keywords
 
 
 def _compare_graphs(model: "Model") -> None:

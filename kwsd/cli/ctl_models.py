@@ -60,20 +60,17 @@ def list_models(arguments: argparse.Namespace) -> None:
         print(f"    came with kwsd, in {directory}")
     for entry in registry:
         print(f"{entry.name}: {entry.about}, {_megabytes(entry.size)}")
-        for line in (f"licence: {entry.licence}", entry.note and f"note: {entry.note}", _whereabouts(entry.name)):
+        try:
+            where = f"installed in {find_model_directory(entry.name)}"
+        except ModelError:
+            where = f"not installed: kwsctl models pull {entry.name}"
+        for line in (f"licence: {entry.licence}", entry.note and f"note: {entry.note}", where):
             if line:
                 print(f"    {line}")
     known = {entry.name.casefold() for entry in registry}
     for directory in pulled_models():
         if directory.name.casefold() not in known:
             print(f"{directory.name}: installed in {directory}")
-
-
-def _whereabouts(name: str) -> str:
-    try:
-        return f"installed in {find_model_directory(name)}"
-    except ModelError:
-        return f"not installed: kwsctl models pull {name}"
 
 
 def pull_model(arguments: argparse.Namespace) -> None:

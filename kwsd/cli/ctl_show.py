@@ -11,7 +11,7 @@ from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FAILED
 from kwsd.events import Degraded, Detection, MicLevel, MicLost, MicRecovered, NearMiss, Overrun, Reloaded, ReloadFailed
-from kwsd.protocol.connection import DaemonConnection, Record
+from kwsd.protocol.connection import Record
 from kwsd.protocol.messages import Dropped, Hello
 from kwsd.why import evidence_of, sentences
 
@@ -50,19 +50,15 @@ def run_listen(arguments: argparse.Namespace) -> int:
     with connect(arguments) as client:
         if arguments.types or arguments.keywords:
             client.ask("subscribe", types=arguments.types, keywords=arguments.keywords)
-        _warn_of_strangers(client, arguments.keywords or ())
+        there = client.hello["keywords"]
+        for name in arguments.keywords or ():
+            if name not in there:
+                logger.warning('no keyword is called "%s" now; there are: %s', name, ", ".join(there))
         show = json_line if arguments.json else human_line
         say(show(client.hello))
         for record in client.records():
             say(show(record))
     return DONE
-
-
-def _warn_of_strangers(client: DaemonConnection, wanted: Sequence[str]) -> None:
-    there = client.hello["keywords"]
-    for name in wanted:
-        if name not in there:
-            logger.warning('no keyword is called "%s" now; there are: %s', name, ", ".join(there))
 
 
 def run_trace(arguments: argparse.Namespace) -> int:

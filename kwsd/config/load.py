@@ -174,15 +174,12 @@ def _validate(values: Mapping[str, _Value]) -> Settings:
 def _told(mistake: Mistake, culprit: _Value) -> str:
     """`origin: key: value is not …`; of a flag its name is enough."""
     if mistake.unknown:
-        return f"{culprit.origin}: {mistake.key} is not a setting; {_nearest(mistake.key)}"
+        known = [name for name, _ in keys()]
+        by_last_part = {name.rpartition(".")[2]: name for name in known}
+        close = difflib.get_close_matches(mistake.key, known, n=1) or [
+            by_last_part[name] for name in difflib.get_close_matches(mistake.key.rpartition(".")[2], by_last_part, n=1)
+        ]
+        remedy = f"did you mean {close[0]}?" if close else "`kwsd --print-config` shows all settings"
+        return f"{culprit.origin}: {mistake.key} is not a setting; {remedy}"
     own_name = culprit.origin == _flag(mistake.key)
     return mistake.told(culprit.origin if own_name else f"{culprit.origin}: {mistake.key}")
-
-
-def _nearest(key: str) -> str:
-    known = [name for name, _ in keys()]
-    by_last_part = {name.rpartition(".")[2]: name for name in known}
-    close = difflib.get_close_matches(key, known, n=1) or [
-        by_last_part[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_last_part, n=1)
-    ]
-    return f"did you mean {close[0]}?" if close else "`kwsd --print-config` shows all settings"

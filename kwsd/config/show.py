@@ -1,7 +1,6 @@
 """`--print-config`: the settings in force as a TOML file that could be saved anywhere, with the origin of each."""
 
 import json
-from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,19 @@ from kwsd.homes import expanded, is_directory
 
 def to_toml(loaded: LoadedSettings) -> str:
     """TOML text; a setting without a value is a comment."""
-    return "\n".join(_lines(loaded)) + "\n"
-
-
-def _lines(loaded: LoadedSettings) -> Iterator[str]:
-    yield f"# read from {loaded.file}" if loaded.file else "# no configuration file was found"
+    lines = [f"# read from {loaded.file}" if loaded.file else "# no configuration file was found"]
     section = ""
     for key, _ in keys():
         own, _, name = key.rpartition(".")
         if own != section:
             section = own
-            yield f"\n[{section}]"
+            lines.append(f"\n[{section}]")
         origin = loaded.origins.get(key, DEFAULT)
         value = _wherever_read(key, reduce(getattr, key.split("."), loaded.settings))
         plain = str(value) if isinstance(value, Path) else value
         literal = json.dumps(plain, ensure_ascii=False)  # JSON is TOML for text, numbers, booleans and lists of them
-        yield f"{f'# {name} =' if value is None else f'{name} = {literal}':<40}  # {origin}"
+        lines.append(f"{f'# {name} =' if value is None else f'{name} = {literal}':<40}  # {origin}")
+    return "\n".join(lines) + "\n"
 
 
 def _wherever_read(key: str, value: Any) -> Any:

@@ -66,23 +66,20 @@ def keyword_warnings(keywords: Iterable[Keyword], tokenizer: PhraseTokenizer) ->
     others: dict[tuple[str, _Relation], dict[str, None]] = {}
     for label, relation, other in _overlaps(listed, tokenizer):
         others.setdefault((label, relation), {})[other] = None
-    warnings = list(_short(listed))
+    warnings = []
+    for label, sequences in listed:
+        count, spelling = len(sequences[0].tokens), sequences[0].spelling
+        if count < FEWEST_TOKENS:
+            tokens = "1 token" if count == 1 else f"{count} tokens"
+            warnings.append(KeywordWarning("short", label, f"has only {tokens}: {_SHORT_REMEDY}"))
+        elif len(spelling.split()) == 1 and len(spelling) < FEWEST_LETTERS:
+            warnings.append(KeywordWarning("short", label, f"is one short word: {_SHORT_REMEDY}"))
     for (label, relation), found in others.items():
         named = ", ".join(f'"{other}"' for other in islice(found, MOST_NAMED))
         rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         text = f"{relation.verb} {named}{rest}: {relation.effect}"
         warnings.append(KeywordWarning(relation.kind, label, text, tuple(found)))
     return tuple(warnings)
-
-
-def _short(listed: Listed) -> Iterator[KeywordWarning]:
-    for label, sequences in listed:
-        count, spelling = len(sequences[0].tokens), sequences[0].spelling
-        if count < FEWEST_TOKENS:
-            tokens = "1 token" if count == 1 else f"{count} tokens"
-            yield KeywordWarning("short", label, f"has only {tokens}: {_SHORT_REMEDY}")
-        elif len(spelling.split()) == 1 and len(spelling) < FEWEST_LETTERS:
-            yield KeywordWarning("short", label, f"is one short word: {_SHORT_REMEDY}")
 
 
 def _overlaps(listed: Listed, tokenizer: PhraseTokenizer) -> Iterator[tuple[str, _Relation, str]]:

@@ -52,7 +52,18 @@ def find_model_directory(name_or_dir: str | Path) -> Path:
     for directory in (*pulled_models(), *packaged_models()):
         if directory.name.casefold() == wanted:
             return directory
-    raise ModelError(_missing(str(name_or_dir), path))
+    if exists(path):
+        parts = "encoder, decoder, joiner and tokens.txt"
+        raise ModelError(f"model {name_or_dir} is a file; give the directory that holds {parts}")
+    if os.sep in str(name_or_dir):
+        raise ModelError(f"model directory {name_or_dir} does not exist")
+    if wanted == DEFAULT_MODEL:
+        raise ModelError(
+            f"model {name_or_dir} should have come with kwsd and is not there (looked in {PACKAGED_MODELS[0]}): "
+            f"install kwsd again, or take another: kwsctl models pull {UPSTREAM_MODEL}, then --model {UPSTREAM_MODEL}"
+        )
+    places = ", ".join(map(str, model_homes()))
+    raise ModelError(f"model {name_or_dir} is not installed (looked in {places}); {_how_to_get(str(name_or_dir))}")
 
 
 def model_homes() -> tuple[Path, ...]:
@@ -75,20 +86,6 @@ def packaged_models() -> tuple[Path, ...]:
     """Directories of the models that came with kwsd; the fixed commands, which have no encoder, are none."""
     encoders = (encoder for home in PACKAGED_MODELS for encoder in sorted(home.glob("*/encoder*.onnx")))
     return tuple(dict.fromkeys(encoder.parent for encoder in encoders))
-
-
-def _missing(name: str, path: Path) -> str:
-    if exists(path):
-        return f"model {name} is a file; give the directory that holds encoder, decoder, joiner and tokens.txt"
-    if os.sep in name:
-        return f"model directory {name} does not exist"
-    if name.casefold() == DEFAULT_MODEL:
-        return (
-            f"model {name} should have come with kwsd and is not there (looked in {PACKAGED_MODELS[0]}): install kwsd "
-            f"again, or take another: kwsctl models pull {UPSTREAM_MODEL}, then --model {UPSTREAM_MODEL}"
-        )
-    places = ", ".join(map(str, model_homes()))
-    return f"model {name} is not installed (looked in {places}); {_how_to_get(name)}"
 
 
 def find_encoder(directory: Path, chunk_ms: int | None = None) -> Path:

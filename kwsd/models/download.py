@@ -44,7 +44,12 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, ad
     except PermissionError:
         raise  # of the disk, which is the caller's
     except (OSError, HTTPException) as error:
-        raise DownloadError(f"{url}: {_reason(error)}; run it again to continue") from error
+        reason = str(error) or type(error).__name__
+        if isinstance(error, urllib.error.HTTPError):
+            reason = f"the server answers {error.code} {error.reason}"
+        elif isinstance(error, urllib.error.URLError):
+            reason = f"cannot be reached ({error.reason})"
+        raise DownloadError(f"{url}: {reason}; run it again to continue") from error
     digest = checksum(part)
     got = part.stat().st_size
     if sha256 is not None and digest != sha256:
@@ -104,11 +109,3 @@ def _receive(response: HTTPResponse, part: Path, start: int, size: int | None, a
             advance(done, total)
     if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError):
-        return f"cannot be reached ({error.reason})"
-    return str(error) or type(error).__name__

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.small_files import parse_toml, read_small
@@ -43,6 +42,13 @@ class RegistryEntry:
     note: str = ""
     """What a person should know before fetching it."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError: it cannot be fetched, or would be nothing."""
+        if not self.files:
+            raise ValueError(f"{self.name} names no files")
+        if not str(self.url).startswith(("https://", "http://")):
+            raise ValueError(f"{self.name} has no url that starts with https://")
+
 
 def read_registry(path: Path = PACKAGED) -> tuple[RegistryEntry, ...]:
     """All entries of a registry file, in its order.
@@ -52,7 +58,10 @@ def read_registry(path: Path = PACKAGED) -> tuple[RegistryEntry, ...]:
     """
     try:
         tables = parse_toml(read_small(path))
-        return tuple(_entry(name, table) for name, table in tables.items())
+        return tuple(
+            RegistryEntry(name=name, files=tuple(RegistryFile(**file) for file in table.pop("files", ())), **table)
+            for name, table in tables.items()
+        )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: is not a model registry: {error}") from error
 
@@ -69,12 +78,3 @@ def find_entry(name: str, registry: tuple[RegistryEntry, ...]) -> RegistryEntry:
             return entry
     names = ", ".join(entry.name for entry in registry)
     raise ModelError(f"no model is called {name}; there are: {names}")
-
-
-def _entry(name: str, table: dict[str, Any]) -> RegistryEntry:
-    files = tuple(RegistryFile(**file) for file in table.pop("files", ()))
-    if not files:
-        raise ValueError(f"{name} names no files")
-    if not str(table.get("url")).startswith(("https://", "http://")):
-        raise ValueError(f"{name} has no url that starts with https://")
-    return RegistryEntry(name=name, files=files, **table)

@@ -60,7 +60,13 @@ class DaemonConnection:
         given = {name: value for name, value in fields.items() if value is not None}
         line = json.dumps({"command": command, "request_id": self._asked, **given}).encode() + b"\n"
         deadline_s = time.monotonic() + (timeout_s or self._timeout_s)
-        self._send(line, deadline_s)
+        try:
+            self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
+            self._socket.sendall(line)
+        except TimeoutError:
+            raise self._silent() from None
+        except OSError as error:
+            raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
         while (record := self._receive(deadline_s)).get("request_id") != self._asked or record["type"] != Reply.type:
             if record["type"] != Reply.type:
                 self._events.append(record)
@@ -112,15 +118,6 @@ class DaemonConnection:
             case errno.ECONNREFUSED:
                 return f"no daemon listens at {self.path} any more; start `kwsd --keywords FILE`, {ELSEWHERE}"
         return f"{self.path}: cannot be connected to ({getattr(error, 'strerror', None) or error}); {ELSEWHERE}"
-
-    def _send(self, line: bytes, deadline_s: float) -> None:
-        try:
-            self._socket.settimeout(max(0.001, deadline_s - time.monotonic()))
-            self._socket.sendall(line)
-        except TimeoutError:
-            raise self._silent() from None
-        except OSError as error:
-            raise NoDaemonError(f"the connection to the daemon at {self.path} broke: {error.strerror}") from None
 
     def _receive(self, deadline_s: float | None) -> Record:
         """The next record, before the deadline."""

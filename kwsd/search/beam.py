@@ -75,7 +75,16 @@ class BeamSearch:
 
     def may_grow(self, frame: int, tokens: tuple[int, ...]) -> bool:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
-        return any(_may_grow(h, frame, tokens) for h in self.hypotheses)
+        for h in self.hypotheses:
+            spelt = tuple(emission.token for emission in h.emissions)
+            if any(
+                spelt[end - len(tokens) : end] == tokens
+                and abs(h.emissions[end - 1].frame - frame) <= SAME_EMISSION_FRAMES
+                and (end < len(spelt) or not h.node.is_leaf)  # it has gone on from there, or still can
+                for end in range(len(tokens), len(spelt) + 1)
+            ):
+                return True
+        return False
 
     def live(self, number: int) -> list[Hypothesis]:
         """Those that frame `number` may follow."""
@@ -87,7 +96,14 @@ class BeamSearch:
         """Hypotheses of the frame before with a token each and its log-probability → the matches of frame `number`."""
         self.hypotheses = _merge(self._successor(*each, number) for each in chosen)
         best = max(h.log_prob for h in self.hypotheses)
-        return (match for h in self.hypotheses if h.node.sequences for match in _matches(h, best))
+        return (
+            Match(
+                sequence, tuple(emission.frame for emission in h.emissions[-len(sequence.tokens) :]), h.log_prob - best
+            )
+            for h in self.hypotheses
+            for sequence in h.node.sequences
+            if h.blanks >= sequence.trailing_blanks
+        )
 
     def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
         total = h.log_prob + log_prob
@@ -196,22 +212,3 @@ def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
             h = better._replace(log_prob=total)  # noqa: PLW2901
         merged[future] = h
     return list(merged.values())
-
-
-def _matches(h: Hypothesis, best: float) -> Iterator[Match]:
-    """Every keyword that ends where `h` stands, if enough blanks have followed."""
-    for sequence in h.node.sequences:
-        if h.blanks >= sequence.trailing_blanks:
-            frames = tuple(emission.frame for emission in h.emissions[-len(sequence.tokens) :])
-            yield Match(sequence, frames, h.log_prob - best)
-
-
-def _may_grow(h: Hypothesis, frame: int, tokens: tuple[int, ...]) -> bool:
-    """Whether `h` contains `tokens` and either has gone on from there or still can."""
-    spelt = tuple(emission.token for emission in h.emissions)
-    return any(
-        spelt[end - len(tokens) : end] == tokens
-        and abs(h.emissions[end - 1].frame - frame) <= SAME_EMISSION_FRAMES
-        and (end < len(spelt) or not h.node.is_leaf)
-        for end in range(len(tokens), len(spelt) + 1)
-    )

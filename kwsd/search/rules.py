@@ -159,7 +159,11 @@ class Rules:
             candidate.held = quiet and not seen
             if not quiet or not seen:
                 return _say(MissCause.MORE_MAY_FOLLOW if candidate.held else MissCause.NOT_ALONE)
-        unseen = self._word_end_unseen(alignment)
+        # the word may go on behind the frames known, or its last token has yet to be heard properly
+        unseen = alignment.frames[-1] + WORD_END_FRAMES >= self._history.end and (
+            alignment.posteriors[-1] < HEARD_POSTERIOR
+            or not self._history.pause_ahead(self._history.end - alignment.frames[0])
+        )
         outgrown = beam.may_grow(candidate.best.frames[-1], sequence.tokens)
         candidate.held = unseen or outgrown
         # what comes next could still speak against it: a piece of the same word, or a better last token
@@ -226,13 +230,6 @@ class Rules:
         behind = range(last + 1, last + 1 + PAUSE_FRAMES)
         quiet = not self._said(before, START) and not self._said(behind, _context(sequence))
         return quiet, behind.stop <= end or self._history.pause_ahead(end - first)
-
-    def _word_end_unseen(self, alignment: Alignment) -> bool:
-        """Whether the word may go on, or its last token has yet to be heard properly, behind the frames known."""
-        end = self._history.end
-        if alignment.frames[-1] + WORD_END_FRAMES < end:
-            return False
-        return alignment.posteriors[-1] < HEARD_POSTERIOR or not self._history.pause_ahead(end - alignment.frames[0])
 
     def _overlaps_hit(self, alignment: Alignment) -> Objection | None:
         """One piece of sound makes one hit."""

@@ -119,7 +119,8 @@ def slots_of(heard: HeardSentence, template: Template, frames: Frames) -> Iterat
             score=round(sum(math.exp(emission.log_prob) for emission in emitted) / len(emitted), 4),
         )
     for name, value in template.slots.items():
-        yield IntentSlot(name=str(name), value=_plain(value), text="", start=None, end=None, score=None)
+        plain = value if isinstance(value, str | int | float | bool | None) else str(value)  # in one cell, as in JSON
+        yield IntentSlot(name=str(name), value=plain, text="", start=None, end=None, score=None)
 
 
 def spans_of(reading: SentenceReading) -> Mapping[str, tuple[Any, int, int]]:
@@ -146,11 +147,6 @@ def spans_of(reading: SentenceReading) -> Mapping[str, tuple[Any, int, int]]:
         else:
             value = mark.value
     return spans
-
-
-def _plain(value: Any) -> Any:
-    """A value of the file, as JSON has it in one cell."""
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _seconds(frames: Frames, frame: int) -> float:

@@ -89,7 +89,11 @@ class PhoneTokenizer:
         return tuple(self._ids_of(way) for way in ways)
 
     def _typed(self, text: str) -> Ids:
-        phones = tuple(self._plain(phone) for phone in text.split())
+        phones = []
+        for phone in text.split():  # `ah0` → AX, `EH1` → EH; a mark, as `kwsctl check` shows it, stays if there are any
+            mark = self._mark if phone.startswith(WORD_START) else ""
+            upper = phone.removeprefix(WORD_START).upper()
+            phones.append(mark + ("AX" if upper == "AH0" else upper.rstrip(_STRESS)))
         unknown = [phone for phone in phones if phone not in self._ids]
         if re.fullmatch(r"\s*[0-9.]+e?[+-]?[0-9]*\s*", text, re.IGNORECASE):
             raise ValueError(f'"/{text}/" is a threshold of another engine; here one is written #0.35')
@@ -98,12 +102,6 @@ class PhoneTokenizer:
             known = (phone for phone in self._ids if not self._mark or not phone.startswith(self._mark))
             raise ValueError(f'"/{text}/" has {named}, which is no phone; there are {" ".join(known)}')
         return self._ids_of(phones)
-
-    def _plain(self, phone: str) -> str:
-        """`ah0` → AX, `EH1` → EH; a mark, as `kwsctl check` shows it, stays where the model has marks."""
-        mark = self._mark if phone.startswith(WORD_START) else ""
-        upper = phone.removeprefix(WORD_START).upper()
-        return mark + ("AX" if upper == "AH0" else upper.rstrip(_STRESS))
 
     def _ids_of(self, phones: Sequence[str]) -> Ids:
         """Ids of the phones of a word; the first of them begins it, marked or not."""

@@ -30,7 +30,12 @@ def one_change(words: Words) -> Iterator[Words]:
 def _forms_of_word(word: str) -> tuple[Words, ...]:
     """Likeliest kinds first."""
     known = _same_sound().get((word,), ())
-    found = [*known, *_split(word)]
+    found = list(known)
+    if word in _compounds():
+        found.append(_compounds()[word])
+    else:  # SNOWBOY → SNOW BOY: its halves are both halves of listed ones
+        cuts = range(SHORTEST_HALF, len(word) - SHORTEST_HALF + 1)
+        found += [(word[:at], word[at:]) for at in cuts if _is_compound(word[:at], word[at:])]
     parts = tuple(filter(None, word.split("-")))
     if len(parts) > 1:  # WI-FI → WI FI, WIFI
         found += [parts, ("".join(parts),)]
@@ -52,16 +57,6 @@ def _forms_of_run(words: Words, start: int) -> Iterator[tuple[int, Words]]:
         letters = len([*takewhile(lambda word: len(word) == 1 and word.isalpha(), words[start:])])
         if letters in LETTERS:
             yield letters, ("".join(words[start : start + letters]),)
-
-
-def _split(word: str) -> Iterator[Words]:
-    """SNOWBOY → SNOW BOY: listed compounds, and words whose halves are both halves of listed ones."""
-    if word in _compounds():
-        yield _compounds()[word]
-        return
-    for at in range(SHORTEST_HALF, len(word) - SHORTEST_HALF + 1):
-        if _is_compound(word[:at], word[at:]):
-            yield word[:at], word[at:]
 
 
 def _is_compound(first: str, second: str) -> bool:
