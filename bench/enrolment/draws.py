@@ -12,13 +12,12 @@ from bench.enrolment.material import hours_of, take_frames
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Frames
-from kwsd.tuning import enrol
+from kwsd.tuning import choice, enrol
 from kwsd.tuning.hear import Heard, listen
 from measure.progress import track
 
 DRAWS, TAKES = 20, 3
 PER_HOUR = 0.3
-TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,13 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     """Enrol every draw: candidates first, then all of them against the background, then the choices."""
     readings = cache(lambda path: enrol.read_frames(model, take_frames(model, path)))
     drawn = [(word, draw) for word, of in paths.items() for draw in draw_takes(model, word, of)]
-    found: dict[tuple[str, tuple[str, ...]], list[enrol.Pronunciation]] = {}
+    found: dict[tuple[str, tuple[str, ...]], list[choice.Pronunciation]] = {}
     for word, takes in track(drawn, "candidates"):
         keyword = Keyword(word)
-        found[word, takes] = enrol.find_candidates(model, keyword, [readings(path) for path in takes])[:TRIED]
+        found[word, takes] = enrol.find_candidates(model, keyword, [readings(path) for path in takes])[: enrol.TRIED]
     hours, search = hours_of("dev"), model.settings()
     tried = {way_of(word, each.spelling) for (word, _), some in found.items() for each in some}
-    false = hits_in(model, tried | {way_of(word, enrol.NOW) for word in paths}, "dev", lenient)
+    false = hits_in(model, tried | {way_of(word, choice.NOW) for word in paths}, "dev", lenient)
     score = cache(
         lambda word, text, path: enrol.score_takes(
             model,
@@ -51,18 +50,20 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     )
     draws = []
     for (word, takes), candidates in track(list(found.items()), "choosing"):
-        names = [enrol.NOW, *(each.spelling for each in candidates)]
-        known = enrol.Material(
+        names = [choice.NOW, *(each.spelling for each in candidates)]
+        keyword = Keyword(word)
+        known = enrol.weigh(
+            model,
+            keyword,
             tuple(candidates),
             {name: [score(word, name, path) for path in takes] for name in names},
             {name: false[way_of(word, name)] for name in names},
-            hours,
-            PER_HOUR,
-            search.threshold,
+            hours=hours,
+            per_hour=PER_HOUR,
+            search=search,
         )
-        chosen = enrol.choose(known, range(TAKES))
-        keyword = Keyword(word)
-        if chosen.spellings:
+        chosen = choice.choose(known, range(TAKES))
+        if chosen.spellings or chosen.threshold != known.threshold:
             keyword = Keyword(word, spellings=chosen.spellings, threshold=chosen.threshold)
         draws.append(Draw(word, takes, keyword))
     return draws
@@ -70,7 +71,7 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
 
 def way_of(word: str, spelling: str) -> Keyword:
     """A keyword that is said in one way only, or as it is."""
-    return Keyword(word) if spelling == enrol.NOW else Keyword(spelling, written_forms=False)
+    return Keyword(word) if spelling == choice.NOW else Keyword(spelling, written_forms=False)
 
 
 def lenient(model: Model, keyword: Keyword, frames: Sequence[Frames]) -> list[Heard]:

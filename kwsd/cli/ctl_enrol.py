@@ -89,19 +89,23 @@ def run(arguments: argparse.Namespace) -> int:
 def report(found: "Enrolment", wanted: float) -> list[str]:
     """What was found, for a person."""
     takes = len(found.heard_before)
-    rate = f"{wanted:g} false alarms an hour" if found.hours else "a cautious threshold"
+    before, after = sum(found.heard_before), sum(found.heard_after)
     lines = [
-        f"takes heard as it is:          {sum(found.heard_before)} of {takes} (threshold {found.before_threshold:g})",
-        f"takes heard with what is new:  {sum(found.heard_after)} of {takes}, each left out in turn; both at {rate}",
+        f"takes heard as it is:          {before} of {takes} (threshold {found.before_threshold:g})",
+        f"takes heard with what is new:  {after} of {takes}, each left out in turn; both at {wanted:g} false alarms/h",
     ]
-    if not found.hours:
-        lines.append("no background was given: --background PATH, or `kwsctl tune --listen 8h`, tells what is false")
     new = [each for each in found.after.spellings if each not in found.before.spellings]
     lines += [f"new spelling: {each}" for each in new]
-    if new:
-        lines.append(f"threshold: {found.after.threshold:g}")
+    if found.after == found.before:
+        lines.append("nothing is worth changing: what is there hears these takes as well, or would go off too often")
     else:
-        lines.append("no spelling is worth adding: what is there hears these takes as well")
+        lines.append(f"threshold: {found.after.threshold:g}")
+    told_by = f"{found.hours:.2g} h of background" if found.hours else "what is usual for phrases of its length"
+    lines.append(f"false alarms to be expected: {found.expected_per_hour:.2g}/h, by {told_by}")
+    if not found.hours:
+        lines.append(
+            "no background was given: with --background PATH, or after `kwsctl tune --listen 8h`, more is known"
+        )
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from kwsd.units import START, Context
 
 Tokens = tuple[int, ...]
 
-BEAM = 8
+BEAM = 24
 IMPOSSIBLE = -1e9
 
 
@@ -21,25 +22,30 @@ def likeliest(frames: Float32, acoustics: Acoustics, most: int) -> list[tuple[To
     """The `most` likeliest token sequences of encoder frames (n, C), with their log-probabilities; the best first."""
     beam = TextBeam(acoustics, BEAM)
     settled = beam.push(frames, 0)
-    found = (tuple(each.token for each in (*settled, *text.emissions)) for text in beam.hypotheses[:most])
-    return sorted(((tokens, log_likelihood(frames, tokens, acoustics)) for tokens in found), key=lambda item: -item[1])
+    found = [tuple(each.token for each in (*settled, *text.emissions)) for text in beam.hypotheses[:most]]
+    return sorted(
+        zip(found, log_likelihoods(frames, found, acoustics), strict=True), key=lambda item: (-item[1], item[0])
+    )
 
 
-def log_likelihood(frames: Float32, tokens: Tokens, acoustics: Acoustics) -> float:
-    """Log-probability that the frames (n, C) spell these tokens and nothing else: the transducer's forward sum."""
-    contexts = [context_of(tokens[:count]) for count in range(len(tokens) + 1)]
-    count = len(contexts)
-    rows = acoustics.log_probs(np.repeat(frames, count, axis=0), contexts * len(frames))
-    log_probs = rows.reshape(len(frames), count, -1)
+def log_likelihoods(frames: Float32, texts: Sequence[Tokens], acoustics: Acoustics) -> list[float]:
+    """Log-probability of each text that the frames (n, C) spell it and nothing else: the transducer's forward sum."""
+    contexts = [[context_of(tokens[:count]) for count in range(len(tokens) + 1)] for tokens in texts]
+    places = {context: place for place, context in enumerate(dict.fromkeys(chain.from_iterable(contexts)))}
+    rows = acoustics.log_probs(np.repeat(frames, len(places), axis=0), [*places] * len(frames))
+    log_probs = rows.reshape(len(frames), len(places), -1)
     silent = np.logaddexp.reduce(log_probs[:, :, list(acoustics.silent_tokens)], axis=2)
-    spoken = log_probs[:, np.arange(len(tokens)), tokens]
-    at = np.full(count, IMPOSSIBLE)
-    at[0] = 0.0
-    for blank, token in zip(silent, spoken, strict=True):
-        stays = at + blank
-        stays[1:] = np.logaddexp(stays[1:], at[:-1] + token)
-        at = stays
-    return float(at[-1])
+    found = []
+    for tokens, after in zip(texts, contexts, strict=True):
+        at = [places[context] for context in after]
+        reached = np.full(len(at), IMPOSSIBLE)
+        reached[0] = 0.0
+        for blank, token in zip(silent[:, at], log_probs[:, at[:-1], tokens], strict=True):
+            stays = reached + blank
+            stays[1:] = np.logaddexp(stays[1:], reached[:-1] + token)
+            reached = stays
+        found.append(float(reached[-1]))
+    return found
 
 
 def context_of(tokens: Sequence[int]) -> Context:

@@ -6,9 +6,11 @@ import pytest
 from kwsd import Keyword, Model, Spotter
 from kwsd.events import Detection
 from kwsd.stream import Chunk
-from kwsd.tuning.enrol import NOW, Background, Material, Pronunciation, choose, enrol, spelling_of
+from kwsd.tuning.choice import NOW, Material, Pronunciation, choose
+from kwsd.tuning.enrol import Background, enrol, spelling_of
 from kwsd.tuning.hear import Heard, frames_of_take, most_per_hour, threshold_for
-from kwsd.tuning.pronounce import likeliest, log_likelihood
+from kwsd.tuning.pronounce import likeliest, log_likelihoods
+from kwsd.tuning.rates import CHOSEN, READ, UNKNOWN_MODEL, expected_rate
 from kwsd.tuning.takes import trim_take
 from testkit.spoken import spoken, with_gaps
 from testkit.tiny_model import Floats
@@ -48,36 +50,58 @@ def test_the_likeliest_readings_come_first_and_can_be_written(model: Model) -> N
     sound = np.concatenate([each.encoder_out for each in frames if each.encoder_out is not None])
     found = likeliest(sound, model.transducer, 3)
     assert [log_prob for _, log_prob in found] == sorted((log_prob for _, log_prob in found), reverse=True)
-    said = log_likelihood(sound, next(model.tokenizer.encodings("good morning")), model.transducer)
-    assert said <= found[0][1] + 1e-3
+    said = next(model.tokenizer.encodings("good morning"))
+    alone, beside = ([said], [found[0][0], said])
+    assert log_likelihoods(sound, alone, model.transducer)[0] <= found[0][1] + 1e-3
+    assert log_likelihoods(sound, beside, model.transducer)[1] == pytest.approx(
+        log_likelihoods(sound, alone, model.transducer)[0], abs=1e-3
+    )
     for tokens, _ in found:
         text = spelling_of(tokens, model.tokenizer)
         if text is not None:
             assert next(model.tokenizer.encodings(text)) == tokens
 
 
-def material(false: list[float]) -> Material:
-    """A spelling that hears what the keyword does not, and what else it hears."""
-    other = Pronunciation((1, 2, 3), "/A/", frozenset({0}))
-    hits = [Heard(score, 10.0 * number, 10.0 * number + 1) for number, score in enumerate(false)]
-    return Material(
-        (other,), {NOW: (0.0, 0.5, 0.0), "/A/": (0.9, 0.8, 0.7)}, {NOW: [], "/A/": hits}, 2.0, 0.3, least=0.4
-    )
+def material(false: int, hours: float = 2.0, threshold: float = 0.5) -> Material:
+    """A spelling of seven tokens that hears what the keyword does not, and how often it was heard falsely."""
+    other = Pronunciation((1, 2, 3, 4, 5, 6, 7), "/A/", frozenset({0}))
+    hits = [Heard(0.4, 10.0 * number, 10.0 * number + 1) for number in range(false)]
+    expected = {
+        NOW: expected_rate(UNKNOWN_MODEL, 7, (), hours, CHOSEN),
+        "/A/": expected_rate(UNKNOWN_MODEL, 7, hits, hours, READ),
+    }
+    scores = {NOW: (0.0, 0.35, 0.0), "/A/": (0.9, 0.8, 0.7)}
+    return Material((other,), scores, expected, 0.3, threshold, min(0.3, threshold), threshold)
 
 
 def test_a_spelling_is_added_where_it_brings_more_than_it_costs() -> None:
-    """1. Nothing false. 2. A few faint ones: the threshold rises. 3. Loud ones: it is not worth it."""
-    free = choose(material([]), range(3))
-    assert (free.spellings, free.threshold) == (("/A/",), 0.4)
-    dear = choose(material([0.5, 0.45, 0.42]), range(3))
+    """1. Nothing false. 2. Once: the threshold stays higher. 3. Often: it is left out, and only the threshold falls."""
+    free, dear, never = (choose(material(false), range(3)) for false in (0, 1, 9))
+    assert (free.spellings, free.threshold) == (("/A/",), 0.3)
     assert dear.spellings == ("/A/",)
-    assert 0.5 < dear.threshold < 0.8
-    assert choose(material([0.95, 0.9, 0.9]), range(3)).spellings == ()
+    assert 0.3 < dear.threshold <= 0.5
+    assert (never.spellings, never.threshold) == ((), 0.3)
 
 
-def test_a_take_does_not_speak_for_the_spelling_that_comes_from_it_alone() -> None:
-    known = material([])
-    assert choose(known, [0]).recall < 0.1
+def test_a_threshold_never_rises_above_what_is_in_force() -> None:
+    """What is heard today would otherwise be lost for a spelling."""
+    for now in (0.2, 0.35):
+        assert choose(material(0, threshold=now), range(3)).threshold <= now
+    assert choose(material(3, threshold=0.4), range(3)).spellings == ()
+
+
+def test_a_take_hardly_speaks_for_the_spelling_that_comes_from_it_alone() -> None:
+    known = material(0)
+    assert choose(known, [0]).recall < 0.2
+
+
+def test_what_is_usual_gives_way_to_what_was_heard() -> None:
+    """1. No background: what the model tells. 2. Hours without a hit: less. 3. Hours with many: about their rate."""
+    usual = expected_rate(UNKNOWN_MODEL, 7, (), 0, CHOSEN).per_hour(0.3)
+    assert usual == pytest.approx(UNKNOWN_MODEL.per_hour(7, 0.3))
+    assert expected_rate(UNKNOWN_MODEL, 7, (), 10, CHOSEN).per_hour(0.3) < usual / 3
+    many = [Heard(0.4, number, number + 1.0) for number in range(100)]
+    assert expected_rate(UNKNOWN_MODEL, 7, many, 10, CHOSEN).per_hour(0.3) == pytest.approx(10, rel=0.2)
 
 
 def test_rates_and_thresholds() -> None:

@@ -97,7 +97,9 @@ class Teacher:
             "takes": len(found.heard_before),
             "spellings": [each for each in found.after.spellings if each not in found.before.spellings],
             "threshold": found.after.threshold,
+            "changed": found.after != found.before,
             "hours": found.hours,
+            "per_hour": found.expected_per_hour,
         }
 
     def keep(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ function showRoom({ hours, left_s, fault }) {
   const gathers = left_s > 0;
   const known = hours > 0
     ? `${hours < 1 ? `${Math.max(1, Math.round(60 * hours))} min` : `${hours.toFixed(1)} h`} of your room: takes are held against it.`
-    : "None yet: the threshold will be a cautious one.";
+    : "None yet: only what is usual for phrases of this length is known.";
   const left = gathers ? ` Listening for ${Math.ceil(left_s / 60)} more minutes; do not say the keyword.` : " It is kept as encoder frames only, never as sound.";
   $("room-told").textContent = (fault ? `${fault} ` : "") + known + left;
   $("room-listen").textContent = gathers ? "Stop listening" : `Listen to the room for ${ROOM_MINUTES} minutes`;
@@ -111,12 +111,12 @@ $("teach-learn").addEventListener("click", () => busy(async () => {
     `As it is, ${found.before} of ${found.takes} takes are heard.`,
     `With what is new, ${found.after} of ${found.takes}: each judged by what the others led to.`,
     ...found.spellings.map((spelling) => `New spelling: ${spelling}`),
-    found.hours ? `Held against ${found.hours.toFixed(2)} h of background.` : "Held against no background.",
-    found.spellings.length ? `Threshold: ${found.threshold}` : "Nothing is worth adding: what is there hears these takes as well.",
+    found.changed ? `Threshold: ${found.threshold}` : "Nothing is worth changing: what is there hears these takes as well, or would go off too often.",
+    `False alarms to be expected: ${found.per_hour.toFixed(2)} an hour, by ${found.hours ? `${found.hours.toFixed(2)} h of background` : "what is usual for phrases of its length"}.`,
   ];
   $("learned").replaceChildren(...said.map((text) => make("li", {}, text)));
   $("lesson-end").hidden = false;
-  $("teach-keep").hidden = !found.spellings.length;
+  $("teach-keep").hidden = !found.changed;
   $("teach-told").textContent = "";
 }));
 
