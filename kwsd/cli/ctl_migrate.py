@@ -15,7 +15,7 @@ examples:
   kwsctl tune clips/ --background radio/ what a threshold of this model is worth
 
 kwsd itself does the same when it starts, but for naming the thresholds: until this command has, it warns of them at
-every start. Without --user and --system it is --system for root and --user for everybody else.
+every start. Without --user and --system it is --system for root where the system's service has been, else --user.
 Exit codes: 0 all is as it should be, 3 something was told that wants to be looked at, 78 wrong configuration."""
 
 
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.homes import state_directory  # noqa: PLC0415 - likewise
     from kwsd.setup.migrate import migrate  # noqa: PLC0415 - likewise
 
-    of_system = (arguments.scope or ("system" if os.geteuid() == 0 else "user")) == "system"
+    has_system = os.geteuid() == 0 and (SYSTEM_FILE.is_file() or SYSTEM_STATE.is_dir())
+    of_system = (arguments.scope or ("system" if has_system else "user")) == "system"
     config = arguments.config or (SYSTEM_FILE if of_system and SYSTEM_FILE.is_file() else None)
     state = arguments.state or (SYSTEM_STATE if of_system else state_directory())
     if state is None:

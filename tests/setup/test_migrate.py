@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kwsd.cli.ctl_migrate import SYSTEM_STATE
+from kwsd.config.load import SYSTEM_FILE
 from kwsd.setup.renewed_state import renew_state
 from testkit.commands import KWSCTL, Completed, run
 from testkit.daemons import eventually, running
@@ -100,6 +102,16 @@ def test_a_daemon_that_starts_warns_until_somebody_was_told(place: Path, model: 
     (place / "config.toml").write_text(f'keywords = "then.txt"\nmodel = "{model}"\n')
     assert migrate(place).returncode == 3
     assert warnings() == []
+
+
+def test_root_without_the_service_carries_over_what_is_roots_own(place: Path) -> None:
+    """As whoever runs kwsd by hand: the daemon's state is that of the user, and so is what is carried over."""
+    if SYSTEM_FILE.is_file() or SYSTEM_STATE.is_dir():
+        pytest.skip("the system's service is installed here")
+    own = {"XDG_STATE_HOME": str(place / "state")}
+    told = run(KWSCTL, "migrate", "--config", "config.toml", home=place, environ=own)
+    assert told.returncode == 3, told.stderr
+    assert f"a copy of what was there: {place / 'state' / 'kwsd'}" in told.stdout
 
 
 def test_state_of_another_version_loses_only_what_has_no_place(tmp_path: Path) -> None:
