@@ -75,6 +75,11 @@ def shortened(line: str) -> str:
     return f"{line[:half]} … {len(line) - 2 * half} characters … {line[-half:]}"
 
 
+def reason(error: Exception) -> str:
+    """What went wrong, in the words of the system where they are its, without the number and the path."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def first_few(problems: Iterable[str]) -> tuple[str, ...]:
     """What is told of problems: the first ten, and how many more there are."""
     told = [shortened(problem) for problem in problems]

@@ -1,5 +1,6 @@
-"""Small files that others may have written, read whole: only regular files, and never more than they may hold."""
+"""Small files that others may have written, read whole and within bounds; and written whole, for their owner alone."""
 
+import json
 import os
 import re
 import stat
@@ -12,6 +13,7 @@ from typing import Any
 LARGEST_BYTES = 16 << 20
 LARGEST_TOML_BYTES = 4 << 20  # a megabyte takes a second
 DEEPEST_KEY = 16  # parts between points; the time that tomllib takes for a key grows with their square
+_TOO_DEEP = "brackets are nested too deeply"
 _GZIP = zlib.MAX_WBITS | 16
 _STRING_OR_COMMENT = re.compile(
     r"""\"{3}(?:\\[\s\S]|(?!\"{3})[^\\])*+(?:\"{3}|\Z)|'{3}(?:(?!'{3})[\s\S])*+(?:'{3}|\Z)"""
@@ -38,6 +40,22 @@ def read_small(path: Path, most: int = LARGEST_BYTES) -> bytes:
     if max(found.st_size, len(content)) > most:
         raise OSError(EFBIG, f"is larger than {most >> 20} MB, which no such file is", str(path))
     return content
+
+
+def write_private(path: Path, text: str) -> None:
+    """For its owner's eyes, whole or not at all, in place of whatever stands there; a link is not followed.
+
+    Raises:
+        OSError: it cannot be written; what was there before is.
+    """
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def unpack(packed: bytes, most: int) -> bytes:
@@ -75,4 +93,12 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise ValueError("brackets are nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+
+
+def parse_json(content: bytes | str) -> Any:
+    """The tree of JSON. Raises ValueError: it is none, or nested deeper than anything that is meant."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None

@@ -19,6 +19,7 @@ import numpy as np
 
 from kwsd.acoustic.encoder import Encoder
 from kwsd.errors import KwsdError
+from kwsd.small_files import parse_json
 from kwsd.stream import Frames, Kind
 
 FORMAT = "kwsd frames 1"
@@ -46,7 +47,7 @@ class FrameFile:
         try:
             with path.open("rb") as file:
                 line = file.readline(HEADER_BYTES)
-            header = json.loads(line)
+            header = parse_json(line)
             self.fingerprint: str = header[FORMAT]
             """Of the weights that gave the frames, `Encoder.fingerprint`."""
             self._record = _record(header["dtype"], header["frames"], header["width"], header["powers"])

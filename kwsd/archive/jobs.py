@@ -23,6 +23,7 @@ from kwsd.errors import ModelError
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
+from kwsd.small_files import parse_json
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.timebase import SAMPLE_RATE
 
@@ -132,7 +133,7 @@ def _model(name: str, fingerprint: str) -> Model:
 
 @lru_cache(maxsize=1)
 def _keywords(model_name: str, fingerprint: str, search: Path) -> tuple[CompiledKeywords, SearchSettings]:
-    told = json.loads((search / "keywords.json").read_text(encoding="utf-8"))
+    told = parse_json((search / "keywords.json").read_text(encoding="utf-8"))
     keywords = [Keyword(**each | {"spellings": tuple(each["spellings"])}) for each in told["keywords"]]
     settings = SearchSettings(**told["settings"])
     return PhraseSpotter(_model(model_name, fingerprint), keywords, settings).compiled, settings

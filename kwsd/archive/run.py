@@ -32,6 +32,7 @@ from kwsd.archive.store import Kept, Store, StoreError, read_spans
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
+from kwsd.small_files import parse_json
 from kwsd.timebase import samples
 
 LOOKED_AT_ONCE = 64
@@ -148,7 +149,7 @@ def outcomes_in(store: Store, report: Path) -> list[FileOutcome]:
         found.outcomes.setdefault(uri, FileOutcome(uri, "kept"))
         _count(found, kept)
     for line in report.read_text(encoding="utf-8").splitlines() if report.exists() else ():
-        outcome = FileOutcome(**json.loads(line))
+        outcome = FileOutcome(**parse_json(line))
         if outcome.recording not in found.outcomes or outcome.outcome == "failed":
             found.outcomes[outcome.recording] = outcome
     return [found.outcomes[uri] for uri in sorted(found.outcomes)]
@@ -227,7 +228,7 @@ def _merged(paths: Iterable[Path], newest: Mapping[str, str], only: set[str] | N
     rows: dict[tuple[str, float, str], Row] = {}
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            row: Row = json.loads(line)
+            row: Row = parse_json(line)
             is_newest = row.pop(VERSION) == newest[row["recording"]]
             if is_newest and (only is None or row["recording"] in only):
                 rows[row["recording"], row["start"], row["keyword"]] = row

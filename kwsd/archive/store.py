@@ -24,6 +24,7 @@ from kwsd.archive.encode import Made
 from kwsd.archive.packing import pack, unpack
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.errors import KwsdError
+from kwsd.small_files import parse_json
 from kwsd.stream import Frames
 
 BLOCK_SEGMENTS = 2048  # 11 min: a basis is 1 % of it
@@ -128,7 +129,7 @@ def read_spans(piece: Path) -> dict[int, Kept]:
     """Which spans are in a piece, by their place. Raises StoreError."""
     try:
         with zipfile.ZipFile(piece) as file:
-            listed: dict[str, Any] = json.loads(file.read(SPANS))
+            listed: dict[str, Any] = parse_json(file.read(SPANS))
     except (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError) as error:
         raise StoreError(f"{piece}: is damaged ({error}); delete it and index again") from error
     return {

@@ -1,15 +1,15 @@
 """`kwsctl doctor`: what keeps kwsd from hearing? Looks at all it depends on, and says what to do about each."""
 
 import argparse
-import os
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from kwsd.cli.connect import add_socket_argument, socket_of
 from kwsd.cli.terminal import say
-from kwsd.errors import DONE, FAILED, KwsdError
+from kwsd.errors import DONE, FAILED, KwsdError, reason
 from kwsd.protocol.connection import DaemonConnection
+from kwsd.small_files import write_private
 
 EPILOG = """\
 examples:
@@ -67,7 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         findings.append(finding)
         say(doctor.as_json(finding) if arguments.json else human_text(finding))
     if arguments.bundle is not None:
-        write_private(arguments.bundle, bug_report.make_report(patient, findings, arguments.allow))
+        report = bug_report.make_report(patient, findings, arguments.allow)
+        try:
+            write_private(arguments.bundle, report)
+        except OSError as error:
+            raise KwsdError(f"{arguments.bundle}: cannot be written: {reason(error)}; give another --bundle") from None
         if not arguments.json:
             say(f"{arguments.bundle}: for a bug report; read it before you send it")
     return FAILED if any(finding.verdict == "wrong" for finding in findings) else DONE
@@ -78,15 +82,3 @@ def human_text(finding: Any) -> str:
     mark = "" if finding.verdict == "well" else f"{finding.verdict}: "
     lines = f"{mark}{finding.what}".splitlines() + ([f"→ {finding.remedy}"] if finding.remedy else [])
     return "\n".join([f"{finding.area:<12}{lines[0]}", *(f"{'':<12}{line}" for line in lines[1:])])
-
-
-def write_private(path: Path, text: str) -> None:
-    """For its owner's eyes. Raises KwsdError."""
-    try:
-        with suppress(FileNotFoundError):
-            path.unlink()
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8") as writing:
-            writing.write(text)
-    except OSError as error:
-        raise KwsdError(f"{path}: cannot be written: {error.strerror}; give another --bundle") from None

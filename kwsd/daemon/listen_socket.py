@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kwsd.config.settings import Service
 from kwsd.daemon.systemd import inherited_socket
-from kwsd.errors import ConfigError, KwsdError
+from kwsd.errors import ConfigError, KwsdError, reason
 from kwsd.outlets.peer import group_id
 from kwsd.protocol.socket_path import default_socket
 
@@ -95,7 +95,7 @@ class SocketFile:
             self._listen()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             self._unlock()
-            why = getattr(error, "strerror", None) or error
+            why = reason(error)
             raise ConfigError(f"socket: {path}: {why}; give another path with --socket") from None
         except KwsdError:
             self._unlock()
@@ -112,7 +112,7 @@ class SocketFile:
             self._listen()
         except (OSError, KwsdError) as error:
             if not self._complained or there is not None:
-                why = getattr(error, "strerror", None) or error
+                why = reason(error)
                 logger.warning("%s was removed and cannot be made anew, nobody can connect: %s", self.path, why)
             self._complained, self._strange = True, there
             return False

@@ -15,6 +15,7 @@ from kwsd.daemon.background import in_background
 from kwsd.errors import KwsdError
 from kwsd.homes import state_directory
 from kwsd.keywords.keyword import Keyword
+from kwsd.small_files import parse_json, write_private
 
 logger = logging.getLogger(__name__)
 
@@ -66,19 +67,15 @@ class StateFile:
         """A disk that does not take it is said once: what was asked for then holds until kwsd ends."""
         if self._path is None:
             return
-        new = self._path.with_name(f".{self._path.name}.new")
         try:
             with self._writing:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                new.unlink(missing_ok=True)
-                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-                    json.dump(asdict(self.now), file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.rename(self._path)
+                write_private(self._path, json.dumps(asdict(self.now)))
         except OSError as error:
             if not self._complained:
-                logger.warning("%s: cannot be written (%s): what is set holds until kwsd ends", new, error.strerror)
+                logger.warning(
+                    "%s: cannot be written (%s): what is set holds until kwsd ends", self._path, error.strerror
+                )
             self._complained = True
 
     def _read(self, path: Path) -> None:
@@ -96,7 +93,7 @@ class StateFile:
         finally:
             os.close(file)
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             keywords = fields["keywords"]
             self.now = Saved(
                 muted=bool(fields["muted"]),
@@ -104,7 +101,7 @@ class StateFile:
                 thresholds={str(label): float(value) for label, value in fields["thresholds"].items()},
                 file_digest=str(fields["file_digest"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, KwsdError):
+        except (ValueError, KeyError, TypeError, AttributeError, KwsdError):
             logger.warning("%s: is not what kwsd writes: starting as the settings say; remove it", path)
 
 

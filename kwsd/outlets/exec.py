@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, reason
 from kwsd.events import Detection
 from kwsd.homes import exists
 from kwsd.orders import SpeechEnd
@@ -106,7 +106,7 @@ class ExecOutlet:
                 start_new_session=True,  # so that its children can be ended with it
             )
         except (OSError, ValueError) as error:
-            logger.warning("exec: %s: %s", self.arguments[0], getattr(error, "strerror", None) or error)
+            logger.warning("exec: %s: %s", self.arguments[0], reason(error))
             return
         finally:
             os.close(output.writing_end)

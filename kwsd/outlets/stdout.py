@@ -11,6 +11,7 @@ from queue import Full, Queue
 from threading import Thread
 from typing import get_args
 
+from kwsd.errors import reason
 from kwsd.events import Detection
 from kwsd.intents import Intent, Transcript
 from kwsd.orders import NoSpeech, SpeechEnd, SpeechStart
@@ -125,6 +126,6 @@ class StdoutOutlet:
                 if isinstance(error, OSError) and error.errno == errno.EIO:  # the terminal was closed
                     os.kill(os.getpid(), signal.SIGTERM)
                 if not self._ailing:
-                    why = getattr(error, "strerror", None) or error
+                    why = reason(error)
                     logger.warning("standard output cannot be written (%s); subscribers are told all the same", why)
                 self._ailing = True

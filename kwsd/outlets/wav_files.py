@@ -13,7 +13,7 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import Any
 
-from kwsd.errors import ConfigError
+from kwsd.errors import ConfigError, reason
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.timebase import samples
 
@@ -68,7 +68,7 @@ class WavFiles(ABC):
         try:
             self._make_directory()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            why = getattr(error, "strerror", None) or error
+            why = reason(error)
             raise ConfigError(f"{setting}: {directory}: {why}; give another directory") from None
         self._thread = Thread(target=self._run, name="clips", daemon=True)
         self._thread.start()

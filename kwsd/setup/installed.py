@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kwsd.errors import KwsdError
-from kwsd.small_files import read_small
+from kwsd.errors import KwsdError, reason
+from kwsd.small_files import parse_json, read_small
 
 KEPT = ".before"
 """Behind the name of a file that was somebody's own, and stood where one of ours belongs."""
@@ -32,10 +32,12 @@ class InstalledFiles:
         if not record.exists():
             return cls(record)
         try:
-            sums = json.loads(read_small(record))
+            sums = parse_json(read_small(record))
             return cls(record, {str(path): str(digest) for path, digest in sums.items()})
         except (OSError, ValueError, AttributeError) as error:
-            raise KwsdError(f"{record}: is not what kwsctl install-service writes ({error}); move it away") from error
+            raise KwsdError(
+                f"{record}: is not what kwsctl install-service writes ({reason(error)}); move it away"
+            ) from error
 
     def write(self, path: Path, content: str, mode: int = 0o644) -> None:
         """Put a file in place, whole or not at all; one that is not as we left it is kept beside it."""

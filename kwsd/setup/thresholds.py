@@ -1,6 +1,5 @@
 """Thresholds that somebody set, wherever: in the settings, in keyword files, over the socket."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from kwsd.config import LoadedSettings
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
-from kwsd.small_files import read_small
+from kwsd.small_files import parse_json, read_small
 
 STATES = "state-*.json"
 JUDGING = ("threshold", "running_threshold", "min_score", "min_margin", "margin_per_token", "alone_margin")
@@ -38,7 +37,7 @@ def find_thresholds(loaded: LoadedSettings, state: Path) -> Iterator[str]:
                 yield f"{path}{place}: {each.label}: {', '.join(given)}"
     for path in sorted(state.glob(STATES)):
         try:
-            found = json.loads(read_small(path))
+            found = parse_json(read_small(path))
             by_label = {each["phrase"]: each.get("threshold") for each in found.get("keywords") or ()}
             by_label |= found.get("thresholds", {})
         except (OSError, ValueError, AttributeError, KeyError, TypeError):  # told by who carries it over

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from kwsd import __version__
 from kwsd.config import LoadedSettings
-from kwsd.errors import KwsdError
+from kwsd.errors import KwsdError, reason
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
-from kwsd.small_files import read_small
+from kwsd.small_files import parse_json, read_small, write_private
 
 RECORD = "version.json"
 
@@ -33,19 +33,17 @@ class Version:
     def read(cls, state: Path) -> "Version | None":
         """As noted; None where nobody noted it. Raises KwsdError: it is damaged."""
         try:
-            found = json.loads(read_small(state / RECORD))
+            found = parse_json(read_small(state / RECORD))
             return cls(str(found["kwsd"]), str(found["thresholds"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KwsdError(f"{state / RECORD}: is not what kwsd writes ({error}); remove it") from error
+            raise KwsdError(f"{state / RECORD}: is not what kwsd writes ({reason(error)}); remove it") from error
 
     def write(self, state: Path) -> None:
         """Note it. Raises OSError."""
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = state / f".{RECORD}.new"
-        new.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        new.replace(state / RECORD)
+        write_private(state / RECORD, json.dumps(asdict(self)) + "\n")
 
 
 EARLIER = Version("an earlier version", "an earlier version")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shlex
@@ -15,6 +14,7 @@ from typing import Any
 
 from kwsd.errors import ConfigError, TranscriptError
 from kwsd.intents import SpokenWord
+from kwsd.small_files import parse_json
 from kwsd.stream import Chunk, Frames
 from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
@@ -96,10 +96,10 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
             raise TranscriptError(f"{name}: wrote U+{ord(unseen):04X}, which is no text")
         return Transcription(" ".join(text.split()))
     try:
-        tree = json.loads(text)
+        tree = parse_json(text)
         words = tuple(spoken_word(word, start_s) for word in tree.get("words") or ())
         return Transcription(" ".join(str(tree["text"]).split()), words, _confidence(tree))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TranscriptError(
             f'{name}: wrote JSON that is no transcript ({type(error).__name__}: {error}); wanted is {{"text": …, '
             '"words": [{"text": …, "start": …, "end": …}]}'

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from kwsd.errors import ConfigError, TranscriptError
 from kwsd.homes import expanded, is_directory
+from kwsd.small_files import parse_json
 from kwsd.stream import Chunk, Frames
 from kwsd.transcripts.command import LONGEST_OUTPUT, end_group, parse_output
 from kwsd.transcripts.interface import Transcription
@@ -141,8 +142,8 @@ class PipelineProcess:
     def _told(self, line: bytes) -> dict[str, object]:
         """The object of a line. Raises TranscriptError: it is none, or tells an error."""
         try:
-            tree = json.loads(line)
-        except (ValueError, RecursionError):
+            tree = parse_json(line)
+        except ValueError:
             tree = None
         if not isinstance(tree, dict):
             raise TranscriptError(f"{self.name}: wrote what is no transcript")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Literal
 
-from kwsd.errors import KwsdError
-from kwsd.small_files import read_small
+from kwsd.errors import KwsdError, reason
+from kwsd.small_files import parse_json, read_small, write_private
 
 Mark = Literal["right", "wrong"]
 FILE = ".marks.json"
@@ -21,14 +20,16 @@ class Marks:
         """Raises KwsdError: there are marks and they cannot be read."""
         self._folder = folder
         try:
-            found = json.loads(read_small(folder / FILE))
+            found = parse_json(read_small(folder / FILE))
             self._marks: dict[str, Mark] = {
                 str(name): mark for name, mark in found.items() if mark in {"right", "wrong"}
             }
         except FileNotFoundError:
             self._marks = {}
         except (OSError, ValueError, AttributeError) as error:
-            raise KwsdError(f"{folder / FILE}: cannot be read ({error}); delete it to judge the clips anew") from error
+            raise KwsdError(
+                f"{folder / FILE}: cannot be read ({reason(error)}); delete it to judge the clips anew"
+            ) from error
 
     def of(self, clip: Path) -> Mark | None:
         """What was said of a clip of the folder."""
@@ -44,10 +45,5 @@ class Marks:
         marks.pop(clip.name, None)
         if mark is not None:
             marks[clip.name] = mark
-        part = self._folder / f"{FILE}.part"
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(marks, file, ensure_ascii=False, indent=0)
-        part.replace(self._folder / FILE)
+        write_private(self._folder / FILE, json.dumps(marks, ensure_ascii=False, indent=0))
         self._marks = marks

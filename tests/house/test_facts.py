@@ -51,3 +51,15 @@ def test_names_of_events_stand_in_events(path: Path) -> None:
     plain = {"level", "muted", "loaded", "detection", "heartbeat", "degraded", "transcript", "audio"}
     quoted = {value for value in constants(path) if value in set(EVENT_TYPES) - plain}
     assert not quoted, "take Event.type"
+
+
+PARSES_JSON = {"kwsd/small_files.py", "kwsd/protocol/connection.py", "kwsd/transcripts/pipeline_worker.py"}
+"""Where depth is bounded; what bounds it itself, for programs that are to import little; what only hears its parent."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_json_that_others_may_have_written_is_parsed_where_its_depth_is_bounded(path: Path) -> None:
+    """RecursionError is no ValueError: who forgot it had an internal error of a file of brackets."""
+    where = str(path.relative_to(ROOT))
+    if where.startswith("kwsd/") and where not in PARSES_JSON:
+        assert "json.load" not in path.read_text(encoding="utf-8"), "take parse_json of kwsd.small_files"

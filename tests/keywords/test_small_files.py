@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwsd.small_files import DEEPEST_KEY, parse_toml, read_small, unpack
+from kwsd.small_files import DEEPEST_KEY, parse_json, parse_toml, read_small, unpack, write_private
 
 
 def test_a_pipe_a_directory_and_an_endless_device_are_no_files(tmp_path: Path) -> None:
@@ -78,3 +78,19 @@ def test_no_content_takes_long(piece: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says of it
         parse_toml(piece.encode() * 20_000 + b"\n= =")
     assert time.monotonic() - began_s < 2
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"a":' * 200_000, b"9" * 9999, b"\xff", b"", b"{"])
+def test_json_that_is_none_or_too_deep_is_a_value_error(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(content)
+
+
+def test_what_is_written_for_its_owner_replaces_a_link_and_follows_none(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "state").symlink_to("precious")
+    (tmp_path / ".state.new").symlink_to("precious")
+    write_private(tmp_path / "state", "mine")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert (tmp_path / "state").read_text() == "mine"
+    assert (tmp_path / "state").lstat().st_mode & 0o777 == 0o600

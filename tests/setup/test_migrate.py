@@ -114,12 +114,30 @@ def test_root_without_the_service_carries_over_what_is_roots_own(place: Path) ->
     assert f"a copy of what was there: {place / 'state' / 'kwsd'}" in told.stdout
 
 
+@pytest.mark.parametrize("content", ["[" * 200_000, "[]", '{"kwsd": 1}', "9" * 9999, "\ufeff{}", ""])
+def test_a_record_that_is_damaged_is_told_and_keeps_no_daemon_from_starting(
+    place: Path, model: Path, content: str
+) -> None:
+    record = place / "state" / "kwsd" / "version.json"
+    record.write_text(content)
+    with running(place, model, "--keywords", str(place / "then.txt")) as daemon:
+        (told,) = [line for line in daemon.log if str(record) in line]
+    assert "is not what kwsd writes" in told
+    assert "remove it" in told
+    record.unlink()
+    with running(place, model, "--keywords", str(place / "then.txt")):
+        assert eventually(record.exists)
+        assert record.stat().st_mode & 0o777 == 0o600
+
+
 def test_state_of_another_version_loses_only_what_has_no_place(tmp_path: Path) -> None:
     path = tmp_path / "state-0.json"
     path.write_text(json.dumps({"keywords": [{**OLD_KEYWORD, "later": 1}, {"phrase": "x", "boost": "much"}]}))
     (told,) = renew_state(path)
     assert "'x' is left out" in told
+    assert path.stat().st_mode & 0o777 == 0o600, "it names keywords"
     found = json.loads(path.read_text())
     assert found == {"keywords": [OLD_KEYWORD], "muted": False, "thresholds": {}, "file_digest": ""}
-    path.write_text("[]")
-    assert "begin anew" in renew_state(path)[0]
+    for damaged in ("[]", "[" * 200_000, "9" * 9999):
+        path.write_text(damaged)
+        assert "begin anew" in renew_state(path)[0]

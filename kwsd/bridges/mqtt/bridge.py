@@ -20,9 +20,10 @@ import aiomqtt
 from kwsd.bridges.identity import stable_id
 from kwsd.bridges.mqtt.messages import NOT_RUNNING, OFFLINE, ONLINE, Topics, View, age_s, event_payload, retained
 from kwsd.config.mqtt import Mqtt
-from kwsd.errors import ConfigError, KwsdError
+from kwsd.errors import ConfigError, KwsdError, reason
 from kwsd.events import Degraded, Detection, Level, Loaded, MicLost, MicRecovered, MicSilent, Muted, Reloaded, Unmuted
 from kwsd.protocol.client import GONE, AsyncClient
+from kwsd.small_files import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ def parse_command(name: str, payload: bytes, allowed: tuple[str, ...]) -> tuple[
     known: dict[str, tuple[str, Callable[[str], tuple[str, dict[str, Any]]]]] = {
         "listening": ("mute", lambda text: ({"ON": "unmute", "OFF": "mute"}[text.strip().upper()], {})),
         "reload": ("reload", lambda _: ("reload", {})),
-        "keywords": ("keywords", lambda text: ("set_keywords", {"keywords": json.loads(text)})),
+        "keywords": ("keywords", lambda text: ("set_keywords", {"keywords": parse_json(text)})),
     }
     needed, parse = known.get(name, ("", None))
     if parse is None:
@@ -239,7 +240,7 @@ def parse_command(name: str, payload: bytes, allowed: tuple[str, ...]) -> tuple[
         raise KwsdError(f"{name}: more than {LONGEST_COMMAND} bytes")
     try:
         return parse(payload.decode())
-    except (ValueError, KeyError, RecursionError):
+    except (ValueError, KeyError):
         right = "ON or OFF" if name == "listening" else 'a JSON list of phrases, such as ["lights on"]'
         raise KwsdError(f"{name}: {payload[:40]!r} is not {right}") from None
 
@@ -251,7 +252,7 @@ def read_password(path: Path | None) -> str | None:
     try:
         return path.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = reason(error)
         raise ConfigError(f"password_file: {path}: cannot be read: {why}") from None
 
 

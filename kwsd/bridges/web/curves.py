@@ -1,6 +1,5 @@
 """Curves of `kwsctl tune --json`, as the page draws them."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kwsd.errors import KwsdError
 from kwsd.homes import user_directory
-from kwsd.small_files import read_small
+from kwsd.small_files import parse_json, read_small
 from kwsd.tuning.kept import CURVES_FILE
 
 MOST_BYTES = 4 << 20
@@ -56,10 +55,10 @@ def read_curves(file: Path | None) -> list[dict[str, Any]]:
         return []
     try:
         lines = read_small(file.expanduser(), MOST_BYTES).decode().splitlines()
-        curves = CURVES.validate_python([json.loads(line) for line in lines if line.strip()])
+        curves = CURVES.validate_python([parse_json(line) for line in lines if line.strip()])
     except OSError as error:
         raise CurveError(f"{file}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError, ValidationError):
+    except (ValueError, ValidationError):
         raise CurveError(f"{file}: is not what `kwsctl tune --json` prints") from None
     return [known_numbers(curve.model_dump()) for curve in curves]
 

@@ -11,6 +11,7 @@ from typing import Any
 from wyoming.event import Event
 
 from kwsd.errors import KwsdError
+from kwsd.small_files import parse_json
 
 
 class FrameError(KwsdError):
@@ -59,8 +60,8 @@ async def read_event(reader: asyncio.StreamReader, limits: FrameLimits) -> Event
 
 def _json_object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = parse_json(text)
+    except ValueError:
         raise FrameError("sent what is not JSON; this port speaks Wyoming") from None
     if not isinstance(found, dict):
         raise FrameError("sent JSON that is no object")
