@@ -1,5 +1,6 @@
 """What the file with the sound of an event is called, known as soon as the event is."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ from kwsd.events import NearMiss
 
 LONGEST_WORD_BYTES = 120
 """Of a keyword in the name, of which a file system takes 255."""
+
+IS_CLIP = re.compile(r"\d{8}T\d{6}(\.\d+)?Z-(m?\d+|order)-.+\.wav", re.DOTALL)
+"""What `clip_name` gives, so that what somebody else put beside it is told from it."""
 
 
 def clip_name(event: Mapping[str, Any]) -> str:

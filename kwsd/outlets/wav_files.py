@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 from kwsd.errors import ConfigError, reason
+from kwsd.outlets.clip_name import IS_CLIP
 from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
 from kwsd.timebase import samples
 
@@ -46,7 +47,7 @@ class Stretch:
 
 
 class WavFiles(ABC):
-    """The limits hold for the `*.wav` files in the directory, whoever wrote them: give it one of its own.
+    """The limits hold for what is called as `clip_name` calls it: other files of the directory stay and do not count.
 
     Recordings of a room are private: files of mode 0600, and directories of 0700 where they are made here; with a group
     0640 and 0750.
@@ -153,12 +154,12 @@ class WavFiles(ABC):
 
 
 def make_room(directory: Path, size: int, *, limit_bytes: float, limit_s: float) -> None:
-    """The oldest files go; what else is in the directory, or goes by itself, is no matter."""
+    """The oldest of our files go; what else is in the directory, or goes by itself, is no matter."""
     clips: list[tuple[float, int, str]] = []
     with os.scandir(directory) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                if entry.name.endswith(".wav") and entry.is_file(follow_symlinks=False):
+                if IS_CLIP.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     found = entry.stat(follow_symlinks=False)
                     clips.append((found.st_mtime, found.st_size, entry.path))
     total = size + sum(clip_size for _, clip_size, _ in clips)

@@ -99,8 +99,9 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
 
 
 def test_old_ones_go(tmp_path: Path) -> None:
-    (tmp_path / "old.wav").write_bytes(b"x")
-    os.utime(tmp_path / "old.wav", (time.time() - 2 * 86_400,) * 2)
+    for old in ("20250101T000000.123Z-7-old.wav", "20250101T000000Z-m7-old.wav", "20250101T000000.5Z-order-old.wav"):
+        (tmp_path / old).write_bytes(b"x")
+        os.utime(tmp_path / old, (time.time() - 2 * 86_400,) * 2)
     (tmp_path / "notes.txt").write_text("not a clip")
     (tmp_path / "directory.wav").mkdir()
     os.utime(tmp_path / "directory.wav", (0, 0))
@@ -109,6 +110,19 @@ def test_old_ones_go(tmp_path: Path) -> None:
     saving.save("new")
     saving.close()
     assert names(tmp_path) == {"0-new.wav", "notes.txt", "directory.wav", "link.wav"}
+
+
+def test_music_of_somebody_who_saves_beside_it_is_left_alone_and_does_not_count(tmp_path: Path) -> None:
+    mine = {"holiday.wav", "2024-01-song.wav", "20250101-1-recorder.wav", "20250101T000000.1Z.wav"}
+    for name in mine:
+        (tmp_path / name).write_bytes(bytes(2_000_000))
+        os.utime(tmp_path / name, (0, 0))
+    saving = Saving(tmp_path, limit_mb=0.1)
+    saving.save("a", "b", "c")
+    saving.close()
+    assert {path.name for path in tmp_path.iterdir()} > mine
+    assert {name.split("-")[-1] for name in names(tmp_path)} >= {"b.wav", "c.wav"}
+    assert not list(tmp_path.glob("*-a.wav"))
 
 
 def test_a_full_disk_is_said_once_and_got_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
