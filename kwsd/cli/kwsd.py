@@ -134,6 +134,10 @@ def _run(arguments: argparse.Namespace) -> int:
         by_default = "input" not in loaded.origins and loaded.settings.keywords
         if by_default and "INVOCATION_ID" not in os.environ and comes_by_stdin():
             logger.warning("the microphone is heard, not what comes on standard input; --input - hears that")
+        signal.signal(
+            signal.SIGCHLD, signal.SIG_DFL
+        )  # a parent that ignores it passes that on, and no hook's end is known
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
         signal.signal(signal.SIGTERM, _end_well)  # until the daemon has an ear for it
         _import_without("asyncio", "ssl")
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from testkit.daemons import KWSD, Plug, eventually, phrase, running
+from testkit.daemons import KWSD, PROGRAM, Plug, eventually, phrase, running
 from testkit.tiny_model import speak
 
 
@@ -273,3 +273,22 @@ def test_signals_that_mean_nothing_do_not_end_it(tmp_path: Path, tiny_model_dir:
             daemon.signal(number)
         assert eventually(lambda: any("SIGUSR2 means nothing here" in line for line in daemon.log))
         assert daemon.ask(command="status")["ok"]
+
+
+CARELESS = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def test_signals_that_a_parent_ignores_or_blocks_are_heard(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    program = (sys.executable, "-c", CARELESS, str(PROGRAM), str(tmp_path))
+    with running(tmp_path, tiny_model_dir, "--exec", f"{sys.executable} -c exit(7)", program=program) as daemon:
+        plug.say(phrase("LIGHT ON"))
+        assert eventually(lambda: any("exited with 7" in line for line in daemon.log)), daemon.log
+        daemon.signal(signal.SIGHUP)
+        assert eventually(lambda: any("keywords in force" in line for line in daemon.log))
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait(3) == 0
