@@ -12,6 +12,8 @@ from kwsd.errors import shortened
 from kwsd.limits import Range, RawFormat
 
 RAW_HELP = "what sound without a header holds: SAMPLES[:HZ[:CHANNELS]], as s16le:48000:2"
+_DASHES = "-/\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+"""With what flags begin that were typed for Windows, or copied from a page that made dashes of hyphens."""
 SOUND = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".raw", ".pcm", ".s16"}
 
 
@@ -77,9 +79,12 @@ def number_in(allowed: Range, kind: type[float] = float) -> Callable[[str], floa
 
 def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:
     """The flag that an argument without one was meant for, or the one that a mistyped flag is nearest to."""
+    flags = re.findall("--[a-z-]+", usage)
+    bare = word.lstrip(_DASHES).partition("=")[0]
+    if bare != word and f"--{bare}" in flags and not word.startswith(f"--{bare}"):
+        return f"{word} begins with no two hyphens; did you mean --{bare}?"
     if word.startswith("-"):
-        flags = re.findall("--[a-z-]+", usage)
-        nearest = get_close_matches(word.partition("=")[0], flags, n=1)
+        nearest = get_close_matches(word.partition("=")[0], flags, n=1, cutoff=0.7)
         if re.fullmatch("-[a-z]", word):
             nearest = [flag for flag in flags if flag[2] == word[1]]
         return f"there is no {word}; " + (f"did you mean {nearest[0]}?" if nearest else "--help names what there is")

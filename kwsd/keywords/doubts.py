@@ -11,9 +11,16 @@ from kwsd.text.phrase_tokenizer import PhraseTokenizer
 _NUMBER_BEHIND = re.compile(r"\S[\s:]\s*([0-9]*[.,][0-9]+)$")
 _ATTRIBUTE_BEHIND = re.compile(r"\S\s+([:#@])\s*(\S+)$")
 NOT_SAID = (  # what lists and tables have beside the phrase
-    (re.compile(r"(?:[-*+\u2022]|[0-9]+[.)])\s+(.+)"), "would be spoken with its mark; write {} alone"),
+    (
+        re.compile(r"(?:[-*+\u2022]|[0-9]+[.)])\s+(?:\[[ x]\]\s+)?[*_`]*(.+?)[*_`]*"),
+        "would be spoken with its mark; write {} alone",
+    ),
     (re.compile(r".*[][{}].*"), "has brackets; leave them out: one phrase stands in a line, as it is said"),
-    (re.compile(r".*\w,[^\W\d].*"), "has a comma without a blank; one phrase stands in a line, and no other column"),
+    (re.compile(r"[^\W\d].*?;\S.*"), "has a semicolon; one phrase stands in a line, and no other column"),
+    (
+        re.compile(r".*\w,[^\W\d].*|.*[\"'],\S.*"),
+        "has a comma without a blank; one phrase stands in a line, and no other column",
+    ),
 )
 _FIELDS = {":": "boost", "#": "threshold", "@": "name"}
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from errno import EINVAL
 from pathlib import Path
 
 from kwsd.errors import KeywordFileError, first_few
@@ -10,15 +11,14 @@ from kwsd.homes import expanded
 from kwsd.keywords.doubts import doubts
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
+from kwsd.keywords.no_text import BOM, why_no_text
 from kwsd.keywords.sequences import first_sequence
-from kwsd.keywords.shipped import no_such_list
+from kwsd.keywords.shipped import READ_AGAIN, no_such_list
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
 from kwsd.small_files import read_small
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
-_BOM = b"\xef\xbb\xbf"
-_BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BEHIND_ANOTHER = "this list follows a keyword itself, and lists do not follow each other; take it out"
 
 
@@ -59,17 +59,14 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
     except FileNotFoundError as error:
         raise KeywordFileError(no_such_list(path)) from error
     except OSError as error:
-        raise KeywordFileError(f"{path}: cannot be read: {error.strerror}") from error
-    if content.startswith(_BOMS_OF_UTF16):
-        raise KeywordFileError(f"{path}: is UTF-16; save it as UTF-8")
-    if content.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3")):
-        raise KeywordFileError(f"{path}: is a recording; keywords stand in a text file with one phrase per line")
-    if not _is_toml(path) and content.removeprefix(_BOM).lstrip().startswith((b"[", b"{")):
-        raise KeywordFileError(f"{path}: is no text but TOML or JSON; write one phrase per line, or call TOML .toml")
+        remedy = f"; {READ_AGAIN}" if error.errno == EINVAL else ""  # no regular file
+        raise KeywordFileError(f"{path}: cannot be read: {error.strerror}{remedy}") from error
+    if strange := why_no_text(content, is_toml=_is_toml(path)):
+        raise KeywordFileError(f"{path}: {strange}")
     keywords: list[Keyword] = []
     problems: list[Problem] = []
     lists: dict[str, str] = {}
-    for each in judge(_entries(path, content.removeprefix(_BOM)), tokenizer):
+    for each in judge(_entries(path, content.removeprefix(BOM)), tokenizer):
         keyword, faults = each.keyword, each.faults
         if keyword is not None and keyword.then:
             file = os.path.normpath(path.parent / expanded(keyword.then))

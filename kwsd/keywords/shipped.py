@@ -24,8 +24,14 @@ def find_list(typed: Path, base: Path = Path()) -> Path:
     return path
 
 
+READ_AGAIN = "write the phrases to a file, which is read again when it changes"
+"""To who gives a pipe or standard input as a list."""
+
+
 def no_such_list(path: Path) -> str:
     """What to tell who wrote a phrase where a file is wanted, or mistyped the name of a list that comes with kwsd."""
+    if str(path) == "-":
+        return f"-: keywords do not come on standard input; {READ_AGAIN}"
     shipped = list(shipped_lists())
     nearest = get_close_matches(path.name, shipped, n=1, cutoff=0.8)
     if nearest:

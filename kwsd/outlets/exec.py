@@ -45,8 +45,10 @@ class ExecOutlet:
             arguments = shlex.split(command)
         except ValueError as error:
             raise ConfigError(f"exec: {command}: {error}") from None
-        if not arguments or shutil.which(arguments[0]) is None:
-            runs_not = bool(arguments) and Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
+        if not arguments:
+            raise ConfigError("exec: there is nothing to run; give a program, or leave exec out")
+        if shutil.which(arguments[0]) is None:
+            runs_not = Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
             remedy = f"may not be run; chmod +x {arguments[0]}" if runs_not else "no such program; give its full path"
             raise ConfigError(f"exec: {command}: {remedy}")
         meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)

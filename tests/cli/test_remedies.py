@@ -79,6 +79,23 @@ def test_a_flag_left_out_or_mistyped(place: Path, typed: str, rest: str) -> None
     assert (done.returncode, done.stderr) == (0, ""), (flag, done)
 
 
+@pytest.mark.parametrize(
+    "word", ["\u2014keywords", "\u2013-keywords", "/keywords", "-keywords", "\u2014keywords=k.txt"]
+)
+def test_a_dash_of_a_word_processor_or_of_another_system(place: Path, word: str) -> None:
+    typed = f"kwsd {word}{'' if '=' in word else ' k.txt'} --input one.wav"
+    (meant,) = re.findall(r"did you mean (--keywords)\?", told(place, typed))
+    done = shell(place, typed.replace(word.partition("=")[0], meant))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("given", ["<(echo stop)", "/dev/stdin", "-"])
+def test_a_list_that_comes_by_a_pipe_is_to_be_a_file(place: Path, given: str) -> None:
+    done = run("bash", "-c", f"echo stop | '{KWSD}' --keywords {given} --input one.wav", home=place)
+    assert done.returncode == 78, done
+    assert "write the phrases to a file, which is read again when it changes" in done.stderr
+
+
 def test_many_recordings_by_a_pattern(place: Path) -> None:
     done = shell(place, "kwsd --keywords k.txt --input *.wav")
     assert (done.returncode, done.stdout.count(HEARD)) == (0, 2)
@@ -89,6 +106,7 @@ LINES = (
     "hey jarvis: 1.5", "hey jarvis:2", "hey jarvis 0.5", "stop 0,5", "stop :1,5", "stop #0,35", "▁HE LL O",
     "HH AH0 L OW1", "/Z OW Q/", "- stop", "1. stop", "* lights on", "stop // for the radio", "stop = HALT",
     "stop -> HALT", "stop threshold=0.4", "stop boost: 2", "stop [0.4]", "lights on,lights.sh",
+    "lights on;0.4", "lights on;lights.sh", '"lights on",0.4', "* **lights on**", "- `stop`", "- [ ] stop",
 )  # fmt: skip
 
 
@@ -109,7 +127,7 @@ def followed(line: str, text: str) -> str:
     if found := re.search(r"written ([@#:]\S+)$", text):
         return f"{re.split(r' (?:[=-]|threshold|boost)', line)[0]} {found[1]}"
     if "alone" in text or "one phrase stands" in text:
-        return re.split(r",| \[", line)[0].lstrip("-*1. ")
+        return re.split(r"[,;]| \[(?! )", line.replace("[ ] ", ""))[0].strip('-*1. `"')
     word, *signs = re.findall(r'"([^"]+)"', text.partition("; ")[0])
     line = line.replace(" //", "\n#") if "comment" in text else line
     if meant := re.findall(r'did you mean "(.+)"\?', text):

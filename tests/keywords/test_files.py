@@ -154,9 +154,19 @@ def test_utf16_is_named(tmp_path: Path) -> None:
         read(tmp_path, "LIGHTS ON".encode("utf-16"))
 
 
-def test_a_recording_is_no_list(tmp_path: Path) -> None:
-    with pytest.raises(KeywordFileError, match="is a recording; keywords stand in a text file"):
-        read(tmp_path, b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(100))
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(100), "a recording"),
+        (b"PK\x03\x04\x14\x00\x06\x00word/document.xml", "a document of an office program, or an archive"),
+        (b"{\\rtf1\\ansi lights on}", "a document of a word processor"),
+        (b"%PDF-1.7\nlights on", "a PDF"),
+        (b"\xef\xbb\xbf<!doctype html>\nlights on\n", "a page of the web, or XML"),
+    ],
+)
+def test_what_is_no_text_is_told_as_what_it_is(tmp_path: Path, content: bytes, what: str) -> None:
+    with pytest.raises(KeywordFileError, match=f"is {what}; keywords stand in a text file"):
+        read(tmp_path, content)
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
