@@ -20,7 +20,6 @@ Array = NDArray[Any]
 
 DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 FORMAT_VERSION = 6
-HIGHEST_INT8 = 127
 END_OF_TEXT, START = "<|endoftext|>", "<|startoftranscript|>"
 MULTILINGUAL_TOKENS = 51865
 """So many tokens and more have the models of all languages."""

@@ -56,17 +56,13 @@ class AutomaticGain:
         for frame, loudness in zip(new, power, strict=True):
             if loudness > least:
                 self._risen.append(frame)
-            elif self._risen:
-                self._learn(np.stack(self._risen))
+            elif self._risen:  # it has fallen back to the room: fainter speech, it may be
+                risen = np.stack(self._risen)
                 self._risen.clear()
+                low, high = (np.log(np.exp(risen[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
+                if SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES and low >= high + LOW_NATS:
+                    loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
+                    self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))
         loud = float(np.partition(power, -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
         self._speech_nats = max(self._speech_nats, loud)
         return self.nats
-
-    def _learn(self, risen: Float32) -> None:
-        """What has fallen back to the room: fainter speech, it may be."""
-        low, high = (np.log(np.exp(risen[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
-        if not SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES or low < high + LOW_NATS:
-            return
-        loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
-        self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))

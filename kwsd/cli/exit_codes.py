@@ -60,8 +60,14 @@ def guarded(command: Callable[[], int]) -> int:
         _forget_stdout()
         logger.error("%s: %s", where, error.strerror or error)  # noqa: TRY400
         return FAILED
-    except Exception as error:  # noqa: BLE001 - the promise of the docstring: anything at all
-        return _unexpected(error)
+    except Exception as error:
+        wanted = logger.isEnabledFor(logging.DEBUG)
+        if isinstance(error, MemoryError):
+            what, hint = "there is not enough memory", "; `ulimit -v` and MemoryMax= limit it, too"
+        else:
+            what, hint = f"internal error: {type(error).__name__}: {error}", "" if wanted else "; -v shows where"
+        logger.error("%s%s", what, hint, exc_info=wanted)  # noqa: TRY400 - as above
+        return FAILED
 
 
 def require_extra(extra: str, libraries: Iterable[str]) -> None:
@@ -69,17 +75,6 @@ def require_extra(extra: str, libraries: Iterable[str]) -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         raise KwsdError(f"{', '.join(missing)} is not installed; it comes with: pip install 'kwsd[{extra}]'")
-
-
-def _unexpected(error: Exception) -> int:
-    """A mistake of kwsd's own, where it is not the machine's: one line, and the traceback for those who ask."""
-    wanted = logger.isEnabledFor(logging.DEBUG)
-    if isinstance(error, MemoryError):
-        logger.error("there is not enough memory; `ulimit -v` and MemoryMax= limit it, too", exc_info=wanted)
-        return FAILED
-    hint = "" if wanted else "; -v shows where"
-    logger.error("internal error: %s: %s%s", type(error).__name__, error, hint, exc_info=error if wanted else None)
-    return FAILED
 
 
 def _forget_stdout() -> None:

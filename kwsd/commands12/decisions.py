@@ -74,7 +74,13 @@ class Decisions:
             if self._spent:
                 self._spent = {n for n in self._spent if means[n] >= RELEASE_PART * self.thresholds[n]}
             if passing[place] and frame >= self._quiet_until:
-                self._consider(frame, means, known[place : place + self._settings.smoothing_steps])
+                # the best word over its threshold, if it beats the candidate
+                least = self._candidate.score + RISE if self._candidate else 0.0
+                new = (n for n, mean in enumerate(means) if mean > least and n not in self._spent)
+                label = max((n for n in new if means[n] >= self.thresholds[n]), key=means.__getitem__, default=None)
+                if label is not None:
+                    window = known[place : place + self._settings.smoothing_steps]
+                    self._candidate = Decision(label, frame, means[label], float(window[:, label].min()))
             found = self._candidate
             if found is not None and frame - found.frame >= self._settings.hold_frames:
                 self._candidate = None
@@ -86,15 +92,6 @@ class Decisions:
         """The sound has ended: the candidate, if there is one."""
         found, self._candidate = self._candidate, None
         return found
-
-    def _consider(self, frame: int, means: list[float], window: FloatArray) -> None:
-        """Take up the best word over its threshold, if it beats the candidate."""
-        least = self._candidate.score + RISE if self._candidate else 0.0
-        better = [label for label, mean in enumerate(means) if mean > least and label not in self._spent]
-        passing = [label for label in better if means[label] >= self.thresholds[label]]
-        if passing:
-            label = max(passing, key=means.__getitem__)
-            self._candidate = Decision(label, frame, means[label], float(window[:, label].min()))
 
 
 def moving_means(rows: FloatArray, steps: int) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.limits import EngineName
@@ -54,13 +53,23 @@ def read_bundle(directory: Path) -> dict[str, FixedModel]:
     try:
         content = parse_toml(read_small(path))
         labels = tuple(content["labels"])
-        return {name: _model(directory, name, table, labels) for name, table in content["models"].items()}
+        models = {}
+        for name, table in content["models"].items():
+            places = [directory / table["file"], *(home / EXTRA / table["file"] for home in model_homes())]
+            models[name] = FixedModel(
+                name=name,
+                engine=table["engine"],
+                path=next((path for path in places if path.is_file()), places[0]),
+                labels=labels,
+                thresholds={word: float(value) for word, value in table["thresholds"].items()},
+            )
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file; the fallback models belong to kwsd: install it again") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a description of command models: {error!r}") from error
+    return models
 
 
 def find_model(engine: EngineName, directory: Path | None = None) -> FixedModel:
@@ -74,14 +83,3 @@ def find_model(engine: EngineName, directory: Path | None = None) -> FixedModel:
         if model.engine == engine:
             return model
     raise ModelError(f"{where / DESCRIPTION}: no model of engine {engine}")
-
-
-def _model(directory: Path, name: str, table: dict[str, Any], labels: tuple[str, ...]) -> FixedModel:
-    places = [directory / table["file"], *(home / EXTRA / table["file"] for home in model_homes())]
-    return FixedModel(
-        name=name,
-        engine=table["engine"],
-        path=next((path for path in places if path.is_file()), places[0]),
-        labels=labels,
-        thresholds={word: float(value) for word, value in table["thresholds"].items()},
-    )

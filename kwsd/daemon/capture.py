@@ -109,14 +109,11 @@ class Capture:
                 placed = replace(chunk, start_sample=opened_at + chunk.start_sample)
                 self._next_sample = placed.end_sample
                 self._inbox.put(placed)
-                if self._is_over():
+                if self._muted.is_set() or (self._stop_by_s is not None and time.monotonic() >= self._stop_by_s):
                     break
         finally:
             self._source = None
             source.close()
-
-    def _is_over(self) -> bool:
-        return self._muted.is_set() or (self._stop_by_s is not None and time.monotonic() >= self._stop_by_s)
 
     def _stay_muted(self) -> None:
         self._bus.publish(Muted())

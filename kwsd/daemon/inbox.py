@@ -39,16 +39,11 @@ class Inbox:
             if isinstance(item, Chunk):
                 self.waiting += len(item.samples)
                 while self._dropping and self.waiting > max(self._limit, len(item.samples)):
-                    self._drop_oldest()
+                    sounds = ((place, each) for place, each in enumerate(self._items) if isinstance(each, Chunk))
+                    place, oldest = next((place, chunk) for place, chunk in sounds if len(chunk.samples))
+                    self.waiting -= len(oldest.samples)
+                    del self._items[place]  # the gap shows in the `start_sample` of what comes after it
             self._changed.notify_all()
-
-    def _drop_oldest(self) -> None:
-        """The gap shows in the `start_sample` of what comes after it."""
-        for place, item in enumerate(self._items):
-            if isinstance(item, Chunk) and len(item.samples):
-                self.waiting -= len(item.samples)
-                del self._items[place]
-                return
 
     def stop(self) -> None:
         """Nothing more comes; what waits is taken first."""

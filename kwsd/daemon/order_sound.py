@@ -32,7 +32,6 @@ class OrderSound:
         self._keeps_all = keeps_all
         self._files = files
         self._keywords: Sequence[Keyword] = ()
-        self._may_follow = False
         self._told: Listening | None = None
         self._next = 0
 

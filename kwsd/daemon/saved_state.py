@@ -95,18 +95,16 @@ class StateFile:
         try:
             fields = parse_json(text)
             keywords = fields["keywords"]
+            if keywords is not None:
+                keywords = tuple(Keyword(**{**each, "spellings": tuple(each["spellings"])}) for each in keywords)
             self.now = Saved(
                 muted=bool(fields["muted"]),
-                keywords=None if keywords is None else tuple(_keyword(each) for each in keywords),
+                keywords=keywords,
                 thresholds={str(label): float(value) for label, value in fields["thresholds"].items()},
                 file_digest=str(fields["file_digest"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, KwsdError):
             logger.warning("%s: is not what kwsd writes: starting as the settings say; remove it", path)
-
-
-def _keyword(fields: dict[str, Any]) -> Keyword:
-    return Keyword(**{**fields, "spellings": tuple(fields["spellings"])})
 
 
 def state_path(socket: Path) -> Path | None:

@@ -80,7 +80,13 @@ class SourceState:
                 self.state = "waiting"
                 logger.info("unmuted: the microphone may be opened")
             case Overrun():
-                self._overrun(record)
+                self.overruns += 1
+                self.lost_ms = record.total_lost_ms
+                if not self._overrunning:
+                    logger.warning("%.0f ms of sound were lost", record.lost_ms)
+                self._overrunning = True
+                self.overload.lost(self._position_s, record.lost_ms / 1000)
+                self._position_s += record.lost_ms / 1000
         return (record,)
 
     def _hearing(self, record: Hearing) -> Iterable[Record]:
@@ -119,12 +125,3 @@ class SourceState:
         self._level_fault, self.level_because = fault, record.reason if record.active else ""
         logger.log(logging.WARNING if record.active else logging.INFO, "%s", record.reason)
         return (record,)
-
-    def _overrun(self, record: Overrun) -> None:
-        self.overruns += 1
-        self.lost_ms = record.total_lost_ms
-        if not self._overrunning:
-            logger.warning("%.0f ms of sound were lost", record.lost_ms)
-        self._overrunning = True
-        self.overload.lost(self._position_s, record.lost_ms / 1000)
-        self._position_s += record.lost_ms / 1000

@@ -17,7 +17,10 @@ class Notifier:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Raises ConfigError when NOTIFY_SOCKET is set to something that cannot be a socket."""
-        self.watchdog_s = _watchdog_s(environment)
+        meant_for, interval_us = environment.get("WATCHDOG_PID"), environment.get("WATCHDOG_USEC", "")
+        is_number = interval_us.isdecimal() and len(interval_us) <= _DIGITS
+        is_ours = meant_for in {None, str(os.getpid())} and is_number and int(interval_us) > 0
+        self.watchdog_s = int(interval_us) / 1_000_000 if is_ours else None
         """How often, in seconds, the manager wants to hear of progress; None when it does not."""
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         if self._address is not None:
@@ -44,19 +47,6 @@ def _address(value: str) -> str | None:
     if value[0] not in "/@":
         raise ConfigError(f"NOTIFY_SOCKET={value} is neither a path nor an abstract socket; unset it")
     return "\0" + value[1:] if value[0] == "@" else value
-
-
-def _watchdog_s(environment: Mapping[str, str]) -> float | None:
-    meant_for = environment.get("WATCHDOG_PID", str(os.getpid()))
-    interval_us = environment.get("WATCHDOG_USEC", "")
-    if (
-        meant_for != str(os.getpid())
-        or not interval_us.isdecimal()
-        or len(interval_us) > _DIGITS
-        or not int(interval_us)
-    ):
-        return None
-    return int(interval_us) / 1_000_000
 
 
 def inherited_socket(environment: Mapping[str, str] = os.environ) -> socket.socket | None:

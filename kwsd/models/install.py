@@ -52,8 +52,15 @@ def verify(directory: Path, entry: RegistryEntry | None = None) -> list[str]:
 
     Compared with the checksums in its model.toml and its SHA256SUMS and, if given, those of the registry.
     """
-    recorded = dict(read_description(directory).sha256) | _recorded(directory / CHECKSUMS)
-    expected = [(name, sha256) for name, sha256 in recorded.items()]
+    recorded = dict(read_description(directory).sha256)
+    listed = directory / CHECKSUMS
+    if listed.exists():
+        try:
+            lines = [line.split(maxsplit=1) for line in read_small(listed).decode("utf-8").splitlines() if line.strip()]
+            recorded.update({name.lstrip("*"): sha256 for sha256, name in lines})
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{listed}: cannot be used ({error}); delete it, or fetch the model again") from error
+    expected = list(recorded.items())
     if entry:
         expected += [(file.name, file.sha256) for file in entry.files if file.sha256]
     complaints = []
@@ -84,17 +91,6 @@ def record_checksums(directory: Path) -> None:
     files = sorted(path for path in directory.iterdir() if path.is_file() and path.name != CHECKSUMS)
     lines = (f"{checksum(path)}  {path.name}\n" for path in files)
     (directory / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def _recorded(path: Path) -> dict[str, str]:
-    """Name → sha256 of a file as sha256sum writes it."""
-    if not path.exists():
-        return {}
-    try:
-        lines = [line.split(maxsplit=1) for line in read_small(path).decode("utf-8").splitlines() if line.strip()]
-        return {name.lstrip("*"): sha256 for sha256, name in lines}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be used ({error}); delete it, or fetch the model again") from error
 
 
 def _unpack(archive: Path, entry: RegistryEntry, staged: Path) -> None:

@@ -42,7 +42,15 @@ class Clips:
 
     async def cut(self, command: "Clip") -> dict[str, Any]:
         """The data of a reply: start, end, and the WAV file in base64. Raises CommandError."""
-        start_s, end_s = self._span(command)
+        detection = self._detections.get(command.id) if command.id is not None else None
+        if command.id is not None and detection is None:
+            raise CommandError(f"id: there is no detection {command.id}, or it is too long ago")
+        start_s, end_s = command.start, command.end
+        if detection is not None:
+            start_s = max(0.0, detection.start - MARGIN_S) if start_s is None else start_s
+            end_s = detection.end + MARGIN_S if end_s is None else end_s
+        if start_s is None or end_s is None or end_s <= start_s:
+            raise CommandError("give the id of a detection, or start and end in seconds, start before end")
         if end_s - start_s > seconds(self._recent.length):
             raise CommandError(f"start: a clip has {seconds(self._recent.length):.0f} s at most")
         for _ in range(round(WAIT_S / POLL_S)):
@@ -55,18 +63,6 @@ class Clips:
             raise CommandError(f"that sound is gone or did not come; there is {oldest:.3f} to {newest:.3f} s")
         wav = base64.b64encode(wav_bytes(pcm)).decode()
         return {"start": seconds(start), "end": seconds(start + len(pcm)), "wav": wav}
-
-    def _span(self, command: "Clip") -> tuple[float, float]:
-        detection = self._detections.get(command.id) if command.id is not None else None
-        if command.id is not None and detection is None:
-            raise CommandError(f"id: there is no detection {command.id}, or it is too long ago")
-        start_s, end_s = command.start, command.end
-        if detection is not None:
-            start_s = max(0.0, detection.start - MARGIN_S) if start_s is None else start_s
-            end_s = detection.end + MARGIN_S if end_s is None else end_s
-        if start_s is None or end_s is None or end_s <= start_s:
-            raise CommandError("give the id of a detection, or start and end in seconds, start before end")
-        return start_s, end_s
 
 
 class ClipFiles(WavFiles):

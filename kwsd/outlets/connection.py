@@ -89,7 +89,16 @@ class Connection:
 
     async def _receive(self) -> None:
         rubbish = 0
-        while rubbish < PATIENCE and (line := await self._line()):
+        while rubbish < PATIENCE:
+            try:
+                line = await self._reader.readline()
+            except ValueError:
+                error = f"a line may have {MAX_LINE_BYTES} bytes at most"
+                self.outbox.reply(Reply(command=None, request_id=None, ok=False, error=error).line())
+                await self.outbox.answered()
+                break
+            if not line:
+                break
             if "kwsd.protocol.commands" not in sys.modules:  # pydantic: 0.1 s in which events are to be delivered
                 await asyncio.to_thread(import_module, "kwsd.protocol.commands")
             from kwsd.protocol import commands  # noqa: PLC0415 - for the first command
@@ -104,18 +113,10 @@ class Connection:
                 reply = await self._answer(command)
             self.outbox.reply(reply.line())
             await self.outbox.answered()
-        while self._reader.at_eof() and not _hung_up(self._socket):  # noqa: ASYNC110  who would set an event?
+        hung_up = select.poll()
+        hung_up.register(self._socket, 0)
+        while self._reader.at_eof() and not hung_up.poll(0):  # noqa: ASYNC110  who would set an event?
             await asyncio.sleep(_HALF_CLOSED_POLL_S)  # who has sent its last may still listen
-
-    async def _line(self) -> bytes:
-        """The next line, or nothing at the end. A line that is too long ends the connection after a reply."""
-        try:
-            return await self._reader.readline()
-        except ValueError:
-            error = f"a line may have {MAX_LINE_BYTES} bytes at most"
-            self.outbox.reply(Reply(command=None, request_id=None, ok=False, error=error).line())
-            await self.outbox.answered()
-            return b""
 
     async def _answer(self, command: "Command") -> Reply:
         try:
@@ -159,9 +160,3 @@ class Connection:
 
 def _reply(command: "Command", *, data: dict[str, Any] | None = None, error: str | None = None) -> Reply:
     return Reply(command=command.command, request_id=command.request_id, ok=error is None, error=error, data=data or {})
-
-
-def _hung_up(connection: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(connection, 0)
-    return bool(poll.poll(0))

@@ -28,15 +28,11 @@ class Peer:
         pid, uid, gid = _CREDENTIALS.unpack(
             connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         )
-        return cls(pid, uid, frozenset({gid, *_supplementary_groups(connection)}))
-
-
-def _supplementary_groups(connection: socket.socket) -> tuple[int, ...]:
-    try:
-        packed = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
-    except OSError:  # a kernel before 4.13
-        return ()
-    return struct.unpack(f"{len(packed) // 4}I", packed)
+        try:
+            packed = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+        except OSError:  # a kernel before 4.13
+            packed = b""
+        return cls(pid, uid, frozenset({gid, *struct.unpack(f"{len(packed) // 4}I", packed)}))
 
 
 def may_change(peer: Peer, group: int | None) -> bool:

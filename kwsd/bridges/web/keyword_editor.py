@@ -15,7 +15,6 @@ from kwsd.errors import KwsdError
 from kwsd.keywords.edit import is_toml, why_not_written
 from kwsd.keywords.files import judge
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.line import Line
 from kwsd.keywords.save import save_keyword_file
 from kwsd.keywords.sequences import token_sequences
 from kwsd.keywords.text_lines import read_lines
@@ -95,7 +94,16 @@ class KeywordEditor:
             return [{"line": None, "keyword": None, "ways": [], "faults": [str(error)]}]
         if len(lines) > MOST_LINES:
             raise EditError(f"more than {MOST_LINES} keywords are edited with a text editor")
-        return [self._told(line) for line in judge(lines, self.tokenizer)]
+        return [
+            {
+                "line": line.line,
+                "table": line.table,
+                "keyword": line.keyword.label if line.keyword else None,
+                "ways": pronunciations(line.keyword, self.tokenizer) if line.keyword else [],
+                "faults": line.faults,
+            }
+            for line in judge(lines, self.tokenizer)
+        ]
 
     def save(self, asked: KeywordText) -> str:
         """Write the file; its digest. Raises EditError: it is as it was."""
@@ -112,16 +120,6 @@ class KeywordEditor:
             except OSError as error:
                 raise EditError(f"{path}: cannot be written: {error.strerror}; it is as it was") from None
             return _digest(asked.text.encode())
-
-    def _told(self, line: Line) -> dict[str, Any]:
-        keyword = line.keyword
-        return {
-            "line": line.line,
-            "table": line.table,
-            "keyword": keyword.label if keyword else None,
-            "ways": pronunciations(keyword, self.tokenizer) if keyword else [],
-            "faults": line.faults,
-        }
 
 
 def pronunciations(keyword: Keyword, tokenizer: PhraseTokenizer) -> list[str]:
