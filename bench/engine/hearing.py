@@ -1,10 +1,8 @@
 """Either engine over prepared WAVs: several at a time, and never twice the same work."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -14,7 +12,8 @@ from bench.engine import tape
 from bench.engine.peer import Peer
 from bench.engine.product import Product
 from measure import progress
-from measure.paths import MODEL, ROOT, WORK
+from measure.kept import code_digest, keep, recall
+from measure.paths import MODEL, WORK
 from measure.scoring import Hit
 from measure.wav import BLOCK, blocks, duration_s, sample_count
 
@@ -27,11 +26,11 @@ def hear_all(engine: Engine, wavs: Sequence[Path], jobs: int = 1) -> dict[Path, 
     todo = sorted((wav for wav in wavs if not paths[wav].exists()), key=duration_s, reverse=True)
     with progress.hours_bar() as bar, ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
         task = bar.add_task(engine.title, total=round(sum(map(duration_s, todo)) / 60))
-        futures = {pool.submit(keep, engine, wav, paths[wav], replay=True): wav for wav in todo}
+        futures = {pool.submit(listen, engine, wav, paths[wav], replay=True): wav for wav in todo}
         for future in as_completed(futures):
             future.result()
             bar.advance(task, duration_s(futures[future]) / 60)
-    return {wav: recall(path) for wav, path in paths.items()}
+    return {wav: recall(path, Hit) for wav, path in paths.items()}
 
 
 def hear(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False) -> list[Hit]:
@@ -41,29 +40,17 @@ def hear(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False)
     """
     path = cached(engine, wav, block, replay=replay)
     if not path.exists():
-        keep(engine, wav, path, block, replay=replay)
-    return recall(path)
+        listen(engine, wav, path, block, replay=replay)
+    return recall(path, Hit)
 
 
-def keep(engine: Engine, wav: Path, path: Path, block: int = BLOCK, *, replay: bool = False) -> None:
-    """Hears one WAV anew and writes the hits to `path`."""
-    hits = listen(engine, wav, block, replay=replay)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps([asdict(hit) for hit in hits]))
-    part.replace(path)
-
-
-def recall(path: Path) -> list[Hit]:
-    """Hits kept before."""
-    return [Hit(**record) for record in json.loads(path.read_text())]
-
-
-def listen(engine: Engine, wav: Path, block: int, *, replay: bool) -> list[Hit]:
-    """Hits in one WAV, heard anew."""
+def listen(engine: Engine, wav: Path, path: Path, block: int = BLOCK, *, replay: bool = False) -> None:
+    """Hears one WAV anew, and keeps the hits at `path`."""
     if replay and isinstance(engine, Product):
-        return engine.search(tape.frames_of(engine.model, wav), sample_count(wav), block)
-    return engine.hear(blocks(wav, block))
+        hits = engine.search(tape.frames_of(engine.model, wav), sample_count(wav), block)
+    else:
+        hits = engine.hear(blocks(wav, block))
+    keep(path, hits)
 
 
 def cached(engine: Engine, wav: Path, block: int = BLOCK, *, replay: bool = False) -> Path:
@@ -83,13 +70,4 @@ def weights() -> str:
 
 def code_version(engine: Engine) -> str:
     """The peer's release, or a digest over all of kwsd's code: any change there is a new engine."""
-    return version("sherpa-onnx") if isinstance(engine, Peer) else own_code()
-
-
-@cache
-def own_code() -> str:
-    """Digest over the files of the kwsd package."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in (ROOT / "kwsd").rglob("*") if path.suffix in {".py", ".toml", ".txt"}):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return version("sherpa-onnx") if isinstance(engine, Peer) else code_digest()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Frames
 from kwsd.tuning.hear import Heard
-from measure.paths import ROOT
+from measure.kept import code_digest, keep, recall
 from measure.progress import track
 
 HEARING = ("acoustic", "keywords", "search", "spotters", "text", "tuning/hear.py")
@@ -36,7 +33,7 @@ def hits_in(model: Model, keywords: Iterable[Keyword], sound: str, how: How) -> 
         some = todo[first : first + TOGETHER]
         for keyword, near in track(list(near_matches(model, some, frames)), f"{sound} {first}"):
             keep(file_of(folder, keyword), how(model, keyword, near))
-    return {keyword: recall(file_of(folder, keyword)) for keyword in wanted}
+    return {keyword: recall(file_of(folder, keyword), Heard) for keyword in wanted}
 
 
 def file_of(folder: Path, keyword: Keyword) -> Path:
@@ -44,25 +41,6 @@ def file_of(folder: Path, keyword: Keyword) -> Path:
     return folder / f"{sha256(repr(keyword).encode()).hexdigest()[:16]}.json"
 
 
-def keep(file: Path, hits: Sequence[Heard]) -> None:
-    """Write them, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps([asdict(hit) for hit in hits]))
-    part.replace(file)
-
-
-def recall(file: Path) -> list[Heard]:
-    """Hits kept before."""
-    return [Heard(**record) for record in json.loads(file.read_text())]
-
-
-@cache
 def version_of(model: Model) -> str:
     """What tells one way to hear from another: weights, settings and code."""
-    digest = sha256(f"{model.encoder.fingerprint} {model.description}".encode())
-    for name in HEARING:
-        place = ROOT / "kwsd" / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return sha256(f"{model.encoder.fingerprint} {model.description} {code_digest(*HEARING)}".encode()).hexdigest()[:16]
