@@ -1,4 +1,4 @@
-"""What was heard before the house was rebuilt, to the last digit: `python tests/hearing_reference.py` writes it anew.
+"""What was heard before the house was rebuilt, to the last digit: `python -m testkit.hearing_reference` writes it anew.
 
 Three recordings, each in random cuts: tones for the tiny model with two gaps, models/demo.wav with kwsd-en, and the
 golden recordings with upstream's model where ../shared is there.

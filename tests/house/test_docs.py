@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kwsd.config.load import keys
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
@@ -66,3 +68,9 @@ def test_flags_that_a_page_names_exist(page: Path) -> None:
             if flag not in help_of(command, *under) and flag not in help_of(command):
                 unknown.add(f"{command} {' '.join(under)} {flag}")
     assert not unknown
+
+
+def test_every_setting_of_the_daemon_stands_on_its_page() -> None:
+    page = (ROOT / "docs" / "daemon.md").read_text(encoding="utf-8")
+    names = [key.removeprefix("daemon.") for key, _ in keys() if key.startswith("daemon.")]
+    assert [name for name in names if f"`{name}`" not in page] == []
