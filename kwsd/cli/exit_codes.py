@@ -74,7 +74,8 @@ def require_extra(extra: str, libraries: Iterable[str]) -> None:
     """Raise KwsdError naming the extra that brings these libraries, where one is missing."""
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
-        raise KwsdError(f"{', '.join(missing)} is not installed; it comes with: pip install 'kwsd[{extra}]'")
+        verb, it = ("is", "it comes") if len(missing) == 1 else ("are", "they come")
+        raise KwsdError(f"{' and '.join(missing)} {verb} not installed; {it} with: pip install 'kwsd[{extra}]'")
 
 
 def _forget_stdout() -> None:
