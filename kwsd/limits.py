@@ -165,6 +165,7 @@ TRANSCRIPT_S = Range(0, 600, example=30.0, above=True)
 IDLE_MINUTES = Range(0, 10_080, example=10.0, above=True)
 TYPED = Text()
 NAME = Text(shortest=0)
+SOURCE_NAME = Text(longest=64)
 
 # The fixed words.
 HOP_S = Range(0.02, 0.98, example=0.16)

@@ -33,13 +33,15 @@ class Message:
     """Whether a subscriber gets it only by naming it."""
     private: ClassVar[bool] = False
     """Whether it is only for those who may change something."""
+    if_any: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are left out where they are empty."""
 
     time: str = field(default_factory=now, compare=False)
     """Wall clock when the record was made, ISO 8601 in UTC."""
 
     def fields(self) -> dict[str, Any]:
         """All of it, `type` and `time` first."""
-        return {"type": self.type, **asdict(self)}
+        return {"type": self.type, **{k: v for k, v in asdict(self).items() if k not in self.if_any or v}}
 
     def to_dict(self) -> dict[str, Any]:
         """The same without what means nothing in a file."""
@@ -52,8 +54,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record(Message):
+class Numbered(Message):
     """A message that has its place among the daemon's events."""
 
     seq: int = field(default=0, compare=False)
     """Counts the daemon's events from 1 in its run; `subscribe` takes it as `since`. 0 where there is no daemon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Numbered):
+    """One of these events."""
+
+    if_any: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    source: str = field(default="", compare=False)
+    """Name of the `[[source]]` that it is of; left out where the settings have none."""

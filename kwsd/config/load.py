@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kwsd.config.settings import Settings
+from kwsd.config.sources import ALONE, SourceSettings, read_sources
 from kwsd.errors import ConfigError, FlagError, ModelError, first_few
 from kwsd.events import Detection
 from kwsd.fields import Mistake, read_fields, types_of
@@ -36,6 +37,8 @@ class LoadedSettings:
     """The TOML file that was read."""
     origins: Mapping[str, str]
     """Dotted key → flag, environment variable, file, or the model that brings it."""
+    sources: tuple[SourceSettings, ...] = ()
+    """The microphones of `[[source]]`, heard in place of `input`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,9 @@ def load_settings(
     """
     path = _config_file(file, environ)
     values: dict[str, _Value] = {}
+    sources: tuple[SourceSettings, ...] = ()
     if path:
-        values.update(_from_toml(path))
+        values, sources = _from_toml(path)
     known = {variable(key): key for key, _ in keys()}
     for name in environ.keys() - known.keys() - HOOK_VARIABLES:  # those of scripts are like none of ours
         for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(PREFIX) else ():
@@ -75,15 +79,16 @@ def load_settings(
             given = expanded(values[key].value)
             found = find_list(given, values[key].base) if key == "keywords" else values[key].base / given
             values[key] = replace(values[key], value=found)
+    sources = _where_alone(sources, values)
     settings = _validate(values)
     origins = {key: value.origin for key, value in values.items()}
     try:
         description = read_description(find_model_directory(settings.model))
     except ModelError:  # adds nothing; loading it will say so
-        return LoadedSettings(settings, path, origins)
+        return LoadedSettings(settings, path, origins, sources)
     search = settings.search.over(description.search)
     added = {f"search.{name}": f"model {description.name}" for name in search.given - settings.search.given}
-    return LoadedSettings(replace(settings, search=search), path, {**origins, **added})
+    return LoadedSettings(replace(settings, search=search), path, {**origins, **added}, sources)
 
 
 def keys(kind: type = Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -122,14 +127,29 @@ def _is_there(path: Path) -> bool:
         return True
 
 
-def _from_toml(path: Path) -> dict[str, _Value]:
+def _where_alone(sources: tuple[SourceSettings, ...], values: Mapping[str, _Value]) -> tuple[SourceSettings, ...]:
+    """The sources, none where a flag names another input. Raises ConfigError: a microphone is set beside them."""
+    for key in ALONE if sources else ():
+        given = values.get(key)
+        if given is not None and (key, given.origin) != ("input", "--input"):
+            name = "" if given.origin == _flag(key) else f": {key}"
+            told = (
+                "belongs to one microphone, and [[source]] names several; set it under each [[source]], or leave it out"
+            )
+            raise given.error(f"{given.origin}{name} {told}")
+    return () if "input" in values else sources
+
+
+def _from_toml(path: Path) -> tuple[dict[str, _Value], tuple[SourceSettings, ...]]:
     try:
-        tree = parse_toml(read_small(path).removeprefix(b"\xef\xbb\xbf"))
+        content = read_small(path).removeprefix(b"\xef\xbb\xbf")
+        tree = parse_toml(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         how = 'write NAME = VALUE a line, and texts in quotes: keywords = "commands.txt"'
         raise ConfigError(f"{path}: is not TOML: {error}; {how}") from error
+    sources = read_sources(tree.pop("source"), path, content.decode()) if "source" in tree else ()
     allowed = dict(keys())
     leaves = dict(_leaves(tree))
     sections = {key.rpartition(".")[0] for key in allowed if "." in key}
@@ -140,7 +160,7 @@ def _from_toml(path: Path) -> dict[str, _Value]:
             raise ConfigError(f"{path}: [{key}] is not a section; there are {', '.join(sorted(sections))}")
         for plain in (field for field in allowed if key.startswith(f"{field}.") or (key == field and value == {})):
             raise ConfigError(f"{path}: {plain} is a plain setting; write {plain} = … above the first section")
-    return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}
+    return {key: _Value(value, str(path), base=path.parent) for key, value in leaves.items() if value != {}}, sources
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

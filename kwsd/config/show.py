@@ -1,6 +1,7 @@
 """`--print-config`: the settings in force as a TOML file that could be saved anywhere, with the origin of each."""
 
 import json
+from dataclasses import fields
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,12 @@ def to_toml(loaded: LoadedSettings) -> str:
         plain = str(value) if isinstance(value, Path) else value
         literal = json.dumps(plain, ensure_ascii=False)  # JSON is TOML for text, numbers, booleans and lists of them
         lines.append(f"{f'# {name} =' if value is None else f'{name} = {literal}':<40}  # {origin}")
+    for source in loaded.sources:
+        lines.append("\n[[source]]")
+        for field in fields(source):
+            value = getattr(source, field.name)
+            literal = json.dumps(str(value.absolute()) if isinstance(value, Path) else value, ensure_ascii=False)
+            lines.append(f"# {field.name} =" if value is None else f"{field.name} = {literal}")
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.source_state import Hearing
 from kwsd.errors import AudioError
 from kwsd.events import MicLost, Muted, Unmuted
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.stream import NO_SAMPLES, Chunk
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Capture:
     """What the capture thread does; `run` is the thread. The other methods may be called from any thread."""
 
     def __init__(
-        self, open_source: Callable[[], Source], inbox: Inbox, bus: Bus, *, reopens: bool, muted: bool = False
+        self, open_source: Callable[[], Source], inbox: Inbox, bus: Publisher, *, reopens: bool, muted: bool = False
     ) -> None:
         """`reopens`: the source is a microphone. Any other is read once, and its end or error is ours."""
         self.reopens = reopens

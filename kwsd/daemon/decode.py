@@ -10,7 +10,7 @@ from kwsd.daemon.recent_decisions import RecentDecisions
 from kwsd.daemon.watch import Watch
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Detection, Event, NearMiss, Overrun
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.spotters.interface import Spotter
 from kwsd.stream import NO_SAMPLES, Chunk
 from kwsd.timebase import SAMPLE_RATE
@@ -22,7 +22,7 @@ class Decoder:
 
     inbox: Inbox
     spotter: Spotter
-    bus: Bus
+    bus: Publisher
     progress: DecodingProgress
     watches: Sequence[Watch]
     """They look at what passes."""

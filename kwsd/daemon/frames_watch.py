@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kwsd.events import Event
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.spotters.interface import Spotter
 from kwsd.stream import Chunk
 from kwsd.told_frames import EncoderFrames
@@ -12,7 +12,7 @@ from kwsd.told_frames import EncoderFrames
 class FramesWatch:
     """Passes on what a spotter searched after each chunk. On the decoding thread."""
 
-    def __init__(self, bus: Bus, spotter: Spotter) -> None:
+    def __init__(self, bus: Publisher, spotter: Spotter) -> None:
         self._bus = bus
         self._spotter = spotter
 

@@ -9,7 +9,7 @@ import numpy as np
 from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level
 from kwsd.daemon.spectrum import Spectrograph
 from kwsd.events import Event, Level, MicLevel, MicSilent, Spectrum
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import samples
 
@@ -23,7 +23,7 @@ FLAT_S = 10.0  # the same value for so long: no open microphone does that, its o
 class LevelWatch:
     """Measures chunks on their way. On the decoding thread."""
 
-    def __init__(self, bus: Bus, *, is_microphone: bool) -> None:
+    def __init__(self, bus: Publisher, *, is_microphone: bool) -> None:
         """Files and pipes may be as silent as they like."""
         self._bus = bus
         self._is_microphone = is_microphone

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from kwsd.events import Event
 from kwsd.keywords.keyword import Keyword
 from kwsd.orders import Audio, SpeechEnd
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.outlets.order_files import OrderFiles
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.spotters.interface import Spotter
@@ -23,7 +23,7 @@ class OrderSound:
     """On the decoding thread, around the spotter."""
 
     def __init__(
-        self, spotter: Spotter, bus: Bus, recent: RecentAudio, *, keeps_all: bool, files: OrderFiles | None
+        self, spotter: Spotter, bus: Publisher, recent: RecentAudio, *, keeps_all: bool, files: OrderFiles | None
     ) -> None:
         """`keeps_all`: the sound is wanted for other things than orders."""
         self._spotter = spotter

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kwsd.events import Event, Held
-from kwsd.outlets.bus import Bus
+from kwsd.outlets.interface import Publisher
 from kwsd.spotters.interface import Spotter
 from kwsd.stream import Chunk
 
@@ -11,7 +11,7 @@ from kwsd.stream import Chunk
 class SearchWatch:
     """Looks at a spotter after each chunk. On the decoding thread."""
 
-    def __init__(self, bus: Bus, spotter: Spotter) -> None:
+    def __init__(self, bus: Publisher, spotter: Spotter) -> None:
         self._bus = bus
         self._spotter = spotter
         self._looked_at_sample = 0

@@ -5,6 +5,18 @@ from typing import Protocol
 from kwsd.records import Record
 
 
+class Publisher(Protocol):
+    """What whoever has something to tell knows of the bus."""
+
+    def wants(self, kind: str) -> bool:
+        """Whether some outlet wants events of a type. Any thread."""
+        ...
+
+    def publish(self, record: Record) -> None:
+        """Hand a record over. Any thread, waits for nobody."""
+        ...
+
+
 class Outlet(Protocol):
     """All of it is called on the event loop. An outlet that may have to wait does so on a thread of its own."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from kwsd.events import EVENTS, State
-from kwsd.records import Message, Record
+from kwsd.records import Message, Numbered, Record
 
 PROTOCOL = 1
 
@@ -44,10 +44,23 @@ class Listened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hello(Record):
+class SourceTold:
+    """One of several microphones, as it stands."""
+
+    name: str
+    """As events call it in `source`."""
+    microphone: Microphone
+    state: State
+    keywords: tuple[str, ...]
+    """Names of those that are listened for in its sound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello(Numbered):
     """The first line to everybody who connects: how things stand. Its `seq` is that of the newest event."""
 
     type: ClassVar[str] = "hello"
+    if_any: ClassVar[frozenset[str]] = frozenset({"sources"})
     protocol: int = PROTOCOL
     version: str
     model: str
@@ -58,7 +71,9 @@ class Hello(Record):
     degraded: bool
     """Whether less is heard than was asked for; `degraded` events say why."""
     source: Listened
-    """What is listened to."""
+    """What is listened to; the first of several."""
+    sources: tuple[SourceTold, ...] = ()
+    """Each `[[source]]` of the settings; left out where they have none."""
     run: str = ""
     """This run of the daemon: another one counts its events anew."""
 

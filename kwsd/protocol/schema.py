@@ -9,8 +9,8 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from kwsd.events import Detection
 from kwsd.intents import SpokenWord
 from kwsd.protocol.commands import Command
-from kwsd.protocol.messages import PROTOCOL, RECORDS, Listened, Microphone
-from kwsd.records import Message, Record
+from kwsd.protocol.messages import PROTOCOL, RECORDS, Listened, Microphone, SourceTold
+from kwsd.records import Message, Numbered, Record
 from kwsd.why import Evidence, HeardToken
 
 PUBLISHED: dict[type[Message], str] = {Detection: "DetectionEvent"}
@@ -38,18 +38,23 @@ def schema() -> dict[str, Any]:
 
 
 def _sent(record: type[Message]) -> dict[str, Any]:
-    """A record's definition, with its `type` as the one constant; every field of it is always sent."""
+    """A record's definition, with its `type` as the one constant; but for those in `if_any` every field is sent."""
     definition, common = (
         TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF) for kind in (record, Message)
     )
     kind = {"const": record.type, "default": record.type, "title": "Type", "type": "string"}
     properties = {"type": kind, **definition["properties"], **common["properties"]}
     title = PUBLISHED.get(record, record.__name__)
-    return {**definition, "properties": properties, "required": list(properties), "title": title}
+    return {
+        **definition,
+        "properties": properties,
+        "required": [name for name in properties if name not in record.if_any],
+        "title": title,
+    }
 
 
 _EXPLAINED = ConfigDict(use_attribute_docstrings=True)
-for _kind in (Microphone, Listened, Message, Record, Evidence, HeardToken, SpokenWord):
+for _kind in (Microphone, Listened, SourceTold, Message, Numbered, Record, Evidence, HeardToken, SpokenWord):
     with_config(_EXPLAINED)(_kind)
 
 
