@@ -6,7 +6,7 @@ Everything of `kwsd` runs as always except PortAudio (tests with PulseAudio and 
 
 In DIRECTORY, `microphone` is the Unix socket of a `Plug`; it is there or it is not. Files that may appear there:
 `slow` (seconds to waste per 20 ms of sound), `hang` and `die` (what the decoding thread does next), `deaf` (no frames
-come of the sound any more).
+come of the sound any more), `deaf NAME` (of that microphone). A device of `[[source]]` is the socket `NAME/microphone`.
 """
 
 import os
@@ -25,7 +25,8 @@ import numpy as np
 
 from kwsd.audio.source import ChunkCounter
 from kwsd.cli import kwsd as kwsd_command
-from kwsd.daemon import capture, daemon, level_watch, overload
+from kwsd.daemon import capture, daemon, devices, level_watch, overload
+from kwsd.daemon import spotters as daemon_spotters
 from kwsd.errors import AudioError
 from kwsd.events import Event
 from kwsd.spotters import model_retry
@@ -40,21 +41,21 @@ NAME = "Fake USB microphone"
 class SocketMicrophone:
     """A Source that hears what a Plug says; AudioError when it is pulled out."""
 
-    name = NAME
     duration_s = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = NAME) -> None:
+        self.name = name
         self._closed = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX)
         try:
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
-            raise AudioError(f'there is no microphone "{NAME}"; plug it in') from None
+            raise AudioError(f'there is no microphone "{name}"; plug it in') from None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks as they arrive."""
-        counter, rest = ChunkCounter(NAME), b""
+        counter, rest = ChunkCounter(self.name), b""
         while (data := self._read()) is not None:
             data = rest + data
             whole = len(data) - len(data) % 2
@@ -78,7 +79,7 @@ class SocketMicrophone:
         data = self._socket.recv(BLOCK_BYTES)
         if not data:
             self._socket.close()
-            raise AudioError(f'"{NAME}" cannot be read any more; is it still plugged in?')
+            raise AudioError(f'"{self.name}" cannot be read any more; is it still plugged in?')
         return data
 
 
@@ -89,9 +90,11 @@ class FaultySpotter:
         self._spotter = spotter
         self._directory = directory
         self._deaf_from: int | None = None
+        self._source = ""
 
     def push(self, chunk: Chunk) -> list[Event]:
         """Hear, after what the files say."""
+        self._source = chunk.source or self._source
         if (self._directory / "die").exists():
             raise RuntimeError("told to die")
         while (self._directory / "hang").exists():
@@ -105,7 +108,7 @@ class FaultySpotter:
     @property
     def heard_samples(self) -> int:
         """No frames come any more while it is deaf."""
-        if not (self._directory / "deaf").exists():
+        if not any((self._directory / name).exists() for name in ("deaf", f"deaf {self._source}")):
             self._deaf_from = None
         elif self._deaf_from is None:
             self._deaf_from = self._spotter.heard_samples
@@ -118,13 +121,17 @@ class FaultySpotter:
 def main() -> int:
     """Run kwsd with its microphone and spotter exchanged."""
     directory = Path(sys.argv[1])
-    real_opener, real_spotter = capture.source_opener, spotters.open_spotter
+    real_opener, real_maker = capture.source_opener, spotters.spotter_maker
 
     def opener(name: str, *arguments: Any) -> Any:
         return (lambda: SocketMicrophone(directory / "microphone")) if name == "mic" else real_opener(name, *arguments)
 
-    def spotter(*arguments: Any) -> Any:
-        return FaultySpotter(real_spotter(*arguments), directory)
+    def named_opener(_: Any, device: str, _channel: Any) -> Any:
+        return lambda: SocketMicrophone(directory / device / "microphone", device)
+
+    def spotter_maker(*arguments: Any) -> Any:
+        make = real_maker(*arguments)
+        return lambda: FaultySpotter(make(), directory)
 
     retry_samples = samples(float(os.environ.get("TEST_RETRY_S", "60")))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
@@ -132,7 +139,8 @@ def main() -> int:
     impatient = partial(model_retry.ModelRetry, retry_samples=retry_samples)
     with (
         patch.object(daemon, "source_opener", opener),
-        patch.object(daemon, "open_spotter", spotter),
+        patch.object(devices.Devices, "opener", named_opener),
+        patch.object(daemon_spotters, "spotter_maker", spotter_maker),
         patch.object(model_retry, "ModelRetry", impatient),
     ):
         return kwsd_command.main(sys.argv[2:])

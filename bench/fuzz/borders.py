@@ -171,7 +171,7 @@ def _exit(status: int = 0, message: str | None = None) -> None:
 
 def hook(content: bytes, _: Path) -> object:
     """`--exec`: taken apart, never run."""
-    return ExecOutlet(content.decode(errors="surrogateescape"), limit=1, timeout_s=1.0, recent=RecentAudio(1))
+    return ExecOutlet(content.decode(errors="surrogateescape"), limit=1, timeout_s=1.0, recent={"": RecentAudio(1)})
 
 
 def seeds_of(*paths: Path, most: int = 20_000) -> Callable[[], Sequence[bytes]]:

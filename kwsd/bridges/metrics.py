@@ -1,12 +1,12 @@
 """The daemon's status in Prometheus' text format. The only importer of prometheus_client.
 
 Names are `kwsd_`, a thing and its base unit; counters end in `_total` and never fall while the daemon runs. Labels come
-from the keyword file alone, so that there are as many series as keywords.
+from keyword file and settings alone, so that there are as many series as keywords and sources.
 """
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 from wsgiref.simple_server import WSGIServer
@@ -62,6 +62,14 @@ LABELLED = {
 }
 
 
+OF_SOURCE = (
+    *("kwsd_microphone_open", "kwsd_muted", "kwsd_degraded", "kwsd_quiet_gate_closed", "kwsd_quiet_ratio"),
+    *("kwsd_last_chunk_age_seconds", "kwsd_backlog_seconds", "kwsd_keywords", "kwsd_audio_seconds", "kwsd_chunks"),
+    *("kwsd_overruns", "kwsd_lost_seconds", "kwsd_reconnects", "kwsd_bad_chunks", "kwsd_decode_seconds"),
+)
+"""What is also told of each of several sources: `kwsd_muted` as `kwsd_source_muted`, with the source as a label."""
+
+
 def families(status: dict[str, Any] | None) -> Iterator[Metric]:
     """Every metric of a status, as the command `status` gives it; without one, that there is no daemon."""
     yield GaugeMetricFamily("kwsd_up", "Whether the daemon answers.", value=status is not None)
@@ -86,6 +94,30 @@ def families(status: dict[str, Any] | None) -> Iterator[Metric]:
         for keyword, number in status.get(key, {}).items():
             counter.add_metric([keyword], number)
         yield counter
+    yield from families_by_source(status.get("sources", ()))
+
+
+def families_by_source(sources: Sequence[dict[str, Any]]) -> Iterator[Metric]:
+    """The same of each of several microphones; nothing where there is one."""
+    if not sources:
+        return
+    state = GaugeMetricFamily("kwsd_source_state", "1 for the state the source is in.", labels=["source", "state"])
+    deaf = GaugeMetricFamily("kwsd_source_deaf", "Whether it is open and nothing is heard of it.", labels=["source"])
+    heard = CounterMetricFamily("kwsd_source_detections", "Keywords heard.", labels=["source", "keyword"])
+    for each in sources:
+        deaf.add_metric([each["name"]], each["deaf"])
+        for name in get_args(State):
+            state.add_metric([each["name"], name], each["state"] == name)
+        for keyword, number in each["detections_by_keyword"].items():
+            heard.add_metric([each["name"], keyword], number)
+    yield from (state, deaf, heard)
+    for kind, named in ((GaugeMetricFamily, GAUGES), (CounterMetricFamily, COUNTERS)):
+        for metric in (metric for metric in OF_SOURCE if metric in named):
+            told, of = named[metric]
+            family = kind(metric.replace("kwsd_", "kwsd_source_"), told, labels=["source"])
+            for each in sources:
+                family.add_metric([each["name"]], of(each) or 0)
+            yield family
 
 
 class StatusCollector(Collector):

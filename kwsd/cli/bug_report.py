@@ -147,10 +147,17 @@ def keywords_of(patient: Patient) -> Iterator[str]:
     yield from status.get("keywords", ())
     for counted in ("detections_by_keyword", "near_misses_by_keyword"):
         yield from status.get(counted, {})
-    state = state_path(patient.socket)
-    for keyword in (StateFile(state).now.keywords if state else None) or ():
-        yield from (keyword.phrase, keyword.label, *keyword.spellings)
-    file = patient.loaded.settings.keywords
+    sources = patient.loaded.sources
+    for source in ("", *(each.name for each in sources)):
+        state = state_path(patient.socket, source)
+        for keyword in (StateFile(state).now.keywords if state else None) or ():
+            yield from (keyword.phrase, keyword.label, *keyword.spellings)
+    for file in {patient.loaded.settings.keywords, *(each.keywords for each in sources)}:
+        yield from keywords_in(file)
+
+
+def keywords_in(file: Path | None) -> Iterator[str]:
+    """All that a keyword file names, and its lines; nothing of one that cannot be read."""
     try:
         content = read_small(file) if file else b""
     except (OSError, ValueError):

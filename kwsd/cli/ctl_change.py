@@ -58,6 +58,7 @@ def add_parsers(subparsers: Any) -> None:
         change.declare(parser)
         if change.declare is not add_socket_argument:
             add_socket_argument(parser)
+        parser.add_argument("--source", metavar="NAME", help="only of this [[source]] of the settings (default: all)")
         parser.set_defaults(run=partial(run, change))
 
 
@@ -67,27 +68,50 @@ def run(change: Change, arguments: argparse.Namespace) -> int:
         return change.carry_out(client, arguments)
 
 
+def of_source(arguments: argparse.Namespace) -> dict[str, str]:
+    """The source that is meant, if not all; older daemons know none."""
+    return {} if arguments.source is None else {"source": arguments.source}
+
+
+def told_of(client: DaemonConnection, arguments: argparse.Namespace) -> str:
+    """What a person reads: whose microphone it was."""
+    if arguments.source is not None:
+        return f"the microphone of {arguments.source} is"
+    names = [each["name"] for each in client.hello.get("sources", ())]
+    return f"the microphones of {', '.join(names)} are" if names else "the microphone is"
+
+
 def mute(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Close the microphone."""
-    client.ask("mute", timeout_s=max(CLOSES_S, arguments.timeout))
-    say("the microphone is closed")
+    client.ask("mute", timeout_s=max(CLOSES_S, arguments.timeout), **of_source(arguments))
+    say(f"{told_of(client, arguments)} closed")
     return DONE
 
 
 def unmute(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Open it again."""
-    client.ask("unmute", timeout_s=max(CLOSES_S, arguments.timeout))
-    say("the microphone is opened again")
+    client.ask("unmute", timeout_s=max(CLOSES_S, arguments.timeout), **of_source(arguments))
+    say(f"{told_of(client, arguments)} opened again")
     return DONE
 
 
 def reload(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """Read the keyword file again; lines that cannot be used are told."""
-    reply = client.ask("reload", timeout_s=max(COMPILES_S, arguments.timeout))
+    reply = client.ask("reload", timeout_s=max(COMPILES_S, arguments.timeout), **of_source(arguments))
     say(f"keywords in force: {len(reply['keywords'])}")
     for problem in reply["problems"]:
         logger.warning("%s", problem)
     return DONE_IN_PART if reply["problems"] else DONE
+
+
+def keywords_of(hello: dict[str, Any], source: str | None) -> list[str]:
+    """Those in force in one source, or all. Raises FlagError: there is no such source."""
+    if source is None:
+        return list(hello["keywords"])
+    lists = {each["name"]: each["keywords"] for each in hello.get("sources", ())}
+    if source not in lists:
+        raise FlagError(f'--source: there is no "{source}"; there are: {", ".join(lists) or "none"}')
+    return list(lists[source])
 
 
 def _declare_keywords(parser: argparse.ArgumentParser) -> None:
@@ -100,19 +124,19 @@ def _declare_keywords(parser: argparse.ArgumentParser) -> None:
 
 def keywords(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     """List the keywords in force, or change them first."""
-    patience = {"timeout_s": max(COMPILES_S, arguments.timeout)}
+    how = {"timeout_s": max(COMPILES_S, arguments.timeout), **of_source(arguments)}
     problems = []
     if arguments.threshold is None and (arguments.save or arguments.keyword):
         raise FlagError("--keyword and --save go with --threshold X")
     if arguments.set:
-        reply = client.ask("set_keywords", **patience, keywords=[_keyword(line) for line in arguments.set])
+        reply = client.ask("set_keywords", **how, keywords=[_keyword(line) for line in arguments.set])
         names, problems = reply["keywords"], reply.get("problems", [])
     elif arguments.threshold is not None:
         change = {"threshold": arguments.threshold, "keyword": arguments.keyword}
         change |= {"save": True} if arguments.save else {}  # which older daemons do not know
-        names = client.ask("set_threshold", **patience, **change)["keywords"]
+        names = client.ask("set_threshold", **how, **change)["keywords"]
     else:
-        names = client.hello["keywords"]
+        names = keywords_of(client.hello, arguments.source)
     say("\n".join(names))
     for problem in problems:
         logger.warning("%s", problem)
@@ -147,7 +171,7 @@ def clip(client: DaemonConnection, arguments: argparse.Namespace) -> int:
     if arguments.output is None and sys.stdout.isatty():
         raise FlagError("a WAV file is nothing for a terminal; give -o FILE.wav")
     span = {"id": arguments.id, "start": arguments.start, "end": arguments.end}
-    answer = client.ask("clip", timeout_s=max(ARRIVES_S, arguments.timeout), **span)
+    answer = client.ask("clip", timeout_s=max(ARRIVES_S, arguments.timeout), **span, **of_source(arguments))
     wav = base64.b64decode(answer["wav"])
     if arguments.output is None:
         sys.stdout.buffer.write(wav)
@@ -170,8 +194,8 @@ CHANGES = (
         reload,
         epilog=f"exit code {DONE_IN_PART}: the list is in force, but some lines of the file cannot be used.",
     ),
-    Change("mute", "close the daemon's microphone", mute),
-    Change("unmute", "open the daemon's microphone again", unmute),
+    Change("mute", "close the daemon's microphones, or one of several", mute),
+    Change("unmute", "open the daemon's microphones again, or one of several", unmute),
     Change(
         "clip",
         "save the sound of a detection",

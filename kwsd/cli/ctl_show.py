@@ -24,6 +24,7 @@ def add_parsers(subparsers: Any) -> None:
     """Declare them."""
     listen = _parser(subparsers, "listen", "print detections and changes of state", run_listen)
     listen.add_argument("--types", nargs="+", metavar="TYPE", help="only these events; heartbeat and level are extra")
+    listen.add_argument("--source", metavar="NAME", help="only what is of this [[source]] of the settings")
     listen.add_argument("--keywords", nargs="+", metavar="NAME", help="only detections of these")
     _parser(subparsers, "trace", "print near misses and why they were none", run_trace)
     why = _parser(subparsers, "why", "explain in three sentences why a keyword was heard or not", run_why)
@@ -57,7 +58,8 @@ def run_listen(arguments: argparse.Namespace) -> int:
         show = json_line if arguments.json else human_line
         say(show(client.hello))
         for record in client.records():
-            say(show(record))
+            if arguments.source in {None, record.get("source")}:
+                say(show(record))
     return DONE
 
 
@@ -91,7 +93,9 @@ def run_status(arguments: argparse.Namespace) -> int:
     with connect(arguments) as client:
         status = client.ask("status")
     say(json_line(status) if arguments.json else "\n".join(status_lines(status)))
-    return DONE if status["state"] == "listening" else FAILED
+    sources = status.get("sources", ())
+    fail = [each for each in sources if each["state"] not in {"listening", "muted"} or each["deaf"]]
+    return DONE if status["state"] == "listening" and not fail else FAILED
 
 
 def status_lines(status: Record) -> Iterator[str]:
@@ -99,7 +103,13 @@ def status_lines(status: Record) -> Iterator[str]:
     names = status["keywords"]
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     set_by = " set over the socket" if status.get("keywords_from") == "socket" else ""
-    yield f'{status["state"]}: "{status["microphone"]["name"]}"'
+    sources = status.get("sources", ())
+    if not sources:
+        yield f'{status["state"]}: "{status["microphone"]["name"]}"'
+    for each in sources:
+        state = "deaf" if each["deaf"] else each["state"]
+        heard = f"{len(each['keywords'])} keywords, {each['detections']} detections, {each['overruns']} overruns"
+        yield f'{each["name"]:<11} {state}: "{each["microphone"]["name"]}", {heard}'
     if status["waiting_because"]:
         yield f"waiting     {status['waiting_because']}"
     if status.get("level_because"):
@@ -128,7 +138,9 @@ def json_line(record: Record) -> str:
 
 def human_line(record: Record) -> str:
     """Time of day here, and what matters."""
-    return f"{clock(record)}  {_TOLD.get(record['type'], _all_of)(record)}"
+    source = record.get("source")
+    of = f"{source}: " if isinstance(source, str) else ""  # that of hello says more
+    return f"{clock(record)}  {of}{_TOLD.get(record['type'], _all_of)(record)}"
 
 
 def trace_line(record: Record) -> str:
@@ -149,7 +161,7 @@ def clock(record: Record) -> str:
 
 def _all_of(record: Record) -> str:
     """For records with nothing special about them, and those of a newer daemon."""
-    given = {name: value for name, value in record.items() if name not in {"type", "time"}}
+    given = {name: value for name, value in record.items() if name not in {"type", "time", "source"}}
     details = (f"{n} {'; '.join(map(str, each)) if isinstance(each, list) else each}" for n, each in given.items())
     return f"{record['type']}: {', '.join(details)}".removesuffix(": ")
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -44,7 +45,8 @@ def _serve(loaded: LoadedSettings) -> int:
     settings = loaded.settings
     if len(settings.input) > 1:
         raise FlagError(f"--input: the daemon hears one input, not {len(settings.input)}; run one daemon for each")
-    keyword_reader(settings)  # whoever gave none is told so before anything is opened
+    for each in loaded.sources or (settings,):
+        keyword_reader(replace(settings, keywords=each.keywords or settings.keywords))  # told before anything is opened
     with ExitStack() as opened:
         door = None
         if settings.is_service:  # else only --exec and the like are wanted
@@ -57,7 +59,7 @@ def _serve(loaded: LoadedSettings) -> int:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if door:
             carry_over(loaded)
-        run_daemon(settings, device(loaded), door)
+        run_daemon(settings, device(loaded), door, loaded.sources)
     return 0
 
 

@@ -79,7 +79,7 @@ def load_settings(
             given = expanded(values[key].value)
             found = find_list(given, values[key].base) if key == "keywords" else values[key].base / given
             values[key] = replace(values[key], value=found)
-    sources = _where_alone(sources, values)
+    sources = unless_alone(sources, values)
     settings = _validate(values)
     origins = {key: value.origin for key, value in values.items()}
     try:
@@ -127,15 +127,13 @@ def _is_there(path: Path) -> bool:
         return True
 
 
-def _where_alone(sources: tuple[SourceSettings, ...], values: Mapping[str, _Value]) -> tuple[SourceSettings, ...]:
+def unless_alone(sources: tuple[SourceSettings, ...], values: Mapping[str, _Value]) -> tuple[SourceSettings, ...]:
     """The sources, none where a flag names another input. Raises ConfigError: a microphone is set beside them."""
     for key in ALONE if sources else ():
         given = values.get(key)
         if given is not None and (key, given.origin) != ("input", "--input"):
             name = "" if given.origin == _flag(key) else f": {key}"
-            told = (
-                "belongs to one microphone, and [[source]] names several; set it under each [[source]], or leave it out"
-            )
+            told = "belongs to one microphone, and [[source]] names several; set it under each of them"
             raise given.error(f"{given.origin}{name} {told}")
     return () if "input" in values else sources
 

@@ -42,23 +42,23 @@ def read_sources(tables: Any, path: Path, text: str) -> tuple[SourceSettings, ..
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{path}: source is a row of tables; write [[source]] and name, device below it for each")
     told, found = [], list[SourceSettings]()
-    places = Places(path, text, len(tables))
+    places = TableLines(path, text, len(tables))
     for number, table in enumerate(tables):
         values, mistakes = read_fields(SourceSettings, table)
-        told += [f"{places.of(number, mistake.key)}: {_told(mistake, table)}" for mistake in mistakes]
+        told += [f"{places.of(number, mistake.key)}: {told_mistake(mistake, table)}" for mistake in mistakes]
         if mistakes:
             continue
         if values.get("keywords"):
             values["keywords"] = find_list(expanded(values["keywords"]), path.parent)
         source = SourceSettings(**values)
-        told += [f"{places.of(number, key)}: {what}" for key, what in _twice(source, found)]
+        told += [f"{places.of(number, key)}: {what}" for key, what in conflicts(source, found)]
         found.append(source)
     if told:
         raise ConfigError("\n".join(first_few(told)))
     return tuple(found)
 
 
-class Places:
+class TableLines:
     """Where in a file each `[[source]]` and its keys stand, which TOML does not tell."""
 
     def __init__(self, path: Path, text: str, count: int) -> None:
@@ -80,7 +80,8 @@ class Places:
         return f"{self._path}:{header + 1}"
 
 
-def _told(mistake: Mistake, table: Mapping[str, Any]) -> str:
+def told_mistake(mistake: Mistake, table: Mapping[str, Any]) -> str:
+    """What is wrong with a table, and what would be right."""
     known = types_of(SourceSettings)
     if mistake.unknown:
         nearest = get_close_matches(mistake.key, known, n=1)
@@ -93,15 +94,12 @@ def _told(mistake: Mistake, table: Mapping[str, Any]) -> str:
     return f'the source has no {mistake.key}; write {mistake.key} = "kitchen", say'
 
 
-def _twice(source: SourceSettings, others: Sequence[SourceSettings]) -> Iterator[tuple[str, str]]:
+def conflicts(source: SourceSettings, others: Sequence[SourceSettings]) -> Iterator[tuple[str, str]]:
     """What another source before this one has already: the key, and what is to be done."""
     for other in others:
         if other.name.casefold() == source.name.casefold():
             yield "name", f'two sources are called "{source.name}"; give each a name of its own'
         apart = source.channel is not None and other.channel is not None and source.channel != other.channel
         if other.device.casefold() == source.device.casefold() and not apart:
-            yield (
-                "device",
-                f'"{source.device}" is the device of "{other.name}" already; '
-                "give each its own, or both a channel of their own",
-            )
+            remedy = "give each its own, or both a channel of their own"
+            yield "device", f'"{source.device}" is the device of "{other.name}" already; {remedy}'

@@ -107,8 +107,9 @@ class StateFile:
             logger.warning("%s: is not what kwsd writes: starting as the settings say; remove it", path)
 
 
-def state_path(socket: Path) -> Path | None:
-    """Where the daemon of a socket keeps its state; None where nobody knows a place."""
-    who = hashlib.sha256(os.fsencode(socket.absolute())).hexdigest()[:16]
+def state_path(socket: Path, source: str = "") -> Path | None:
+    """Where the daemon of a socket keeps the state of a source; None where nobody knows a place."""
+    named = f"\0{source}".encode() if source else b""
+    who = hashlib.sha256(os.fsencode(socket.absolute()) + named).hexdigest()[:16]
     home = state_directory()
     return home / f"state-{who}.json" if home else None

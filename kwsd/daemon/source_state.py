@@ -34,7 +34,9 @@ class Decoded(Record):
 class SourceState:
     """State and counters of a source since the daemon started. `apply` alone changes them."""
 
-    def __init__(self, microphone: str) -> None:
+    def __init__(self, microphone: str, name: str = "") -> None:
+        """`name` is that of the `[[source]]`, where there are several."""
+        self._of = f"{name}: " if name else ""
         self.microphone = microphone
         """Resolved name, or what was asked for."""
         self.state: State = "waiting"
@@ -75,15 +77,15 @@ class SourceState:
             case Muted():
                 self.state, self.waiting_because, self._lost_since_s = "muted", "", None
                 self.level_because = self._level_fault = ""
-                logger.info("muted: the microphone is closed; `kwsctl unmute` opens it")
+                logger.info("%smuted: the microphone is closed; `kwsctl unmute` opens it", self._of)
             case Unmuted():
                 self.state = "waiting"
-                logger.info("unmuted: the microphone may be opened")
+                logger.info("%sunmuted: the microphone may be opened", self._of)
             case Overrun():
                 self.overruns += 1
                 self.lost_ms = record.total_lost_ms
                 if not self._overrunning:
-                    logger.warning("%.0f ms of sound were lost", record.lost_ms)
+                    logger.warning("%s%.0f ms of sound were lost", self._of, record.lost_ms)
                 self._overrunning = True
                 self.overload.lost(self._position_s, record.lost_ms / 1000)
                 self._position_s += record.lost_ms / 1000
@@ -95,11 +97,11 @@ class SourceState:
         self.microphone, self.state, self.waiting_because = record.microphone, "listening", ""
         since_s, self._lost_since_s = self._lost_since_s, None
         if since_s is None:
-            logger.info('listening to "%s"', record.microphone)
+            logger.info('%slistening to "%s"', self._of, record.microphone)
             return ()
         self.reconnects += 1
         gone_s = round(time.monotonic() - since_s, 3)
-        logger.info('microphone "%s" is back after %.1f s', record.microphone, gone_s)
+        logger.info('%smicrophone "%s" is back after %.1f s', self._of, record.microphone, gone_s)
         return (MicRecovered(microphone=record.microphone, after_s=gone_s, attempts=record.attempts),)
 
     def _mic_lost(self, record: MicLost) -> Iterable[Record]:
@@ -108,14 +110,14 @@ class SourceState:
         if self._lost_since_s is not None:
             return ()
         self._lost_since_s = time.monotonic()
-        logger.warning("no microphone, trying again until there is one: %s", record.reason)
+        logger.warning("%sno microphone, trying again until there is one: %s", self._of, record.reason)
         return (replace(record, microphone=self.microphone),)
 
     def _mic_silent(self, record: MicSilent) -> Iterable[Record]:
         if self.state != ("listening" if record.active else "silent"):  # lost or muted since
             return ()
         self.state, self.waiting_because = ("silent", record.reason) if record.active else ("listening", "")
-        logger.log(logging.WARNING if record.active else logging.INFO, "%s", record.reason)
+        logger.log(logging.WARNING if record.active else logging.INFO, "%s%s", self._of, record.reason)
         return (record,)
 
     def _mic_level(self, record: MicLevel) -> Iterable[Record]:
@@ -123,5 +125,5 @@ class SourceState:
         if self.state != "listening" or fault == self._level_fault:
             return ()
         self._level_fault, self.level_because = fault, record.reason if record.active else ""
-        logger.log(logging.WARNING if record.active else logging.INFO, "%s", record.reason)
+        logger.log(logging.WARNING if record.active else logging.INFO, "%s%s", self._of, record.reason)
         return (record,)

@@ -1,4 +1,4 @@
-"""How things stand: what `hello` and `status` tell. Changed on the event loop only, by what the threads publish."""
+"""How things stand with one source: what `hello` and `status` tell. Changed on the event loop only."""
 
 import logging
 import time
@@ -16,12 +16,13 @@ OVERLOADED = "decoding is slower than real time: the oldest sound is dropped"
 
 
 class DaemonState:
-    """The daemon's state and counters since it started. `apply` alone changes them."""
+    """State and counters of a source and its keywords since the start. `apply` alone changes them."""
 
-    def __init__(self, *, model: str, microphone: str) -> None:
+    def __init__(self, *, model: str, microphone: str, name: str = "") -> None:
+        """`name` is that of the `[[source]]`, where there are several."""
         self.model = model
         """What to call the models that hear now."""
-        self.source = SourceState(microphone)
+        self.source = SourceState(microphone, name)
         """What is listened to."""
         self.keywords: tuple[str, ...] = ()
         self.keywords_from = "file"

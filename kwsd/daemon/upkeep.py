@@ -3,17 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from kwsd.daemon.background import in_background
-from kwsd.daemon.capture import Capture
 from kwsd.daemon.keyword_update import KeywordUpdate
 from kwsd.daemon.listen_socket import ListenSocket
+from kwsd.daemon.source import DaemonSource
 from kwsd.daemon.source_state import Decoded
-from kwsd.daemon.state import DaemonState
+from kwsd.daemon.source_summary import summary
 from kwsd.daemon.systemd import Notifier
-from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.events import Heartbeat, MicLost
 from kwsd.keywords.watch_file import LOOK_S, FileWatch
 from kwsd.outlets.bus import Bus
@@ -30,36 +29,41 @@ Work = Coroutine[Any, Any, None]
 class Upkeep:
     """Each method that returns a coroutine gives a task that never ends."""
 
-    def __init__(self, bus: Bus, state: DaemonState, notifier: Notifier, progress: DecodingProgress) -> None:
+    def __init__(self, bus: Bus, sources: Sequence[DaemonSource], notifier: Notifier) -> None:
         self._bus = bus
-        self._state = state
+        self._sources = sources
         self._notifier = notifier
-        self._progress = progress
         self._said = ""
 
     def say_ready(self) -> None:
         """Tell the service manager that all is as its status says."""
-        self._said = self._state.summary
+        self._said = summary(self._sources)
         self._notifier.send(READY=1, STATUS=self._said)
 
-    async def reload_for_manager(self, keywords: KeywordUpdate) -> None:
-        """As SIGHUP asks for."""
+    async def reload_for_manager(self) -> None:
+        """As SIGHUP asks for. Raises CommandError: one of the lists stays."""
         self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
         try:
-            await keywords.reload()
+            reloads = [source.keywords.reload() for source in self._sources]
+            for failure in await asyncio.gather(*reloads, return_exceptions=True):
+                if isinstance(failure, BaseException):
+                    raise failure
         finally:
             self.say_ready()
 
-    def state(self, capture: Capture) -> Work:
+    def state(self) -> Work:
         """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
 
         def look() -> None:
-            self._bus.tell(Decoded(position_s=self._progress.position_s))
-            silent_s = time.monotonic() - capture.heard_at_s
-            if capture.reopens and self._state.source.is_open and silent_s > SILENT_S:
-                self._bus.tell(MicLost(microphone="", reason=f"no sound and no error from it for {SILENT_S:.0f} s"))
-            if self._state.summary != self._said:
-                self._said = self._state.summary
+            for source in self._sources:
+                source.bus.tell(Decoded(position_s=source.progress.position_s))
+                silent_s = time.monotonic() - source.capture.heard_at_s
+                if source.capture.reopens and source.state.source.is_open and silent_s > SILENT_S:
+                    reason = f"no sound and no error from it for {SILENT_S:.0f} s"
+                    source.bus.tell(MicLost(microphone="", reason=reason))
+            said = summary(self._sources)
+            if said != self._said:
+                self._said = said
                 self._notifier.send(STATUS=self._said)
 
         return every(1.0, look)
@@ -68,9 +72,10 @@ class Upkeep:
         """A sign of life for who subscribed to it."""
 
         def beat() -> None:
-            age_s = round(time.monotonic() - self._progress.at_s, 3)
-            state, position_s = self._state.source.state, self._progress.position_s
-            self._bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
+            for source in self._sources:
+                age_s = round(time.monotonic() - source.progress.at_s, 3)
+                state, position_s = source.state.source.state, source.progress.position_s
+                source.bus.publish(Heartbeat(state=state, stream_time=position_s, progress_age_s=age_s))
 
         return every(period_s, beat)
 

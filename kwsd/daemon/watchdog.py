@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 
-from kwsd.daemon.systemd import Notifier
 from kwsd.spotters.interface import Spotter
 from kwsd.stream import Chunk
 from kwsd.timebase import SAMPLE_RATE, seconds
@@ -23,7 +23,8 @@ class DecodingProgress:
     frames of it is alive and deaf: that is no progress either.
     """
 
-    def __init__(self, notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, watchdog_s: float | None, feed: Callable[[], None]) -> None:
+        """`feed` is called on the loop, several times in each period of the watchdog."""
         self.position_s = 0.0
         """Seconds of sound decoded, lost ones included."""
         self.at_s = time.monotonic()
@@ -35,9 +36,9 @@ class DecodingProgress:
         self.detections: Counter[str] = Counter()
         self.near_misses: Counter[str] = Counter()
         """By the keyword's name, told or not."""
-        self._notifier = notifier
+        self._feed = feed
         self._loop = loop
-        self._period_s = (notifier.watchdog_s or 0.0) / FEEDS_PER_PERIOD
+        self._period_s = (watchdog_s or 0.0) / FEEDS_PER_PERIOD
         self._fed_at_s = 0.0
 
     def decoded(self, chunk: Chunk, spotter: Spotter) -> None:
@@ -50,4 +51,4 @@ class DecodingProgress:
         self.at_s = now_s = time.monotonic()
         if self._period_s and now_s - self._fed_at_s >= self._period_s:
             self._fed_at_s = now_s
-            self._loop.call_soon_threadsafe(lambda: self._notifier.send(WATCHDOG=1))
+            self._loop.call_soon_threadsafe(self._feed)

@@ -37,6 +37,10 @@ class Clips:
             if len(self._detections) > REMEMBERED:
                 self._detections.popitem(last=False)
 
+    def remembers(self, detection: int) -> bool:
+        """Whether its sound can be asked for by that id."""
+        return detection in self._detections
+
     async def close(self, deadline_s: float) -> None:
         """Nothing is under way."""
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class ExecOutlet:
 
     wants = frozenset({Detection.type, SpeechEnd.type})
 
-    def __init__(self, command: str, *, limit: int, timeout_s: float, recent: RecentAudio) -> None:
-        """`recent` has the sound of orders; the rest as in the settings exec, exec_limit and exec_timeout_s.
+    def __init__(self, command: str, *, limit: int, timeout_s: float, recent: Mapping[str, RecentAudio]) -> None:
+        """`recent` has the sound of orders, by source; the rest as in the settings exec, exec_limit and exec_timeout_s.
 
         Raises ConfigError for a command not found.
         """
@@ -80,7 +81,7 @@ class ExecOutlet:
         self._complained = False
         wav = b""
         if isinstance(event, SpeechEnd):
-            wav = wav_bytes(self._recent.cut(samples(event.sound_start), samples(event.sound_end))[1])
+            wav = wav_bytes(self._recent[event.source].cut(samples(event.sound_start), samples(event.sound_end))[1])
         task = asyncio.create_task(self._run(event, wav))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -46,7 +46,8 @@ def json_line(detection: Told, source: str | None) -> str:
 
 def human_line(detection: Told, source: str | None, *, colour: bool) -> str:
     """When, what and how sure, such as `   3.04 s  LIGHT UP  0.98`; of an intent its slots too."""
-    where = "" if source is None else f"{printable(source)}: "
+    source = source or detection.source
+    where = f"{printable(source)}: " if source else ""
     at_s = {SpeechEnd.type: "end", NoSpeech.type: "stream_time"}.get(detection.type, "start")
     fields = detection.fields()
     sure = fields.get("score", fields.get("confidence"))

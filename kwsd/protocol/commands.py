@@ -33,6 +33,13 @@ class Base(BaseModel):
     """Anything; the reply repeats it."""
 
 
+class SourceCommand(Base):
+    """A command that may concern one of several microphones."""
+
+    source: Name | None = None
+    """Name of a `[[source]]`; null means all of them, and of a clip the one that heard the detection."""
+
+
 class Subscribe(Base):
     """Choose what this connection is sent from now on."""
 
@@ -54,13 +61,13 @@ class Status(Base):
     command: Literal["status"]
 
 
-class Reload(Base):
+class Reload(SourceCommand):
     """Read the keyword file again."""
 
     command: Literal["reload"]
 
 
-class SetKeywords(Base):
+class SetKeywords(SourceCommand):
     """Listen for these keywords instead, until the next reload or restart. The keyword file is not touched."""
 
     command: Literal["set_keywords"]
@@ -68,7 +75,7 @@ class SetKeywords(Base):
     """Phrases, or objects with settings."""
 
 
-class SetThreshold(Base):
+class SetThreshold(SourceCommand):
     """Change what a score has to reach, until the keyword file changes or is read again."""
 
     command: Literal["set_threshold"]
@@ -79,19 +86,19 @@ class SetThreshold(Base):
     """Write it into the keyword file, where it stays."""
 
 
-class Mute(Base):
+class Mute(SourceCommand):
     """Close the microphone."""
 
     command: Literal["mute"]
 
 
-class Unmute(Base):
+class Unmute(SourceCommand):
     """Open the microphone again."""
 
     command: Literal["unmute"]
 
 
-class Clip(Base):
+class Clip(SourceCommand):
     """The sound around a detection, or between two times, out of the ring of the last seconds, as a WAV file."""
 
     command: Literal["clip"]
@@ -103,7 +110,7 @@ class Clip(Base):
     """Seconds of sound since the daemon started; may lie ahead, then the reply waits for the sound to arrive."""
 
 
-class Listen(Base):
+class Listen(SourceCommand):
     """Listen for an order from now on, whatever was listened for before; `speech_end` or `no_speech` tells its end."""
 
     command: Literal["listen"]

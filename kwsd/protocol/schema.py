@@ -45,12 +45,8 @@ def _sent(record: type[Message]) -> dict[str, Any]:
     kind = {"const": record.type, "default": record.type, "title": "Type", "type": "string"}
     properties = {"type": kind, **definition["properties"], **common["properties"]}
     title = PUBLISHED.get(record, record.__name__)
-    return {
-        **definition,
-        "properties": properties,
-        "required": [name for name in properties if name not in record.if_any],
-        "title": title,
-    }
+    always = [name for name in properties if name not in record.if_any]
+    return {**definition, "properties": properties, "required": always, "title": title}
 
 
 _EXPLAINED = ConfigDict(use_attribute_docstrings=True)

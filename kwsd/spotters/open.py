@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd import limits
 from kwsd.config.settings import Settings
 from kwsd.errors import KeywordFileError, ModelError, first_few
 from kwsd.keywords.keyword import Keyword
@@ -15,6 +16,7 @@ from kwsd.spotters.interface import Spotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 if TYPE_CHECKING:
+    from kwsd.acoustic.model import Model
     from kwsd.sentences.compile import CompiledSentences
     from kwsd.spotters.phrases import PhraseSpotter
 
@@ -26,21 +28,17 @@ NOTHING_FOLLOWS = (
 )
 Reader = Callable[[PhraseTokenizer], Sequence[Keyword]]
 """Reads the user's keywords for a tokenizer. Raises KeywordFileError."""
+Loader = Callable[[str, limits.ChunkMs], "Model"]
+"""The model of a name or directory, for chunks of so many milliseconds. Raises ModelError."""
 
 
-def open_spotter(settings: Settings, read: Reader | None) -> Spotter:
-    """Load what the settings ask for; without `read` the fixed words are the keywords.
+def spotter_maker(settings: Settings, read: Reader | None, load: Loader | None = None) -> Callable[[], Spotter]:
+    """Load what the settings ask for → makes a spotter for each stream, which is cheap. Raises ConfigError.
 
-    Raises:
-        ConfigError: a model or the keywords are not usable.
+    Without `read` the fixed words are the keywords; `load` is `Model.load`, unless models are shared otherwise.
     """
-    return spotter_maker(settings, read)()
-
-
-def spotter_maker(settings: Settings, read: Reader | None) -> Callable[[], Spotter]:
-    """Load what the settings ask for → makes a spotter for each stream, which is cheap; raises as `open_spotter`."""
     mode = settings.fallback.mode
-    open_vocabulary = OpenVocabulary(settings, read)
+    open_vocabulary = OpenVocabulary(settings, read, load)
     if mode == "off":
         return open_vocabulary.load()
     from kwsd.commands12.model import find_model  # noqa: PLC0415 - 20 ms that most, who hear phrases alone, need not pay
@@ -97,8 +95,8 @@ def read_sentences(path: Path, tokenizer: PhraseTokenizer) -> CompiledSentences:
 class OpenVocabulary:
     """The model that hears phrases, and the user's keywords for it; both may come late."""
 
-    def __init__(self, settings: Settings, read: Reader | None) -> None:
-        self._settings, self._read = settings, read
+    def __init__(self, settings: Settings, read: Reader | None, load: Loader | None) -> None:
+        self._settings, self._read, self._load_model = settings, read, load
         self.make: Callable[[], PhraseSpotter] | None = None
         """Makes a spotter for a new stream; None until the model is loaded."""
 
@@ -107,7 +105,8 @@ class OpenVocabulary:
         from kwsd.acoustic.model import Model  # noqa: PLC0415 - the fixed words alone do without, and stay small
         from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
 
-        model, search = Model.load(self._settings.model, self._settings.chunk_ms), self._settings.search
+        load, search = self._load_model or Model.load, self._settings.search
+        model = load(self._settings.model, self._settings.chunk_ms)
         if keywords is None:
             keywords = self._read(model.tokenizer) if self._read else ()
         compiled = PhraseSpotter(model, keywords, search).compiled

@@ -21,7 +21,7 @@ def run_hook(command: str, keywords: list[str], limit: int = 4, timeout_s: float
     """Detections at once, then wait until all commands have ended, for so long at most."""
 
     async def play() -> ExecOutlet:
-        hook = ExecOutlet(command, limit=limit, timeout_s=timeout_s, recent=RecentAudio(1))
+        hook = ExecOutlet(command, limit=limit, timeout_s=timeout_s, recent={"": RecentAudio(1)})
         hook.take(Muted())
         for number, keyword in enumerate(keywords):
             hook.take(detection(number, keyword))
@@ -103,7 +103,7 @@ def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
     script.chmod(0o755)
 
     async def play() -> None:
-        hook = ExecOutlet(str(script), limit=1, timeout_s=1, recent=RecentAudio(1))
+        hook = ExecOutlet(str(script), limit=1, timeout_s=1, recent={"": RecentAudio(1)})
         script.unlink()
         hook.take(detection(1))
         await hook.close(5)
@@ -118,7 +118,7 @@ def test_one_that_vanishes_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_what_only_a_shell_would_do_is_refused_with_the_command_that_does_it(tmp_path: Path, command: str) -> None:
     """And what the message says to write works."""
     with pytest.raises(ConfigError, match="no shell runs it") as refused:
-        ExecOutlet(command, limit=1, timeout_s=1, recent=RecentAudio(1))
+        ExecOutlet(command, limit=1, timeout_s=1, recent={"": RecentAudio(1)})
     remedy = str(refused.value).split("; write ")[1]
     assert remedy == f"sh -c {shlex.quote(command)}"
     run_hook(f"sh -c {shlex.quote(f'cd {tmp_path}; {command}')}", ["a"])
@@ -128,7 +128,7 @@ def test_what_only_a_shell_would_do_is_refused_with_the_command_that_does_it(tmp
 @pytest.mark.parametrize("command", ["", "no-such-program-here", "'unclosed", str(Path(os.sep) / "etc" / "passwd")])
 def test_a_command_that_cannot_run_is_a_wrong_setting(command: str) -> None:
     with pytest.raises(ConfigError, match="exec: "):
-        ExecOutlet(command, limit=1, timeout_s=1, recent=RecentAudio(1))
+        ExecOutlet(command, limit=1, timeout_s=1, recent={"": RecentAudio(1)})
 
 
 def test_an_empty_command_is_told_as_one() -> None:
@@ -139,6 +139,6 @@ def test_an_empty_command_is_told_as_one() -> None:
 def test_a_program_that_may_not_be_run_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "hook").write_text("#!/bin/sh\n")
     with pytest.raises(ConfigError, match=r"may not be run; chmod \+x"):
-        ExecOutlet(str(tmp_path / "hook"), limit=1, timeout_s=1.0, recent=RecentAudio(1))
+        ExecOutlet(str(tmp_path / "hook"), limit=1, timeout_s=1.0, recent={"": RecentAudio(1)})
     with pytest.raises(ConfigError, match="no such program"):
-        ExecOutlet(str(tmp_path / "nothing"), limit=1, timeout_s=1.0, recent=RecentAudio(1))
+        ExecOutlet(str(tmp_path / "nothing"), limit=1, timeout_s=1.0, recent={"": RecentAudio(1)})

@@ -40,7 +40,13 @@ class View:
         """From the reply to `status`; what that does not tell stays as it was before."""
         muted = status["state"] == "muted"
         deaf = status["state"] in {"waiting", "silent"}
-        degraded = bool(status["degraded"])
+        missing = [
+            f"{each['name']}: {each['waiting_because'] or 'nothing is heard of its sound'}"
+            for each in status.get("sources", ())
+            if each["deaf"] or each["state"] in {"waiting", "silent"}
+        ]
+        degraded = bool(status["degraded"] or missing)
+        why = "; ".join(filter(None, [status["degraded_because"], *missing]))
         return cls(
             running=True,
             version=status["version"],
@@ -48,7 +54,7 @@ class View:
             muted=muted,
             microphone_open=bool(status["microphone"]["open"]),
             state="muted" if muted else "deaf" if deaf else "degraded" if degraded else "hearing",
-            reason=(status["waiting_because"] or "no sound has come yet") if deaf else status["degraded_because"],
+            reason=(status["waiting_because"] or "no sound has come yet") if deaf else why,
             level_db=before.level_db,
             last_detection=before.last_detection,
             clips=status.get("save_detections"),

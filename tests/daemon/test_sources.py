@@ -1,0 +1,176 @@
+"""Several microphones in one daemon: each heard, muted, followed and told for itself."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from testkit.daemons import KWSCTL, DaemonProcess, Manager, Plug, eventually, phrase, running
+
+TWO = """
+[[source]]
+name = "kitchen"
+device = "one"
+
+[[source]]
+name = "hall"
+device = "two"
+keywords = "hall.txt"
+"""
+
+
+class House:
+    """A daemon with a microphone in the kitchen and one in the hall."""
+
+    def __init__(self, daemon: DaemonProcess, kitchen: Plug, hall: Plug, directory: Path) -> None:
+        self.daemon, self.kitchen, self.hall, self.directory = daemon, kitchen, hall, directory
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """That of each source, by name."""
+        return {each["name"]: each for each in self.daemon.ask(command="status")["data"]["sources"]}
+
+    def states(self) -> list[object]:
+        """Of the kitchen and the hall."""
+        return [each["state"] for each in self.status().values()]
+
+
+@contextmanager
+def house(directory: Path, model: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[House]:
+    (directory / "config.toml").write_text(TWO)
+    (directory / "hall.txt").write_text("TURN OFF\n")
+    for name in ("one", "two"):
+        (directory / name).mkdir()
+    with ExitStack() as stack:
+        kitchen, hall = (stack.enter_context(Plug(directory / name)) for name in ("one", "two"))
+        own = ("--config", str(directory / "config.toml"), *arguments)
+        daemon = stack.enter_context(running(directory, model, *own, environment=environment))
+        there = House(daemon, kitchen, hall, directory)
+        assert eventually(lambda: there.states() == ["listening"] * 2), daemon.log
+        yield there
+
+
+def test_each_hears_its_own_list_and_every_event_says_whose_it_is(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. LIGHT ON is said in both rooms; only the kitchen listens for it. 2. TURN OFF is said in the hall.
+
+    Result: two detections with their source and ids of one count, on the socket, on stdout, to a program that is run.
+    """
+    seen = tmp_path / "seen"
+    hook = f"sh -c 'echo $KWSD_SOURCE $KWSD_KEYWORD >> {seen}'"
+    with house(tmp_path, tiny_model_dir, "--exec", hook) as there:
+        client, hello = there.daemon.client()
+        with client:
+            assert [each["name"] for each in hello["sources"]] == ["kitchen", "hall"]
+            assert hello["sources"][1]["keywords"] == ["TURN OFF"]
+            assert hello["keywords"] == ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
+            there.hall.say(phrase("LIGHT ON"))
+            there.kitchen.say(phrase("LIGHT ON"))
+            first = client.read_until("detection")
+            there.hall.say(phrase("TURN OFF"))
+            second = client.read_until("detection")
+        assert (first["source"], first["keyword"], first["id"]) == ("kitchen", "LIGHT ON", 1)
+        assert (second["source"], second["keyword"], second["id"]) == ("hall", "TURN OFF", 2)
+        assert eventually(lambda: seen.exists() and len(seen.read_text().splitlines()) == 2)
+        assert seen.read_text().splitlines() == ["kitchen LIGHT ON", "hall TURN OFF"]
+        assert there.status()["hall"]["detections_by_keyword"] == {"TURN OFF": 1}
+
+
+def test_one_is_muted_and_stays_so_the_other_hears(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. `kwsctl mute --source hall`; the kitchen hears on. 2. `kwsctl mute` closes all, `kwsctl unmute` opens all.
+    3. A name that is none.
+
+    Result: each state says so, events bear the name, the mistake names those that there are.
+    """
+
+    def ctl(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [KWSCTL, *words, "--socket", str(tmp_path / "s")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    with house(tmp_path, tiny_model_dir) as there:
+        client, _ = there.daemon.client()
+        with client:
+            assert ctl("mute", "--source", "hall").returncode == 0
+            assert client.read_until("muted")["source"] == "hall"
+            assert there.states() == ["listening", "muted"]
+            assert ctl("status").returncode == 0
+            assert "hall" in ctl("status").stdout
+            there.kitchen.say(phrase("LIGHT ON"))
+            assert client.read_until("detection")["source"] == "kitchen"
+            assert ctl("mute").returncode == 0
+            assert there.states() == ["muted", "muted"]
+            assert ctl("unmute").returncode == 0
+            assert eventually(lambda: there.states() == ["listening", "listening"])
+            wrong = ctl("mute", "--source", "cellar")
+            assert wrong.returncode != 0
+            assert 'there is no "cellar"; there are: kitchen, hall' in wrong.stderr
+
+
+def test_one_pulled_out_or_deaf_costs_the_other_nothing(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario, under a manager with a watchdog of 3 s.
+
+    1. The hall's microphone is pulled out: the kitchen hears on. It is plugged in again.
+    2. Of the hall's sound no frames come any more. 3. They come again.
+
+    Result: the status line names the hall each time; while it is deaf the watchdog starves.
+    """
+    manager = Manager(tmp_path)
+    with house(tmp_path, tiny_model_dir, environment=manager.environment(watchdog_s=3)) as there:
+        client, _ = there.daemon.client()
+        with client:
+            there.hall.pull_out()
+            lost = client.read_until("mic_lost")
+            assert (lost["source"], lost["microphone"]) == ("hall", "two")
+            assert there.daemon.ask(command="status")["data"]["state"] == "listening"
+            assert eventually(lambda: 'listening to kitchen; hall waits for microphone "two"' in manager.last("STATUS"))
+            there.kitchen.say(phrase("LIGHT ON"))
+            assert client.read_until("detection")["source"] == "kitchen"
+            there.hall.plug_in()
+            assert client.read_until("mic_recovered")["source"] == "hall"
+            (tmp_path / "deaf two").touch()
+            assert eventually(lambda: there.status()["hall"]["deaf"], 10)
+            assert not there.status()["kitchen"]["deaf"]
+            assert eventually(lambda: "hall is deaf" in manager.last("STATUS"))
+            there.kitchen.say(phrase("LIGHT ON"))
+            assert client.read_until("detection")["source"] == "kitchen"
+            time.sleep(1.0)
+            fed = len(manager.times("WATCHDOG"))
+            time.sleep(1.2)
+            assert len(manager.times("WATCHDOG")) == fed
+            (tmp_path / "deaf two").unlink()
+            assert eventually(lambda: len(manager.times("WATCHDOG")) > fed)
+    manager.close()
+
+
+def test_lists_and_thresholds_are_each_source_s_own(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. The hall's keyword file changes. 2. A program sets the kitchen's list. 3. A threshold of a keyword of the hall.
+    4. The daemon is started anew.
+
+    Result: `reloaded` with the source; the other list stays; what was set is there again behind the restart.
+    """
+    with house(tmp_path, tiny_model_dir) as there:
+        client, _ = there.daemon.client()
+        with client:
+            (tmp_path / "hall.txt").write_text("TURN OFF\nHEY LIGHT\n")
+            told = client.read_until("reloaded")
+            assert (told["source"], told["keywords"]) == ("hall", ["TURN OFF", "HEY LIGHT"])
+            assert client.ask(command="set_keywords", keywords=["TURN ON"], source="kitchen")["ok"]
+            assert client.ask(command="set_threshold", threshold=0.9, keyword="HEY LIGHT")["ok"]
+        status = there.status()
+        assert status["kitchen"]["keywords"] == ["TURN ON"]
+        assert status["hall"]["keywords"] == ["TURN OFF", "HEY LIGHT"]
+        assert status["hall"]["thresholds"]["HEY LIGHT"] == 0.9
+        there.daemon.signal(signal.SIGTERM)
+        assert there.daemon.wait() == 0
+        own = ("--config", str(tmp_path / "config.toml"))
+        with running(tmp_path, tiny_model_dir, *own) as again:
+            sources = {each["name"]: each for each in again.ask(command="status")["data"]["sources"]}
+            assert sources["kitchen"]["keywords"] == ["TURN ON"]
+            assert sources["kitchen"]["keywords_from"] == "socket"
