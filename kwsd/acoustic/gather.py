@@ -20,8 +20,6 @@ GATHERED_S = 0.02
 LATELY_S = 0.7
 """A stream that was heard within so long, two segments, is waited for; one in a quiet room is not."""
 
-Heard = "list[tuple[Float32, State]]"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
@@ -51,7 +49,7 @@ class GatheringEncoder(Encoder):
             self._waiting.append(call)
             self._changed.notify_all()
             if self._waiting[0] is call:
-                self._changed.wait_for(self._all_are_there, GATHERED_S)
+                self._changed.wait_for(self.all_are_there, GATHERED_S)
                 together, self._waiting = self._waiting, []
             else:
                 together = []
@@ -59,7 +57,8 @@ class GatheringEncoder(Encoder):
             self._hear(together)
         return call.heard.result()
 
-    def _all_are_there(self) -> bool:
+    def all_are_there(self) -> bool:
+        """Whether everybody who was heard lately wants the next segment encoded."""
         since_s = time.monotonic() - LATELY_S
         return len(self._waiting) >= sum(at_s > since_s for at_s in self._called_at_s.values())
 
