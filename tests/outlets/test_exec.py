@@ -133,7 +133,7 @@ def test_a_command_that_cannot_run_is_a_wrong_setting(command: str) -> None:
 
 def test_an_empty_command_is_told_as_one() -> None:
     with pytest.raises(ConfigError, match="there is nothing to run"):
-        ExecOutlet(" ", limit=1, timeout_s=1, recent=RecentAudio(1.0))
+        ExecOutlet(" ", limit=1, timeout_s=1, recent={"": RecentAudio(1.0)})
 
 
 def test_a_program_that_may_not_be_run_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
