@@ -3,12 +3,11 @@
 import argparse
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from kwsd import __version__
-from kwsd.cli.exit_codes import guarded, require_extra
-from kwsd.cli.logs import start_logging
+from kwsd.cli.exit_codes import require_extra, run_program
+from kwsd.cli.logs import limit_repeats
 
 DESCRIPTION = """\
 A page in the browser: how loud it is, what is heard and nearly heard, with its sound; mute; the keywords, with their
@@ -28,9 +27,7 @@ exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuratio
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kwsd-web` with these arguments (those of the process by default); returns the exit code."""
-    arguments = make_parser().parse_args(argv)
-    start_logging("kwsd-web", verbose=arguments.verbose)
-    return guarded(partial(run, arguments))
+    return run_program(make_parser(), run, argv)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -79,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         file=arguments.config,
     ).settings
     socket = settings.daemon.socket
+    limit_repeats()
     asyncio.run(serve(settings, socket.expanduser() if socket else find_socket(), tell=tell_link))
     return 0
 

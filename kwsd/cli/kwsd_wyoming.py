@@ -9,6 +9,7 @@ from pathlib import Path
 from kwsd import __version__
 from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
+from kwsd.cli.logs import limit_repeats
 from kwsd.errors import FlagError
 
 DESCRIPTION = """\
@@ -82,4 +83,5 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError(
             "there is nothing to listen for; give --keywords FILE with one phrase per line (demo.txt comes with kwsd)"
         )
+    limit_repeats()
     return serve(settings, settings.keywords)

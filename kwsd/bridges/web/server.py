@@ -23,8 +23,9 @@ from kwsd.bridges.web.teacher import Teacher
 from kwsd.bridges.web.token import read_token
 from kwsd.config import Settings
 from kwsd.config.web import Web
-from kwsd.errors import ConfigError, KwsdError
+from kwsd.errors import ConfigError, KwsdError, reason
 from kwsd.homes import user_directory
+from kwsd.small_files import read_small
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +104,14 @@ def check_tls(settings: Web) -> None:
     if settings.tls_cert is None or settings.tls_key is None:
         raise ConfigError("TLS takes both: --tls-cert FILE and --tls-key FILE")
     try:
+        read_small(settings.tls_cert)  # OpenSSL waits for a pipe, and asks a terminal for a pass phrase
+        if b"ENCRYPTED" in read_small(settings.tls_key):
+            plain = f"openssl pkey -in {settings.tls_key} -out plain.pem"
+            raise ConfigError(f"{settings.tls_key}: nobody is there to type the key's pass phrase; {plain}")
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
     except OSError as error:  # ssl.SSLError is one
         name = f"{settings.tls_cert}, {settings.tls_key}"
-        raise ConfigError(f"{name}: no certificate and its key: {error.strerror or error}") from None
+        raise ConfigError(f"{name}: no certificate and its key, in PEM: {reason(error)}") from None
 
 
 def is_loopback(listener: socket.socket) -> bool:
