@@ -159,7 +159,7 @@ def _int(value: Any, typed: bool) -> int:
 
 def _text(value: Any, _typed: bool) -> str:
     if not isinstance(value, str):
-        raise _WrongError("is not text")
+        raise _WrongError("is not text, which stands in quotes")
     return value
 
 

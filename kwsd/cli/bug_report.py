@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from kwsd import __version__
 from kwsd.cli.doctor import Patient, Symptom, output_of, units
@@ -32,16 +32,15 @@ LIBRARIES = (
     "soundfile",
     "soxr",
 )
-FREE_TEXT = {
-    "device",
-    "daemon.exec",
-    "mqtt.username",
-    "mqtt.password_file",
-    "mqtt.device",
-    "mqtt.node",
-    "wyoming.zeroconf",
+TELLING = {
+    "model",
+    "raw",
+    "daemon.socket_mode",
+    "fallback.words",
+    "mqtt.commands",
+    "wyoming.languages",
 }
-"""Settings in which people write what they like, names and passwords among it."""
+"""Settings whose text is shown. People write what they like in all the others: hosts, commands, names, passwords."""
 LOG_LINES = 200
 WORDS = r"(?<![^\W_]){}(?![^\W_])"
 QUOTED = re.compile(r"""(["'`“‘])(?:(?!\1).){1,500}?(["'`”’])""")
@@ -130,15 +129,16 @@ def installed(name: str) -> str:
 
 def settings_of(patient: Patient) -> Iterator[tuple[str, Any]]:
     """Dotted key → what differs from the default, and where it comes from."""
-    for key, _ in keys():
+    for key, allowed in keys():
         origin = patient.loaded.origins.get(key)
         if origin is None:
             continue
         value: Any = patient.loaded.settings
         for part in key.split("."):
             value = getattr(value, part)
-        plain = value if isinstance(value, bool | int | float | None) else str(value)
-        yield key, {"value": "(set)" if key in FREE_TEXT and value is not None else plain, "from": str(origin)}
+        is_number = isinstance(value, bool | int | float | None)
+        shown = isinstance(value, Path) or get_origin(allowed) is Literal or key in TELLING
+        yield key, {"value": value if is_number else str(value) if shown else "(set)", "from": str(origin)}
 
 
 def keywords_of(patient: Patient) -> Iterator[str]:

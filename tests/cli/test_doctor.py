@@ -79,7 +79,18 @@ def test_a_daemon_is_asked(tmp_path: Path, tiny_model_dir: Path) -> None:
     assert "no daemon listens at s any more" in of(done, "socket")[0]["what"]
 
 
-SECRETS = ("annabel", "hey anna", "turn off", "anna's headset", "s3cret", "你好", "my lamp")
+SECRETS = (
+    "annabel",
+    "annas-laptop",
+    "broker.anna",
+    "hunter2",
+    "hey anna",
+    "turn off",
+    "anna's headset",
+    "s3cret",
+    "你好",
+    "my lamp",
+)
 
 
 def test_the_bundle_holds_no_names_and_no_keywords(tmp_path: Path, tiny_model_dir: Path) -> None:
@@ -88,6 +99,8 @@ def test_the_bundle_holds_no_names_and_no_keywords(tmp_path: Path, tiny_model_di
     (home / "k.txt").write_text("hey light\nturn off @my lamp\n你好\n")
     (home / "c.toml").write_text(
         'device = "anna\'s headset"\n[daemon]\nexec = "/usr/bin/true s3cret"\n[mqtt]\nusername = "annabel"\n'
+        'uri = "mqtt://broker.anna.example"\n[web]\nnames = ["annas-laptop.lan"]\n'
+        '[transcripts]\ntranscriber = "command"\ncommand = "/bin/cat hunter2"\n'
     )
     daemon_place = home / "d"
     daemon_place.mkdir()
@@ -100,7 +113,7 @@ def test_the_bundle_holds_no_names_and_no_keywords(tmp_path: Path, tiny_model_di
             text = (home / "b.json").read_text()
             told = json.loads(text)
             found = {secret for secret in SECRETS if json.dumps(secret)[1:-1] in text.casefold()}
-            assert "s3cret" not in found
+            assert not found & {"s3cret", "hunter2"}
             if not allowed:
                 assert not found
             assert ("hey anna" in found) == bool(allowed)

@@ -106,7 +106,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ('[search]\nbeam = "wide"', "search.beam: 'wide' is not a whole number"),
         ("search = 3", "search is a section; write [search]"),
         ("[model]", "model is a plain setting"),
-        ("model = 3", "model: 3 is not text"),
+        ("model = 3", "model: 3 is not text, which stands in quotes"),
         ("input = []", "input: [] is empty"),
         ("model =", "is not TOML: Invalid value (at end of document)"),
     ],
