@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from kwsd import __version__
 from kwsd.cli.arguments import RAW_HELP, number
@@ -138,7 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
             signal.SIGCHLD, signal.SIG_DFL
         )  # a parent that ignores it passes that on, and no hook's end is known
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
-        signal.signal(signal.SIGTERM, _end_well)  # until the daemon has an ear for it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))  # until the daemon has an ear for it
         _import_without("asyncio", "ssl")
         from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
 
@@ -146,10 +146,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)
-
-
-def _end_well(*_: object) -> NoReturn:
-    raise SystemExit(DONE)
 
 
 def _import_without(module: str, absent: str) -> None:

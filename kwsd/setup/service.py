@@ -52,9 +52,10 @@ def install(places: Places, programs: Programs, documents: Mapping[Path, str], *
     for path, text in documents.items():
         files.write(places.share / path, text)
         current[str(places.share / path)] = path
-    for program in () if places.commands.resolve() == programs.directory.resolve() else _own(programs):
-        files.link(places.commands / program.name, program)
-        current[str(places.commands / program.name)] = program
+    if places.commands.resolve() != programs.directory.resolve():
+        for program in (*sorted(programs.directory.glob("kwsctl")), *sorted(programs.directory.glob("kwsd*"))):
+            files.link(places.commands / program.name, program)
+            current[str(places.commands / program.name)] = program
     files.drop_others(current)
     files.save()
     if not start or not BOOTED.is_dir():
@@ -98,10 +99,6 @@ def systemctl(places: Places, *words: str) -> None:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[0]
         log = "journalctl --user -u kwsd -n 30" if places.scope == "user" else "journalctl -u kwsd -n 30"
         raise KwsdError(f"{' '.join(command)}: {said}\nwhy: {log}, or kwsctl doctor")
-
-
-def _own(programs: Programs) -> Sequence[Path]:
-    return [path for name in ("kwsctl", "kwsd*") for path in sorted(programs.directory.glob(name))]
 
 
 def _require_group() -> None:

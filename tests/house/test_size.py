@@ -14,8 +14,12 @@ MODULES = sorted(
     for path in (ROOT / room).rglob("*.py")
 )
 LONGEST_FILE, LONGEST_FUNCTION = 300, 45
-CALLED_ONCE = 143
-"""Private functions of kwsd/ that only one place calls: 120 is the aim, and this number may only fall."""
+MENTIONED_ONCE, CALLED_ONCE = 141, 113
+"""Private functions of kwsd/ that stand at one place beside their definition, and those of them that it calls.
+
+The others are handed over there: to a thread, a table, a cache. 120 of both together was the plan; these numbers may
+only fall.
+"""
 DEFINITION = re.compile(r"^\s*(?:async )?def (_[a-z]\w*)", re.MULTILINE)
 
 
@@ -35,8 +39,11 @@ def test_a_file_is_one_concept_and_a_function_one_thought(path: Path) -> None:
 
 def test_parts_are_taken_out_for_a_reason() -> None:
     """A private function that one place calls is read by jumping there and back: its body reads better in place."""
-    once = 0
+    mentioned = called = 0
     for path in (ROOT / "kwsd").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        once += sum(len(re.findall(rf"\b{name}\b", text)) == 2 for name in set(DEFINITION.findall(text)))
-    assert once <= CALLED_ONCE, f"{once} private functions are called from one place"
+        once = [name for name in set(DEFINITION.findall(text)) if len(re.findall(rf"\b{name}\b", text)) == 2]
+        mentioned += len(once)
+        called += sum(len(re.findall(rf"\b{name}\(", text)) == 2 for name in once)
+    assert mentioned <= MENTIONED_ONCE, f"{mentioned} private functions are used at one place"
+    assert called <= CALLED_ONCE, f"{called} private functions are called from one place"
