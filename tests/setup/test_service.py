@@ -76,7 +76,7 @@ def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> Non
     assert len(installed.stdout.partition("next:\n")[2].splitlines()) == NEXT
     assert machine.show("kwsd", "ActiveState") == "active"
     assert machine.show("kwsd", "UnitFileState").startswith("enabled")
-    assert '"model"' in machine.run("/usr/local/bin/kwsctl", "status", "--json").stdout
+    assert '"model"' in machine.run("/usr/local/bin/kwsctl", "status", "--json", "--timeout", "60").stdout
     first = machine.show("kwsd", "MainPID")
 
     keywords, unit = machine.outside(Path("/etc/kwsd/keywords.txt")), machine.outside(UNITS / "kwsd.service")
