@@ -27,14 +27,17 @@ TOLD_PROBLEMS = 10  # lines of a file that a message names
 SLICE_SAMPLES = 10 * SAMPLE_RATE  # of `accept`, so that memory does not follow the caller's block size
 
 
-def load_keywords(path: str | Path, model: Model, *, strict: bool = False) -> list[Keyword]:
-    """Read a keyword file, or a list that comes with kwsd, for a model.
+def load_keywords(path: str | Path, model: Model | str | Path, *, strict: bool = False) -> list[Keyword]:
+    """Read a keyword file, or a list that comes with kwsd, for a model, or for the one of that name.
 
     Lines that cannot be used are left out, with a warning that names the first ten.
 
     Raises:
         KeywordFileError: no line can be used, or with `strict` one cannot; the message says which and why.
+        ModelError: there is no model of that name, or it cannot be used.
     """
+    if isinstance(model, str | Path):
+        model = Model.load(model)
     found = read_keyword_file(find_list(expanded(path)), model.tokenizer)
     if found.problems:
         told = [str(problem) for problem in found.problems[:TOLD_PROBLEMS]]

@@ -65,6 +65,10 @@ def test_lines_left_out_are_warned_of_or_refused(tiny_model_dir: Path, tmp_path:
     model = Model.load(tiny_model_dir)
     with pytest.warns(UserWarning, match=r"k.txt:2.*\n.*k.txt:3"):
         assert [keyword.phrase for keyword in kwsd.load_keywords(tmp_path / "k.txt", model)] == ["lights on"]
+    with pytest.warns(UserWarning, match=r"k.txt:2"):
+        assert len(kwsd.load_keywords(str(tmp_path / "k.txt"), str(tiny_model_dir))) == 1
+    with pytest.raises(kwsd.ModelError, match="nosuch"):
+        kwsd.load_keywords(tmp_path / "k.txt", "nosuch")
     with pytest.raises(kwsd.KeywordFileError, match=r"k.txt:2"):
         kwsd.load_keywords(tmp_path / "k.txt", model, strict=True)
 
