@@ -116,15 +116,13 @@ def _config_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
     if file is not None:
         return expanded(file)
     own = user_directory("config")
-    return next(filter(_is_there, ((own / "config.toml", SYSTEM_FILE) if own else (SYSTEM_FILE,))), None)
-
-
-def _is_there(path: Path) -> bool:
-    """Whether there is a file; one that this user may not even look for is, so that reading it says so."""
-    try:
-        return path.is_file()
-    except OSError:
-        return True
+    for place in (own / "config.toml", SYSTEM_FILE) if own else (SYSTEM_FILE,):
+        try:
+            if place.is_file():
+                return place
+        except OSError:  # this user may not even look for it, and reading it will say so
+            return place
+    return None
 
 
 def unless_alone(sources: tuple[SourceSettings, ...], values: Mapping[str, _Value]) -> tuple[SourceSettings, ...]:

@@ -11,7 +11,7 @@ The rule:
 4. A word that only one model listens for does not wait.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from kwsd.commands12.vocabulary import normal
@@ -42,7 +42,17 @@ class Merge:
 
         `candidate` is the fixed word that is being decided about.
         """
-        told = [event for detection in detections for event in self._take(detection, now_sample)]
+        told = []
+        for detection in detections:
+            if normal(detection.phrase) not in self._shared:
+                told.append(detection)
+                continue
+            twin = next((entry for entry in self._waiting if is_twin(entry[1], detection)), None)
+            if twin is not None:
+                self._waiting.remove(twin)
+                told.append(merged(twin[1], detection))
+            elif not any(is_twin(each, detection) or is_merged_twin(each, detection) for each in self._told):
+                self._waiting.append((now_sample, detection))
         still = [
             (since, detection)
             for since, detection in self._waiting
@@ -60,18 +70,6 @@ class Merge:
         told, self._waiting = [detection for _, detection in self._waiting], []
         self._told += told
         return told
-
-    def _take(self, detection: Detection, now_sample: int) -> Iterator[Detection]:
-        if normal(detection.phrase) not in self._shared:
-            yield detection
-            return
-        for entry in self._waiting:
-            if is_twin(entry[1], detection):
-                self._waiting.remove(entry)
-                yield merged(entry[1], detection)
-                return
-        if not any(is_twin(told, detection) or is_merged_twin(told, detection) for told in self._told):
-            self._waiting.append((now_sample, detection))
 
 
 def is_twin(one: Detection, other: Detection) -> bool:
