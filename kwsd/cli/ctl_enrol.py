@@ -96,15 +96,18 @@ def report(found: "Enrolment", wanted: float) -> list[str]:
     ]
     new = [each for each in found.after.spellings if each not in found.before.spellings]
     lines += [f"new spelling: {each}" for each in new]
-    if found.after == found.before:
-        lines.append("nothing is worth changing: what is there hears these takes as well, or would go off too often")
-    else:
+    if found.after != found.before:
         lines.append(f"threshold: {found.after.threshold:g}")
+    elif before == takes:
+        lines.append("nothing is worth changing: what is there hears these takes as well")
+    else:
+        lines.append("nothing is worth changing: what would hear more of these takes goes off too often by mistake,")
+        lines.append("as far as is known; --false-alarms 1/h puts up with more, and a longer name goes off less")
     told_by = f"{found.hours:.2g} h of background" if found.hours else "what is usual for phrases of its length"
     lines.append(f"false alarms to be expected: {found.expected_per_hour:.2g}/h, by {told_by}")
     if not found.hours:
         lines.append(
-            "no background was given: with --background PATH, or after `kwsctl tune --listen 8h`, more is known"
+            "no background was given: --background PATH, or `kwsctl tune --listen 8h` before, shows how often it is"
         )
     return lines
 

@@ -85,6 +85,10 @@ def why_not_written(path: Path) -> str | None:
     """What keeps a keyword file from being changed; None where nothing does."""
     if path.resolve() in {each.resolve() for each in shipped_lists().values()}:
         return f"{path} comes with kwsd: copy it, and start kwsd with the copy"
+    if not path.exists() and not path.parent.is_dir():
+        return f"{path}: there is no folder {path.parent} to write it in; make it, or give another file"
+    if not path.exists() and not os.access(path.parent, os.W_OK):
+        return f"{path}: its folder cannot be written by this user"
     if path.is_file() and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
         return f"{path} cannot be written by this user"
     return None

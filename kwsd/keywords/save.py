@@ -29,7 +29,8 @@ def save_keyword_file(path: Path, content: bytes) -> Path | None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
+        error.filename = str(path)  # a user knows no other
         raise
     return backup

@@ -64,7 +64,9 @@ def trim_take(name: str, sound: Float32) -> Take:
         raise TakeError(f"{name}: is empty; record it again")
     noise_db = float(np.quantile(loud_db, 0.1))
     speaks = np.flatnonzero(loud_db > max(noise_db + OVER_NOISE_DB, float(loud_db.max()) - BELOW_PEAK_DB))
-    if not len(speaks) or loud_db.max() < QUIET_DB:
+    if not len(speaks) and loud_db.max() >= QUIET_DB:
+        raise TakeError(f"{name}: noisy (all of it is as loud as {noise_db:.0f} dB); make it quieter or go nearer")
+    if loud_db.max() < QUIET_DB:
         raise TakeError(f"{name}: too quiet (at most {loud_db.max():.0f} dB); speak up or turn the microphone up")
     first, last = int(speaks[0]) * FBANK_SHIFT_SAMPLES, (int(speaks[-1]) + 1) * FBANK_SHIFT_SAMPLES
     speech = sound[first:last]

@@ -9,7 +9,7 @@ import soundfile
 from kwsd.cli import ctl_enrol
 from kwsd.cli.kwsctl import main
 from kwsd.cli.terminal import say
-from testkit.commands import KWSCTL, run
+from testkit.commands import KWSCTL, KWSD, run
 from testkit.daemons import Plug, eventually, running
 from testkit.spoken import spoken, with_gaps
 from testkit.tiny_model import speak
@@ -31,6 +31,7 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
     given = ("--keywords", "k.toml", "--work", "w")
     tried = run(KWSCTL, "enrol", "saoirse", "--from", *takes, *given, "--dry-run", home=tmp_path)
     assert tried.returncode == 0, tried.stderr
+    assert "/h, by what is usual for phrases of its length" in tried.stdout
     assert "no background was given" in tried.stdout
     assert not (tmp_path / "k.toml").exists()
     done = run(KWSCTL, "enrol", "saoirse", "--from", *takes, *given, "--background", "talk.wav", home=tmp_path)
@@ -50,6 +51,7 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
         (("--from", "none.wav", "--keywords", "k.toml"), 1, "none.wav does not exist"),
         (("--from", "empty", "--keywords", "k.toml"), 1, "empty: has no recordings"),
         (("--from", "a.wav", "--keywords", "k.txt"), 78, "written to TOML only"),
+        (("--from", "a.wav", "--keywords", "none/k.toml"), 78, "there is no folder none to write it in"),
         (("--takes", "9", "--keywords", "k.toml"), 2, "choose from 3 to 5"),
         (("--false-alarms", "often", "--keywords", "k.toml"), 2, "is no rate"),
         (("--socket", "none.sock", "--keywords", "k.toml"), 1, "no daemon at none.sock"),
@@ -59,6 +61,20 @@ def test_what_is_wrong_is_named(tmp_path: Path, arguments: tuple[str, ...], code
     (tmp_path / "empty").mkdir()
     done = run(KWSCTL, "enrol", "saoirse", *arguments, home=tmp_path)
     assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
+
+
+def test_a_name_that_no_dictionary_and_no_alphabet_of_ours_has_is_learnt(tmp_path: Path) -> None:
+    """1. Three takes of a Japanese greeting, by its own letters. 2. Another saying is told as that."""
+    for number, speed in enumerate((140, 150, 165, 155)):
+        hiss = np.random.default_rng(number).normal(0, 3e-4, 12_000).astype(np.float32)
+        sound = np.concatenate([hiss, spoken("konnichiwa", speed=speed), hiss])
+        soundfile.write(tmp_path / f"{number}.wav", sound, 16_000)
+    done = run(
+        KWSCTL, "enrol", "こんにちは", "--from", "0.wav", "1.wav", "2.wav", "--keywords", "k.toml", home=tmp_path
+    )
+    assert "takes heard with what is new:  3 of 3" in done.stdout, done.stderr
+    heard = run(KWSD, "--keywords", "k.toml", "--input", "3.wav", home=tmp_path)
+    assert "こんにちは" in heard.stdout
 
 
 def test_takes_come_out_of_the_running_daemon(

@@ -33,6 +33,7 @@ def test_silence_is_trimmed_off() -> None:
         (said()[: 16_000 + len(spoken("computer")) // 2], "cut off at its end"),
         (said()[16_000 + 1600 :], "cut off at its beginning"),
         (said(noise=0.05), "noisy"),
+        (with_noise(np.zeros(32_000, np.float32), 0.1), "noisy"),
         (with_noise(with_gaps(*["computer"] * 9, gap_s=0.3), 1e-3), "a take is one saying"),
     ],
 )
