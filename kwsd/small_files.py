@@ -1,4 +1,4 @@
-"""Small files that others may have written, read whole and within bounds; and written whole, for their owner alone."""
+"""Small files, read whole (only regular ones, never more than they may hold) and written whole or not at all."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import re
 import stat
 import tomllib
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EFBIG, EINVAL
 from pathlib import Path
 from typing import Any
@@ -48,14 +50,30 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there before is.
     """
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    with written_whole(path) as part:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600, exist_ok=False)
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Another file beside `path` to write into: it takes the place of `path` in the end, or nothing has changed.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two programs may both be at it
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # a user knows no other
+        raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def unpack(packed: bytes, most: int) -> bytes:

@@ -76,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not (arguments.recordings or arguments.listen):
         raise FlagError("nothing to tune by: give recordings of keywords, or --listen 8h to gather background")
+    if arguments.png and not arguments.png.absolute().parent.is_dir():
+        raise FlagError(f"--png {arguments.png}: there is no folder {arguments.png.parent}; make it first")
     setup = open_setup(arguments, wants_keywords=bool(arguments.recordings))
     if arguments.listen:
         listen_to_room(setup, arguments)

@@ -1,8 +1,9 @@
 """Other content for a keyword file: all of it at once or none of it, with what was there before beside it."""
 
-import os
 import shutil
 from pathlib import Path
+
+from kwsd.small_files import written_whole
 
 BACKUP = ".bak"
 
@@ -18,19 +19,11 @@ def save_keyword_file(path: Path, content: bytes) -> Path | None:
     """
     path = path.resolve()
     backup = path.with_name(path.name + BACKUP) if path.exists() else None
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # daemon and page may both be at it
-    try:
+    if backup is not None:
+        with written_whole(backup) as part:
+            shutil.copy2(path, part)
+    with written_whole(path) as part:
         if backup is not None:
-            shutil.copy2(path, backup)
-        with part.open("wb") as file:
-            if backup is not None:
-                shutil.copymode(path, part)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        error.filename = str(path)  # a user knows no other
-        raise
+            shutil.copy2(path, part)  # for its permissions, before anybody could read the content
+        part.write_bytes(content)
     return backup

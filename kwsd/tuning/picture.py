@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from kwsd.small_files import written_whole
 from kwsd.tuning.curves import Curve
 
 SIZE_INCHES, DOTS_PER_INCH = (10.0, 4.5), 110
@@ -45,7 +46,8 @@ def draw_curves(path: Path, curves: Sequence[Curve]) -> None:
     right.legend(fontsize=8, loc="lower left")
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, dpi=DOTS_PER_INCH, format="png")
-    plt.close(figure)
-    part.replace(path)
+    try:
+        with written_whole(path) as part:
+            figure.savefig(part, dpi=DOTS_PER_INCH, format="png")
+    finally:
+        plt.close(figure)

@@ -180,7 +180,7 @@ def gathering(command: Sequence[object], home: Path) -> Iterator[subprocess.Pope
         (("said", "--listen", "soon"), 2, "is no time"),
         (("talk.wav",), 1, "talk.wav: cannot be read"),
         (("said", "--background", "none.wav"), 1, "none.wav does not exist"),
-        (("said", "--png", "none/c.png"), 1, "none"),
+        (("said", "--png", "none/c.png"), 2, "there is no folder none"),
         (("said", "--work", "talk.wav"), 1, "cannot be made"),
     ],
 )

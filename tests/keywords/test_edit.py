@@ -1,6 +1,7 @@
 """One keyword of a TOML file changes: the rest of it stays as it is, and nothing is ever half written."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,20 @@ def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.M
         write_keywords(path, {find_keyword(path, "game"): {"threshold": 0.4}})
     assert path.read_text() == BEFORE
     assert not list(path.parent.glob(".*part"))
+
+
+def test_a_disk_too_full_for_a_backup_leaves_the_one_that_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_source: Path, copy: Path) -> None:
+        copy.touch()
+        raise OSError(28, os.strerror(28))
+
+    backup = path.with_name(path.name + ".bak")
+    backup.write_text("from before")
+    monkeypatch.setattr(shutil, "copy2", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_keywords(path, {find_keyword(path, "game"): {"threshold": 0.4}})
+    assert raised.value.filename == str(backup)
+    assert (path.read_text(), backup.read_text()) == (BEFORE, "from before")
 
 
 LINES = "\ufeff# kitchen\r\nlights on :2 @big one\r\n\r\n#0.9 hadouken\nlights off#\n"
