@@ -14,7 +14,7 @@ from kwsd.units import START, Context
 
 Tokens = tuple[int, ...]
 
-BEAM = 24
+BEAM = 8
 IMPOSSIBLE = -1e9
 
 
