@@ -42,6 +42,11 @@ class Alignment:
         return min(self.posteriors)
 
 
+def window(emissions: tuple[int, ...], history: FrameHistory) -> range:
+    """The frames that `align` looks at: while they stay the same, so does what it finds."""
+    return range(max(emissions[0] - EARLY_FRAMES, history.start), min(emissions[-1] + LATE_FRAMES + 1, history.end))
+
+
 def align(
     tokens: tuple[int, ...], emissions: tuple[int, ...], history: FrameHistory, acoustics: Acoustics
 ) -> Alignment:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kwsd.search.alignment import Alignment
+from kwsd.search.alignment import Alignment, align, window
 from kwsd.search.beam import SAME_EMISSION_FRAMES, Match
 from kwsd.search.confidence import Signs
+from kwsd.search.history import FrameHistory
 from kwsd.search.hits import MissCause, Objection
+from kwsd.search.posteriors import Acoustics
 
 TOKEN_WORTH = 1.8  # nats that tell hits from false alarms as well as a token more does, in a fit over both
 
@@ -26,6 +28,8 @@ class Candidate:
     """The last of the best that was worth looking for."""
     alignment: Alignment | None = None
     """Of `aligned`."""
+    looked_at: range | None = None
+    """The frames among which its tokens were looked for."""
     score: float = 0.0
     """As it was judged last."""
     signs: Signs | None = None
@@ -37,6 +41,13 @@ class Candidate:
         own, other = self.best.frames, match.frames
         apart = max(other[0] - own[-1], own[0] - other[-1])
         return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
+
+    def look_for_tokens(self, history: FrameHistory, acoustics: Acoustics) -> None:
+        """Align the best match, unless that has been done among the same frames: it would find the same."""
+        among = window(self.best.frames, history)
+        if self.aligned is not self.best or self.looked_at != among:
+            self.alignment = align(self.best.sequence.tokens, self.best.frames, history, acoustics)
+            self.aligned, self.looked_at = self.best, among
 
     @property
     def frames(self) -> tuple[int, ...]:

@@ -133,7 +133,7 @@ class ContextGraph:
 
     def ending_at(self, index: int) -> tuple[TokenSequence, ...]:
         """Sequences that are exactly this prefix, in the order given."""
-        first, end = np.searchsorted(self._end_nodes, (index, index + 1))
+        first, end = self._first_ends[index : index + 2].tolist()
         return tuple(self._sequences[place] for place in self._ends[first:end].tolist())
 
     def step(self, node: Node, token: int) -> Node:
@@ -172,5 +172,6 @@ class ContextGraph:
             np.maximum.at(self.boosts, here[live], boost[live])
             self.boost_sums[level] = self.boost_sums[above] + self.boosts[level]
         self._ends = here.argsort(kind="stable")
-        self._end_nodes = here[self._ends]
-        self.first_children = np.searchsorted(self._parents, np.arange(count + 1, dtype=np.int32)).astype(np.int32)
+        borders = np.arange(count + 1, dtype=np.int32)
+        self._first_ends = np.searchsorted(here[self._ends], borders).astype(np.int32)
+        self.first_children = np.searchsorted(self._parents, borders).astype(np.int32)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kwsd.search.alignment import Alignment, align
+from kwsd.search.alignment import Alignment
 from kwsd.search.beam import BeamSearch, Match
 from kwsd.search.candidate import Candidate, strength
 from kwsd.search.confidence import Signs, weakest_of
@@ -65,8 +65,7 @@ class Rules:
             if self._goes_on(candidate):
                 best = candidate.best  # so far; its tokens are looked for only if that is worth it
                 if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
-                    candidate.aligned = best
-                    candidate.alignment = align(best.sequence.tokens, best.frames, self._history, self._acoustics)
+                    candidate.look_for_tokens(self._history, self._acoustics)
             else:
                 misses += self._missed(candidate)
         # what the likeliest takes, its parts and whatever resembles it cannot have
