@@ -98,7 +98,7 @@ def recording_section(
         f"<section><h2>{text_of(outcome.recording)}</h2><p>{'; '.join(_told(outcome))}</p>"
         f'<div class="timeline">{"".join(marks)}</div>'
         f'<div class="scale"><span>0:00:00</span><span>{clock(length_s)}</span></div>'
-        f"<table>{head}<tbody>{''.join(lines)}</tbody></table></section>"
+        f'<table class="hits">{head}<tbody>{"".join(lines)}</tbody></table></section>'
     )
 
 

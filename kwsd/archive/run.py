@@ -28,7 +28,7 @@ from kwsd.archive.jobs import (
 from kwsd.archive.outputs import Row
 from kwsd.archive.recordings import Unusable, find
 from kwsd.archive.spans import ArchivedFile, FileSpan, cut, pieces
-from kwsd.archive.store import Kept, Store, StoreError, read_spans
+from kwsd.archive.store import PART, Kept, Store, StoreError, read_spans
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
@@ -74,9 +74,14 @@ class IndexReport:
             _fail(self, each.uri, each.why)
 
     def write(self, path: Path) -> None:
-        """A line for each file. Raises OSError."""
+        """A line for each file. Raises OSError: that of the run before stays."""
         lines = [json.dumps(asdict(each)) for each in self.outcomes.values()]
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part = path.with_suffix(PART)
+        try:
+            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def survey(workers: Workers, sources: Iterable[str]) -> list[ArchivedFile | Unusable]:

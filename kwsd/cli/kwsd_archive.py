@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Finds what was said in recordings. `index` encodes them once, on all cores or a Dask cluster, and keeps what the encoder
-made of them; `search` looks for a list of phrases in that, as often as the list changes; `scan` does both."""
+made of them; `search` looks for a list of phrases in that, as often as the list changes; `scan` does both.
+They hear what `kwsd --input FILE --no-quiet-gate --no-automatic-gain` hears, at the same times: both hang on all that
+came before, and on the keywords, while an index is cut into spans and serves any list."""
 
 EPILOG = f"""\
 examples:

@@ -1,23 +1,12 @@
 """`kwsd-archive` as a person runs it: real workers, the tiny model, files of every sort."""
 
-import csv
-import errno
 import json
-import os
-import random
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
-import pyarrow.parquet
 import pytest
-import soundfile
 
 from kwsd import Model
 from kwsd.archive.encode import encode_spans
@@ -25,44 +14,7 @@ from kwsd.archive.outputs import write_hits
 from kwsd.archive.recordings import look, open_span
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.archive.store import Store, StoreError, read_frames, read_spans
-from kwsd.timebase import SAMPLE_RATE
-from testkit.tiny_model import silence, speak, with_noise
-
-COMMAND = [sys.executable, "-c", "import sys; from kwsd.cli.kwsd_archive import main; sys.exit(main())"]
-
-
-@pytest.fixture(scope="module")
-def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of what archives hold: sound of three kinds, and four files that give none."""
-    folder = tmp_path_factory.mktemp("archive") / "talk"
-    folder.mkdir()
-    sound = with_noise(np.concatenate([speak("LIGHT UP"), silence(1.0), speak("NIGHT"), silence(1.0)]), 1e-3)
-    soundfile.write(folder / "plain.wav", sound, SAMPLE_RATE)
-    soundfile.write(folder / "stereo.flac", np.stack([sound, sound], axis=1), SAMPLE_RATE)
-    soundfile.write(folder / "telephone.wav", sound[::2], SAMPLE_RATE // 2)
-    (folder / "empty.wav").touch()
-    (folder / "corrupt.flac").write_bytes(random.Random(1).randbytes(5000))
-    (folder / "cut off.wav").write_bytes((folder / "plain.wav").read_bytes()[:60_000])
-    (folder / "gone.wav").symlink_to(folder / "nowhere.wav")
-    (folder / "notes.txt").write_text("no sound")
-    return folder
-
-
-def run(*arguments: str | Path, model: Path) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *map(str, arguments), "--model", str(model), "--workers", "1"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
-
-
-def outcomes(store: Path) -> dict[str, dict[str, Any]]:
-    lines = (store / "report.jsonl").read_text().splitlines()
-    return {Path(each["recording"]).name: each for each in map(json.loads, lines)}
-
-
-@pytest.fixture(scope="module")
-def keywords(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("phrases") / "phrases.txt"
-    path.write_text("light up\nnight\n")
-    return path
+from testkit.archives import outcomes, pieces, read, run, store_flag
 
 
 def test_a_folder_is_indexed_and_searched(talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -77,7 +29,7 @@ def test_a_folder_is_indexed_and_searched(talk: Path, keywords: Path, tiny_model
         "plain.wav", "stereo.flac", "telephone.wav", "cut off.wav",
     }  # fmt: skip
     assert "8000 Hz" in " ".join(told["telephone.wav"]["notes"])
-    pieces = {path: path.stat().st_mtime_ns for path in store.rglob("*.npz")}
+    first_pieces = pieces(store)
     assert not list(store.rglob("*.part"))
 
     out = tmp_path / "hits.jsonl"
@@ -95,28 +47,31 @@ def test_a_folder_is_indexed_and_searched(talk: Path, keywords: Path, tiny_model
 
     again = run("index", talk, store_flag(store), model=tiny_model_dir)
     assert again.returncode == 3
-    assert {path: path.stat().st_mtime_ns for path in store.rglob("*.npz")} == pieces
+    assert pieces(store) == first_pieces
     assert outcomes(store)["plain.wav"]["outcome"] == "kept"
-
-
-def store_flag(store: Path) -> str:
-    return f"--store={store}"
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    if path.suffix == ".csv":
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
-    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    return rows
 
 
 def test_scan_does_both(talk: Path, keywords: Path, tiny_model_dir: Path) -> None:
     done = run("scan", talk / "p*.wav", "--keywords", keywords, model=tiny_model_dir)
     assert done.returncode == 0, done.stderr
     assert [line.split()[3] for line in done.stdout.splitlines()] == ["light", "night"]
+
+
+def test_the_archive_hears_what_kwsd_hears_without_gate_and_gain(
+    long_talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """The real program over the same file: the same words at the same times, with scores of the same four digits."""
+    path, out = long_talk / "00.wav", tmp_path / "hits.jsonl"
+    words = ["--model", tiny_model_dir, "--keywords", keywords, "--input", path, "--json"]
+    program = [sys.executable, "-m", "kwsd", *map(str, words), "--no-quiet-gate", "--no-automatic-gain"]
+    told = subprocess.run(program, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
+    expected = [each for each in map(json.loads, told) if each["type"] == "detection"]
+    assert run("scan", path, "--keywords", keywords, "--out", out, model=tiny_model_dir).returncode == 0
+    found = read(out)
+    assert len(found) == 4
+    for one, two in zip(expected, found, strict=True):
+        assert (one["keyword"], one["start"], one["end"]) == (two["keyword"], two["start"], two["end"])
+        assert one["score"] == pytest.approx(two["score"], abs=1e-4)
 
 
 def test_a_page_shows_and_plays_what_was_found(
@@ -139,46 +94,6 @@ def test_a_page_shows_and_plays_what_was_found(
     assert text.count('src="data:audio/') == text.count("<audio") >= 2
     assert "2 files, 1 of them failed" in text
     assert "http" not in text.replace('<meta http-equiv="Content-Security-Policy"', "")
-
-
-def test_a_worker_that_is_killed_costs_its_piece_alone(
-    talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
-) -> None:
-    """The run goes on with a new process, and ends as if nothing had been."""
-    source, store = tmp_path / "long", tmp_path / "store"
-    source.mkdir()
-    sound, _ = soundfile.read(talk / "plain.wav", dtype="float32")
-    for number in range(4):
-        soundfile.write(source / f"{number}.wav", np.tile(sound, 12), SAMPLE_RATE)
-    command = [*COMMAND, "index", str(source), store_flag(store), "--model", str(tiny_model_dir), "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        for worker in until(lambda: busy_workers(process.pid, store)):
-            worker.kill()
-        _, told = process.communicate(timeout=100)
-        assert process.returncode == 0, told
-    assert {each["outcome"] for each in outcomes(store).values()} == {"indexed"}
-    found = run("search", "--keywords", keywords, "--out", tmp_path / "h.csv", store_flag(store), model=tiny_model_dir)
-    assert found.returncode == 0
-    assert len(read(tmp_path / "h.csv")) >= 4 * 12
-
-
-def busy_workers(client: int, store: Path) -> list[psutil.Process]:
-    """Processes that have a piece of the store open."""
-    busy = []
-    for each in psutil.Process(client).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # one may end while it is asked
-            busy += [each] if any(file.path.startswith(str(store)) for file in each.open_files()) else []
-    return busy
-
-
-def until(look_for: Any) -> Iterator[psutil.Process]:
-    deadline_s = time.monotonic() + 60
-    while time.monotonic() < deadline_s:
-        if found := look_for():
-            yield from found
-            return
-        time.sleep(0.02)
-    pytest.fail("no worker ever wrote to the store")
 
 
 def test_frames_come_back_as_they_were(talk: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -212,21 +127,3 @@ def test_a_damaged_piece_is_told(talk: Path, tiny_model_dir: Path, tmp_path: Pat
     piece.write_bytes(piece.read_bytes()[:-200])
     with pytest.raises(StoreError, match="delete it and index again"):
         read_spans(piece)
-
-
-def test_a_full_disk_leaves_no_half(
-    talk: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = Model.load(tiny_model_dir)
-    told = look(str(talk / "plain.wav"))
-    assert isinstance(told, ArchivedFile)
-    store = Store(tmp_path, model.encoder.fingerprint)
-    store.make()
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("kwsd.archive.store.pack", full)
-    with pytest.raises(StoreError, match="No space left on device"):
-        store.write([FileSpan(told)], encode_spans(model, [FileSpan(told)], open_span), lambda _: ())
-    assert not list(store.folder.iterdir())
