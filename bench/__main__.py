@@ -88,6 +88,12 @@ PROGRAMS = {
         ("measure",),
         (SHARED / "speech" / "manifest.tsv", SHARED / "wakewords" / "manifest.tsv", SHARED / "noise" / "manifest.tsv"),
     ),
+    "archive": Program(
+        "bench.archive.report",
+        "an archive: index, search for 20 and 10,000 phrases, store, memory, two workers",
+        ("measure", "testkit", "psutil", "distributed", "fsspec", "pyarrow"),
+        (SHARED / "speech" / "manifest.tsv",),
+    ),
     "transcripts": Program(
         "bench.transcripts.report",
         "speech as text: word errors and cost of those who transcribe",
