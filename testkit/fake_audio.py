@@ -51,22 +51,33 @@ def fake_alsa_microphone(directory: Path, samples: NDArray[np.float32], name: st
 
 def _alsa_device(directory: Path, name: str, slave: str) -> dict[str, str]:
     """Environment of an ALSA configuration with one more input."""
-    configuration = directory / f"{name}.conf"
-    configuration.write_text(f'pcm.{name} {{ {slave}, hint {{ show on, description "{name}" }} }}\n')
+    return _alsa_devices(directory, {name: slave})
+
+
+def _alsa_devices(directory: Path, slaves: dict[str, str]) -> dict[str, str]:
+    """The same with several."""
+    configuration = directory / f"{next(iter(slaves))}.conf"
+    devices = (
+        f'pcm.{name} {{ {slave}, hint {{ show on, description "{name}" }} }}\n' for name, slave in slaves.items()
+    )
+    configuration.write_text("".join(devices))
     return {"ALSA_CONFIG_PATH": f"{ALSA_DEFAULTS}:{configuration}"}
 
 
 class PulseServer:
-    """A private PulseAudio daemon: what `play` puts into its sink is heard, in real time, by the input `microphone`."""
+    """A private PulseAudio daemon: what `play` puts into a sink is heard, in real time, by the input of that name."""
 
     microphone = PULSE_MICROPHONE
 
-    def __init__(self, directory: Path, rate: int = 48_000) -> None:
+    def __init__(self, directory: Path, rate: int = 48_000, others: tuple[str, ...] = ()) -> None:
+        """`others` are inputs beside `microphone`, with a sink each."""
         self._directory = directory
+        self._sinks = {PULSE_MICROPHONE: PULSE_SINK} | {name: f"{name}_sink" for name in others}
         self._rate = rate
         self._socket = directory / "pulse.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
-        self.env = _alsa_device(directory, PULSE_MICROPHONE, f'type pulse, device "{PULSE_SINK}.monitor"') | {
+        slaves = {name: f'type pulse, device "{sink}.monitor"' for name, sink in self._sinks.items()}
+        self.env = _alsa_devices(directory, slaves) | {
             "PULSE_SERVER": f"unix:{self._socket}",
             "PULSE_COOKIE": str(directory / "cookie"),
             "PULSE_RUNTIME_PATH": str(directory / "run"),
@@ -84,17 +95,24 @@ class PulseServer:
 
     def _command(self) -> list[str]:
         socket = f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"
-        sink = f"module-null-sink sink_name={PULSE_SINK} rate={self._rate} channels=1"
+        sinks = [f"module-null-sink sink_name={sink} rate={self._rate} channels=1" for sink in self._sinks.values()]
         options = ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"]
-        return ["pulseaudio", *options, "-L", socket, "-L", sink]
+        return ["pulseaudio", *options, "-L", socket, *(word for sink in sinks for word in ("-L", sink))]
 
     def _ask(self, *question: str) -> int:
         command = ["pactl", *question]
         return subprocess.run(command, env=os.environ | self.env, capture_output=True, check=False).returncode
 
-    def play(self, samples: NDArray[np.float32], rate: int = 16_000) -> None:
-        """Play `samples` (n,) into the sink, silence before and after it; returns when all has been heard."""
-        command = ["paplay", "--raw", f"--device={PULSE_SINK}", f"--rate={rate}", "--channels=1", "--format=float32le"]
+    def play(self, samples: NDArray[np.float32], rate: int = 16_000, microphone: str = PULSE_MICROPHONE) -> None:
+        """Play `samples` (n,) into the sink of an input, silence before and after it; returns when all has been heard."""
+        command = [
+            "paplay",
+            "--raw",
+            f"--device={self._sinks[microphone]}",
+            f"--rate={rate}",
+            "--channels=1",
+            "--format=float32le",
+        ]
         # PulseAudio spoils the first 0.1 s of a stream, and is done a little before its end is heard
         sound = np.pad(samples, (rate // 4, rate // 2)).astype("<f4").tobytes()
         subprocess.run(command, env=os.environ | self.env, input=sound, check=True, timeout=60 + len(samples) / rate)
@@ -126,10 +144,10 @@ class PulseServer:
 
 
 @contextmanager
-def pulse_server(rate: int = 48_000) -> Iterator[PulseServer]:
+def pulse_server(rate: int = 48_000, others: tuple[str, ...] = ()) -> Iterator[PulseServer]:
     """A running PulseServer in a directory of its own, whose path is short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="kwsd-pulse-") as directory:
-        server = PulseServer(Path(directory), rate)
+        server = PulseServer(Path(directory), rate, others)
         server.start()
         try:
             yield server

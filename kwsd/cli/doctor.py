@@ -101,31 +101,37 @@ def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
     """By what the daemon says of it; where there is none, by listening for a second."""
     status, area = patient.status, "microphone"
     if status is not None:
-        name, state = status["microphone"]["name"], status["state"]
-        why = status.get("waiting_because") or state
-        match state:
-            case "listening":
-                told = status.get("level_because", "")
-                yield Symptom(area, "look" if told else "well", f'the daemon listens to "{name}"', told)
-            case "muted":
-                yield Symptom(area, "look", "it is muted, and closed", "kwsctl unmute")
-            case _:
-                yield Symptom(area, "wrong", f'"{name}": {why}', "kwsd --list-devices names those there are")
+        for each in status.get("sources") or (status,):
+            of, name = f"{each['name']}: " if "name" in each else "", each["microphone"]["name"]
+            why = each.get("waiting_because") or each["state"]
+            match "deaf" if each.get("deaf") else each["state"]:
+                case "listening":
+                    told = each.get("level_because", "")
+                    yield Symptom(area, "look" if told else "well", f'{of}the daemon listens to "{name}"', told)
+                case "muted":
+                    yield Symptom(area, "look", f"{of}it is muted, and closed", "kwsctl unmute")
+                case "deaf":
+                    told = f"{of}sound comes, and nothing is heard of it"
+                    yield Symptom(area, "wrong", told, "restart kwsd: systemctl restart kwsd")
+                case _:
+                    yield Symptom(area, "wrong", f'{of}"{name}": {why}', "kwsd --list-devices names those there are")
         return
     if patient.loaded.settings.input != (MICROPHONE,):
         yield Symptom(area, "well", f"not needed: the input is {', '.join(patient.loaded.settings.input)}")
         return
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - PortAudio, which may not be there
 
-    try:
-        source = MicrophoneSource(device(patient.loaded), patient.loaded.settings.channel)
-        level = measure_level(record(source, LISTENED_S))
-    except AudioError as error:
-        yield Symptom(area, "wrong", str(error), "kwsd --list-devices names those there are")
-        return
-    heard = f'"{source.name}" at {source.rate_hz} Hz, level {level.rms_dbfs:.0f} dBFS'
-    todo = advice(level)
-    yield Symptom(area, "look" if todo else "well", heard, todo.text if todo else "")
+    alone = (device(patient.loaded), patient.loaded.settings.channel)
+    for wanted, channel in [(each.device, each.channel) for each in patient.loaded.sources] or [alone]:
+        try:
+            source = MicrophoneSource(wanted, channel)
+            level = measure_level(record(source, LISTENED_S))
+        except AudioError as error:
+            yield Symptom(area, "wrong", str(error), "kwsd --list-devices names those there are")
+            continue
+        heard = f'"{source.name}" at {source.rate_hz} Hz, level {level.rms_dbfs:.0f} dBFS'
+        todo = advice(level)
+        yield Symptom(area, "look" if todo else "well", heard, todo.text if todo else "")
 
 
 def look_at_permissions(patient: Patient) -> Iterator[Symptom]:

@@ -8,7 +8,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from testkit.daemons import KWSCTL, DaemonProcess, Manager, Plug, eventually, phrase, running
+import numpy as np
+
+from testkit.daemons import KWSCTL, KWSD, DaemonProcess, Manager, Plug, eventually, phrase, running
+from testkit.fake_audio import PULSE_MICROPHONE, needs_pulseaudio, pulse_server
+
+OTHER = "kwsd_other_mic"
 
 TWO = """
 [[source]]
@@ -174,3 +179,39 @@ def test_lists_and_thresholds_are_each_source_s_own(tmp_path: Path, tiny_model_d
             sources = {each["name"]: each for each in again.ask(command="status")["data"]["sources"]}
             assert sources["kitchen"]["keywords"] == ["TURN ON"]
             assert sources["kitchen"]["keywords_from"] == "socket"
+
+
+@needs_pulseaudio
+def test_two_real_devices_through_one_portaudio(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario, with real PortAudio over two inputs of a PulseAudio server.
+
+    1. A phrase is played into each. 2. The hall is muted, then opened again: the kitchen hears on without a gap.
+    3. A third source, whose device is not there, waits.
+
+    Result: each is told under its name; the status line names the one that waits.
+    """
+    manager = Manager(tmp_path)
+    cellar = '\n[[source]]\nname = "cellar"\ndevice = "no such device"\n'
+    (tmp_path / "config.toml").write_text(
+        TWO.replace('"one"', f'"{PULSE_MICROPHONE}"').replace('"two"', f'"{OTHER}"') + cellar
+    )
+    (tmp_path / "hall.txt").write_text("TURN OFF\n")
+    own = ("--config", str(tmp_path / "config.toml"))
+    with pulse_server(others=(OTHER,)) as server:
+        environment = server.env | manager.environment()
+        with running(tmp_path, tiny_model_dir, *own, program=(KWSD,), environment=environment) as daemon:
+            assert eventually(lambda: "listening to kitchen, hall; cellar waits for" in manager.last("STATUS"), 15)
+            client, _ = daemon.client()
+            with client:
+                server.play(phrase("LIGHT ON"))
+                assert client.read_until("detection")["source"] == "kitchen"
+                server.play(phrase("TURN OFF"), microphone=OTHER)
+                assert client.read_until("detection")["source"] == "hall"
+                assert client.ask(command="mute", source="hall")["ok"]
+                assert client.ask(command="unmute", source="hall")["ok"]
+                server.play(np.concatenate([phrase("LIGHT ON"), phrase("LIGHT ON")]))
+                assert client.read_until("detection")["source"] == "kitchen"
+            told = {each["name"]: each for each in daemon.ask(command="status")["data"]["sources"]}
+            assert told["kitchen"]["lost_ms"] == 0
+            assert "is no microphone" in told["cellar"]["waiting_because"]
+    manager.close()
