@@ -104,7 +104,7 @@ class PulseServer:
         return subprocess.run(command, env=os.environ | self.env, capture_output=True, check=False).returncode
 
     def play(self, samples: NDArray[np.float32], rate: int = 16_000, microphone: str = PULSE_MICROPHONE) -> None:
-        """Play `samples` (n,) into the sink of an input, silence before and after it; returns when all has been heard."""
+        """Play `samples` (n,) to an input, silence before and after it; returns when all has been heard."""
         command = [
             "paplay",
             "--raw",

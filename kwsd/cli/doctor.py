@@ -121,10 +121,10 @@ def look_at_microphone(patient: Patient) -> Iterator[Symptom]:
         return
     from kwsd.audio.microphone import MicrophoneSource  # noqa: PLC0415 - PortAudio, which may not be there
 
-    alone = (device(patient.loaded), patient.loaded.settings.channel)
-    for wanted, channel in [(each.device, each.channel) for each in patient.loaded.sources] or [alone]:
+    wanted = tuple((each.device, each.channel) for each in patient.loaded.sources)
+    for name, channel in wanted or ((device(patient.loaded), patient.loaded.settings.channel),):
         try:
-            source = MicrophoneSource(wanted, channel)
+            source = MicrophoneSource(name, channel)
             level = measure_level(record(source, LISTENED_S))
         except AudioError as error:
             yield Symptom(area, "wrong", str(error), "kwsd --list-devices names those there are")

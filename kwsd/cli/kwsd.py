@@ -140,9 +140,17 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))  # until the daemon has an ear for it
         _import_without("asyncio", "ssl")
-        from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - files do without asyncio and all that the daemon has
+        from kwsd.daemon.memory import steady_heap  # noqa: PLC0415 - files do without asyncio and what the daemon has
 
-        serve(loaded)
+        steady_heap()
+        load = None
+        if loaded.settings.fallback.mode != "only":
+            from kwsd.daemon.early_model import EarlyModel  # noqa: PLC0415 - onnxruntime
+
+            load = EarlyModel(loaded.settings.model, loaded.settings.chunk_ms).load
+        from kwsd.cli.run_daemon import serve  # noqa: PLC0415 - while the model loads
+
+        serve(loaded, load)
     from kwsd.cli.run_files import spot  # noqa: PLC0415 - numpy and onnxruntime
 
     return spot(loaded)

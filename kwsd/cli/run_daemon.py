@@ -15,23 +15,22 @@ from kwsd.cli.run_files import device, keyword_reader
 from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
 from kwsd.daemon.listen_socket import ListenSocket
-from kwsd.daemon.memory import steady_heap
 from kwsd.errors import DONE, FlagError, KwsdError
 from kwsd.homes import state_directory
 from kwsd.setup.migrate import migrate
+from kwsd.spotters.open import Loader
 
 logger = logging.getLogger(__name__)
 
 
-def serve(loaded: LoadedSettings) -> NoReturn:
-    """Run until a signal, or until a file or pipe ends, and end the process.
+def serve(loaded: LoadedSettings, load: Loader | None) -> NoReturn:
+    """Run until a signal, or until a file or pipe ends, and end the process. `load` gives the model.
 
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
-    steady_heap()
     limit_repeats()
     try:
-        exit_code = guarded(partial(_serve, loaded))
+        exit_code = guarded(partial(_serve, loaded, load))
     except SystemExit:  # SIGTERM while it was starting
         exit_code = DONE
     logging.shutdown()
@@ -40,7 +39,7 @@ def serve(loaded: LoadedSettings) -> NoReturn:
     os._exit(exit_code)
 
 
-def _serve(loaded: LoadedSettings) -> int:
+def _serve(loaded: LoadedSettings, load: Loader | None) -> int:
     """Raises KwsdError: a setting, the model or the keywords are not usable, or another kwsd is there already."""
     settings = loaded.settings
     if len(settings.input) > 1:
@@ -59,7 +58,7 @@ def _serve(loaded: LoadedSettings) -> int:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if door:
             carry_over(loaded)
-        run_daemon(settings, device(loaded), door, loaded.sources)
+        run_daemon(settings, device(loaded), door, loaded.sources, load)
     return 0
 
 

@@ -36,6 +36,7 @@ from kwsd.outlets.socket_server import SocketServer
 from kwsd.outlets.stdout import StdoutOutlet, make_report, write_line
 from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
+from kwsd.spotters.open import Loader
 from kwsd.timebase import samples
 from kwsd.transcripts.open import Transcribers
 
@@ -56,8 +57,9 @@ class Daemon:
         device: str | int | None,
         door: ListenSocket | None,
         several: Sequence[SourceSettings] = (),
+        load: Loader | None = None,
     ) -> None:
-        """`several` are the microphones, where there is more than `device`. Raises ConfigError: what cannot be used."""
+        """`several` microphones stand in for `device`, `load` for `Model.load`. Raises ConfigError: what is wrong."""
         self._service, self._door = settings.daemon, door
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -66,7 +68,7 @@ class Daemon:
         self.notifier = Notifier()
         self.bus = Bus(self._loop, self.apply)
         self._transcribers: Transcribers | None = None
-        self._spotters = Spotters(several=bool(several))
+        self._spotters = Spotters(load, several=bool(several))
         self._once = Once(
             feed=self.feed,
             watchdog_s=self.notifier.watchdog_s,
@@ -238,7 +240,11 @@ class Daemon:
 
 
 def run_daemon(
-    settings: Settings, device: str | int | None, door: ListenSocket | None, several: Sequence[SourceSettings] = ()
+    settings: Settings,
+    device: str | int | None,
+    door: ListenSocket | None,
+    several: Sequence[SourceSettings] = (),
+    load: Loader | None = None,
 ) -> None:
     """Run until a signal, or until a file or pipe ends. `device` is the microphone to open, unless there are `several`.
 
@@ -248,7 +254,7 @@ def run_daemon(
     """
 
     async def run() -> None:
-        await Daemon(settings, device, door, several).run()
+        await Daemon(settings, device, door, several, load).run()
 
     asyncio.run(run())
 

@@ -24,7 +24,11 @@ _M_ARENA_MAX = -8
 
 
 def steady_heap() -> None:
-    """Set both for this process, before anything large is loaded. Without glibc there is nothing to set."""
+    """Set both for this process, before anything large is loaded. Without glibc there is nothing to set.
+
+    Until `collect_garbage` nobody looks for cycles: of what is imported and loaded all stays, and each look costs time.
+    """
+    gc.disable()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, OWN_MEMORY_BYTES)
@@ -34,6 +38,7 @@ def steady_heap() -> None:
 async def collect_garbage() -> None:
     """For ever. What is there at the beginning, models and modules, is taken to stay."""
     gc.freeze()
+    gc.enable()
     while True:
         await asyncio.sleep(COLLECT_EVERY_S)
         gc.collect()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from kwsd.config import Settings
 from kwsd.daemon.keyword_update import KeywordSource
+from kwsd.limits import ChunkMs
 from kwsd.spotters.interface import Spotter
-from kwsd.spotters.open import spotter_maker
+from kwsd.spotters.open import Loader, spotter_maker
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 class Spotters:
     """Makes them, one for each source."""
 
-    def __init__(self, *, several: bool) -> None:
-        """With `several`, what their encoder hears within a few milliseconds is heard in one call."""
-        self._load = SharedModel().load if several else None
+    def __init__(self, load: Loader | None, *, several: bool) -> None:
+        """`load` gives the model; for `several` it is loaded once, and hears what is due together in one call."""
+        self._load = SharedModel(load).load if several else load
         self._makers: dict[Path | None, Callable[[], Spotter]] = {}
 
     def make(self, settings: Settings, keywords: KeywordSource) -> Spotter:
@@ -32,18 +33,19 @@ class Spotters:
 class SharedModel:
     """A model loaded once, on whatever thread asks first; one that could not be loaded is tried again."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Loader | None) -> None:
+        self._load = load
         self._model: Model | None = None
         self._loading = threading.Lock()
 
-    def load(self, name: str, chunk_ms: int) -> "Model":
+    def load(self, name: str, chunk_ms: ChunkMs) -> "Model":
         """Raises ModelError."""
         from kwsd.acoustic.gather import GatheringEncoder  # noqa: PLC0415 - the fixed words alone do without onnxruntime
         from kwsd.acoustic.model import Model  # noqa: PLC0415 - likewise
 
         with self._loading:
             if self._model is None:
-                model = Model.load(name, chunk_ms)
+                model = (self._load or Model.load)(name, chunk_ms)
                 if model.encoder.stacks:
                     model.encoder = GatheringEncoder(model.encoder)
                 self._model = model
