@@ -12,7 +12,7 @@ from kwsd.why import Evidence, evidence_of, sentences, sounded
 from testkit.spoken import with_gaps
 from testkit.tiny_model import Floats
 
-STRICT = Keyword("good morning", threshold=0.999)
+STRICT = Keyword("good morning", threshold=1.0)
 
 
 @pytest.fixture(scope="module")
