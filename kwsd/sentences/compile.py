@@ -9,7 +9,9 @@ from functools import lru_cache
 from kwsd.errors import SentenceFileError
 from kwsd.sentences.files import SentenceList, SentenceProblem, Template
 from kwsd.sentences.graph import SentenceGraph
+from kwsd.sentences.lined_yaml import line_of
 from kwsd.sentences.lowering import SentenceMistakeError
+from kwsd.sentences.pruning import Pruning
 from kwsd.sentences.words import WordArcs
 from kwsd.text.numerals import readings
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
@@ -17,6 +19,7 @@ from kwsd.text.written_forms import one_change
 
 MOST_SPELLINGS_OF_A_WORD = 6
 CACHED_SPELLINGS = 65_536
+MOST_LETTERS = 60  # no word has more, and to guess how one is said takes longer with every letter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +33,7 @@ class CompiledSentences:
 
     def graph(self) -> SentenceGraph:
         """For a search of its own; cheap, since it grows only where that search goes."""
-        speller = Speller(self.tokenizer)
-        return SentenceGraph(self.arcs, speller.spell, [w for w in self.listed.skip_words if speller.can_spell(w)])
+        return SentenceGraph(self.arcs, Speller(self.tokenizer).spell, self.listed.skip_words)
 
 
 class Speller:
@@ -41,25 +43,23 @@ class Speller:
         self._tokenizer = tokenizer
         self.spell = lru_cache(maxsize=CACHED_SPELLINGS)(self._spell)
 
-    def can_spell(self, word: str) -> bool:
-        """Whether it is one word that the model can write."""
-        try:
-            return " " not in word.strip() and bool(self.spell(word))
-        except ValueError:
-            return False
-
-    def check(self, graph: WordArcs) -> None:
-        """Raises SentenceMistakeError: it has no words, or one that the model cannot write."""
-        if graph.start in graph.finals:
-            raise SentenceMistakeError("may be said without a word; take one part out of its brackets")
+    def check_words(self, graph: WordArcs) -> None:
+        """Raises SentenceMistakeError: one of its words cannot be written by the model."""
         for word in dict.fromkeys(graph.words):
-            try:
-                self.spell(word)
-            except ValueError as error:
-                raise SentenceMistakeError(f"{error}; write the word otherwise", graph.line_of(word)) from error
+            self.check(word, graph.line_of(word))
+
+    def check(self, word: str, line: int) -> None:
+        """Raises SentenceMistakeError: the model cannot write it."""
+        try:
+            self.spell(word)
+        except ValueError as error:
+            raise SentenceMistakeError(f"{error}; write the word otherwise", line) from error
 
     def _spell(self, word: str) -> tuple[tuple[int, ...], ...]:
         """As written, as said in each way, and as texts of the same sound. Raises ValueError: in none of them."""
+        longest = max(map(len, word.split()), default=0)
+        if longest > MOST_LETTERS:
+            raise ValueError(f'"{word[:20]}…" has {longest} letters in a row, and {MOST_LETTERS} are the most')
         found: dict[tuple[int, ...], None] = {}
         mistake: ValueError | None = None
         for text in texts_of(word):
@@ -80,6 +80,12 @@ def texts_of(word: str) -> Iterator[str]:
         yield from (" ".join(form) for form in one_change((word.upper(),)))
 
 
+def check_is_said(graph: WordArcs) -> None:
+    """Raises SentenceMistakeError: it has a sentence without words."""
+    if graph.start in graph.finals:
+        raise SentenceMistakeError("may be said without a word; take one part out of its brackets")
+
+
 def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer) -> CompiledSentences:
     """What cannot be spelt becomes a problem of its template; the rest stays.
 
@@ -87,20 +93,32 @@ def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer) -> Compi
         SentenceFileError: nothing is left.
     """
     speller = Speller(tokenizer)
+    pruning = Pruning(speller.check_words)
     templates: list[Template] = []
     arcs: list[WordArcs] = []
-    problems = list(listed.problems)
+    skip_words: list[str] = []
+    mistakes: list[SentenceMistakeError] = []
     for template in listed.templates:
         try:
-            graph = WordArcs(template.expression)
-            speller.check(graph)
+            graph = WordArcs(pruning.of(template.expression))
+            check_is_said(graph)
+            speller.check_words(graph)
         except SentenceMistakeError as mistake:
-            problems.append(SentenceProblem(listed.path, mistake.line or template.line, str(mistake)))
+            mistake.line = mistake.line or template.line
+            mistakes.append(mistake)
         else:
             templates.append(template)
             arcs.append(graph)
-    problems = list(dict.fromkeys(problems))
+    for word in listed.skip_words:
+        try:
+            speller.check(word, line_of(word, 1))
+        except SentenceMistakeError as mistake:
+            mistakes.append(mistake)
+        else:
+            skip_words.append(word)
+    told = (SentenceProblem(listed.path, each.line, str(each)) for each in (*pruning.mistakes, *mistakes))
+    problems = list(dict.fromkeys((*listed.problems, *told)))
     if not templates:
         raise SentenceFileError("\n".join([f"{listed.path}: has no usable sentence", *map(str, problems)]))
-    usable = replace(listed, templates=tuple(templates), problems=tuple(problems))
+    usable = replace(listed, templates=tuple(templates), skip_words=tuple(skip_words), problems=tuple(problems))
     return CompiledSentences(usable, tuple(arcs), tokenizer)

@@ -54,6 +54,9 @@ class Valued:
     adds: bool = False
 
 
+BEYOND = 10**18
+"""More are counted as so many: rules that double each other soon make a number that takes minutes to write."""
+
 Expression = Wording | Series | OneOf | AnyOrder | Slot | Valued
 
 
@@ -81,10 +84,10 @@ class Sizes:
         parts = [self.of(item) for item in expression.items]
         arcs = 1 + sum(arcs for _, arcs in parts)
         if isinstance(expression, OneOf):
-            return sum(sentences for sentences, _ in parts), arcs
+            return min(BEYOND, sum(sentences for sentences, _ in parts)), arcs
         product = 1
         for sentences, _ in parts:
-            product *= sentences
+            product = min(BEYOND, product * sentences)
         if isinstance(expression, AnyOrder):
-            return product * factorial(len(parts)), arcs * 2 ** max(0, len(parts) - 1)
+            return min(BEYOND, product * factorial(len(parts))), arcs * 2 ** max(0, len(parts) - 1)
         return product, arcs

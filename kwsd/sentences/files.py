@@ -1,7 +1,4 @@
-"""sentences.yaml in Home Assistant's template syntax → templates, and what cannot be used with its line.
-
-The only importer of hassil, which parses the templates, and of the YAML library that comes with it.
-"""
+"""sentences.yaml in Home Assistant's template syntax → templates, and what cannot be used with its line."""
 
 from __future__ import annotations
 
@@ -10,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kwsd.errors import KwsdError, SentenceFileError
-from kwsd.sentences.expressions import Expression, Sizes
-from kwsd.sentences.lowering import Lowering, SentenceMistakeError
-from kwsd.small_files import read_small
+from kwsd.errors import SentenceFileError
+from kwsd.sentences.expressions import BEYOND, Expression, Sizes
+from kwsd.sentences.lined_yaml import line_of, line_of_key, lined, load
+from kwsd.sentences.lowering import Lowering, Note, SentenceMistakeError
 
 MOST_SENTENCES = 10**9
 MOST_ARCS = 400_000
-EXTRA = "--sentences needs hassil: pip install 'kwsd[sentences]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +50,6 @@ class SentenceList:
     problems: tuple[SentenceProblem, ...] = ()
 
 
-class LinedText(str):
-    """Text of a YAML file that knows its line."""
-
-    __slots__ = ("line",)
-    line: int
-
-
-def line_of(value: Any, otherwise: int) -> int:
-    """Where a text of the file stands."""
-    return value.line if isinstance(value, LinedText) else otherwise
-
-
 def read_sentence_file(path: Path) -> SentenceList:
     """Read templates; what cannot be used is a problem, and the rest stays.
 
@@ -73,100 +57,87 @@ def read_sentence_file(path: Path) -> SentenceList:
         KwsdError: hassil is not installed.
         SentenceFileError: the file cannot be read, or none of its sentences can be used.
     """
-    tree = load_tree(path)
-    problems: list[SentenceProblem] = []
+    tree, repeated = load(path)
+    found: list[tuple[int, str]] = [(line, f"{key} stands twice; only this one counts") for line, key in repeated]
+
+    def note(line: int, text: str) -> None:
+        found.append((line, text))
+
+    if not isinstance(tree, dict):
+        raise SentenceFileError(f"{path}: has no `intents:`; see docs/sentences.md")
     templates = []
-    for intent, block, line in blocks(tree, path, problems):
-        try:
-            lowering = Lowering(_parts(tree, block, "lists"), _parts(tree, block, "expansion_rules"), line)
-        except SentenceMistakeError as mistake:
-            problems.append(SentenceProblem(path, mistake.line, str(mistake)))
-            continue
+    lists, rules = section(tree, "lists", note), section(tree, "expansion_rules", note)
+    for intent, block, line in blocks(section(tree, "intents", note), note):
+        lowering = Lowering(
+            {**lists, **section(block, "lists", note)}, {**rules, **section(block, "expansion_rules", note)}, note
+        )
+        slots = section(block, "slots", note)
         sentences = block.get("sentences")
         if not isinstance(sentences, list) or not sentences:
-            problems.append(SentenceProblem(path, line, f"{intent}: has no sentences; write `sentences:` and a list"))
+            note(line_of_key(block, "sentences", line), f"{intent}: has no sentences; write `sentences:` and a list")
             continue
-        slots = block.get("slots")
-        for text in sentences:
+        for text, own_line in lined(sentences, line):
             try:
-                expression = lowering.sentence(text, line_of(text, line))
+                expression = lowering.sentence(text, own_line)
                 check_size(expression)
             except SentenceMistakeError as mistake:
-                problems.append(SentenceProblem(path, mistake.line or line_of(text, line), str(mistake)))
+                note(mistake.line or own_line, str(mistake))
             else:
-                fixed = slots if isinstance(slots, dict) else {}
-                templates.append(Template(str(intent), str(text), line_of(text, line), expression, fixed))
-    problems = list(dict.fromkeys(problems))  # what many sentences use is told once
+                templates.append(Template(intent, str(text), own_line, expression, slots))
+    skipped = tuple(skip_words(tree, note))
+    problems = [SentenceProblem(path, *each) for each in dict.fromkeys(found)]  # what many use is told once
     if not templates:
         remedy = "write `intents:`, a name, `data:` and `- sentences:`, see docs/sentences.md"
         raise SentenceFileError("\n".join([f"{path}: has no usable sentence; {remedy}", *map(str, problems)]))
-    skipped = tuple(str(word) for word in tree.get("skip_words") or () if isinstance(word, str))
     return SentenceList(path, tuple(templates), skipped, tuple(problems))
 
 
-def load_tree(path: Path) -> dict[str, Any]:
-    """The YAML, whose texts know their lines. Raises as `read_sentence_file` does."""
-    try:
-        import yaml  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise KwsdError(EXTRA) from error
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml is not typed
-        """Texts keep their lines."""
-
-    def text(_loader: Any, node: Any) -> LinedText:
-        value = LinedText(node.value)
-        value.line = node.start_mark.line + 1
-        return value
-
-    Loader.add_constructor("tag:yaml.org,2002:str", text)
-    try:
-        tree = yaml.load(read_small(path).decode(), Loader)  # noqa: S506 - it is a SafeLoader
-    except OSError as error:
-        raise SentenceFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SentenceFileError(f"{path}:{line}: is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SentenceFileError(f"{path}: is not YAML: {str(error)[:200]}") from error
-    if not isinstance(tree, dict):
-        raise SentenceFileError(f"{path}: has no `intents:`; see docs/sentences.md")
-    return tree
+def section(where: Mapping[str, Any], key: str, note: Note) -> Mapping[str, Any]:
+    """What stands under a key by names; empty where it does not, which is noted where something else does."""
+    part = where.get(key)
+    if part is None or isinstance(part, dict):
+        return part or {}
+    note(line_of_key(where, key), f"{key}: is not `name: …`; write names under it, and what belongs to each")
+    return {}
 
 
-def blocks(
-    tree: Mapping[str, Any], path: Path, problems: list[SentenceProblem]
-) -> Iterator[tuple[str, Mapping[str, Any], int]]:
-    """Intent, block of `data`, line of the intent."""
-    intents = tree.get("intents")
-    for name, intent in intents.items() if isinstance(intents, dict) else ():
+def blocks(intents: Mapping[str, Any], note: Note) -> Iterator[tuple[str, Mapping[str, Any], int]]:
+    """Intent, block of `data`, its line."""
+    for name, intent in intents.items():
         line = line_of(name, 1)
         data = intent.get("data") if isinstance(intent, dict) else None
-        if not isinstance(data, list) or not all(isinstance(block, dict) for block in data):
-            problems.append(SentenceProblem(path, line, f"{name}: write `data:` and a list of `- sentences: […]`"))
+        if not isinstance(data, list):
+            note(line, f"{name}: write `data:` and a list of `- sentences: […]`")
             continue
-        yield from ((str(name), block, line) for block in data)
+        for block, own_line in lined(data, line):
+            if isinstance(block, dict):
+                yield str(name), block, own_line
+            else:
+                note(own_line, f"{name}: `data:` is a list of `- sentences: […]`; write this one so")
 
 
-def _parts(tree: Mapping[str, Any], block: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Lists or rules of the whole file, and those of the block, which come first."""
-    found: dict[str, Any] = {}
-    for where in (tree, block):
-        part = where.get(key)
-        if isinstance(part, dict):
-            found.update(part)
-        elif part is not None:
-            raise SentenceMistakeError(f"{key}: is not `name: …`", 1)
-    return found
+def skip_words(tree: Mapping[str, Any], note: Note) -> Iterator[str]:
+    """Words that may be said between any two."""
+    words = tree.get("skip_words")
+    line = line_of_key(tree, "skip_words")
+    if words is not None and not isinstance(words, list):
+        note(line, "skip_words: is no list; write each behind `- `")
+        return
+    for word, own_line in lined(words or [], line):
+        if isinstance(word, str) and word.strip():
+            yield word
+        else:
+            note(own_line, "skip_words: one of them is no text; write what may be said, in quotes")
 
 
 def check_size(expression: Expression) -> None:
     """Raises SentenceMistakeError: it stands for more than can be searched or held."""
     sentences, arcs = Sizes().of(expression)
     if sentences > MOST_SENTENCES:
+        number = f"{sentences:.0e} sentences{' or more' if sentences == BEYOND else ''}"
         raise SentenceMistakeError(
-            f"stands for {sentences:.0e} sentences, and {MOST_SENTENCES:.0e} are the most; take out a list or an "
-            "optional part, or write two sentences of it"
+            f"stands for {number}, and {MOST_SENTENCES:.0e} are the most; take out a list or an optional part, or "
+            "write two sentences of it"
         )
     if arcs > MOST_ARCS:
         raise SentenceMistakeError(

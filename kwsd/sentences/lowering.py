@@ -1,14 +1,21 @@
-"""Parsed templates → expressions: rules and lists put in, blanks kept, and every mistake with its line."""
+"""Parsed templates → expressions: rules and lists put in, blanks kept, and every mistake with its line.
+
+The only importer of hassil.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kwsd.errors import KwsdError
 from kwsd.sentences.expressions import AnyOrder, Expression, OneOf, Series, Slot, Valued, Wording
+from kwsd.sentences.lined_yaml import line_of, line_of_key, lined
 from kwsd.sentences.numbers import said
+
+Note = Callable[[int, str], None]
+"""Tells of a line what is wrong with it, and what to change."""
 
 MOST_IN_ANY_ORDER = 6  # each further item doubles the graph
 _RANGE_WITHOUT_SLOT = re.compile(r"-?\d+\.\.-?\d+(,\d+)?")
@@ -27,11 +34,11 @@ class SentenceMistakeError(ValueError):
 class Lowering:
     """The lists and rules that a block of sentences may use; each is made once, however often it is used."""
 
-    def __init__(self, lists: Mapping[str, Any], rules: Mapping[str, Any], line: int) -> None:
-        """As the YAML file has them; `line` is told where nothing nearer is known."""
+    def __init__(self, lists: Mapping[str, Any], rules: Mapping[str, Any], note: Note) -> None:
+        """As the YAML file has them; values that are left out of a list are noted."""
         self._lists = lists
         self._rules = rules
-        self._line = line
+        self._note = note
         self._made: dict[tuple[str, str], Expression] = {}
         self._open: list[str] = []
 
@@ -58,14 +65,11 @@ class Lowering:
         try:
             return self._lowered(hassil.parse_sentence(text).expression, line)
         except ParseError as error:
-            what = str(error).partition(" at ")[0]
-            if not what or "ParseChunk" in what:
-                what = "a bracket is not opened, or not closed"
-            raise SentenceMistakeError(f"`{text}` cannot be parsed: {what}", line) from error
+            why = "a bracket is not opened, or not closed; write its other half"
+            raise SentenceMistakeError(f"`{text[:60]}` cannot be parsed: {why}", line) from error
         except (AssertionError, RecursionError) as error:
-            raise SentenceMistakeError(
-                f"`{text[:60]}` cannot be parsed: brackets in brackets too deep, or empty ones", line
-            ) from error
+            why = "brackets in brackets too deep, or empty ones; write fewer, and words in them"
+            raise SentenceMistakeError(f"`{text[:60]}` cannot be parsed: {why}", line) from error
 
     def _lowered(self, parsed: Any, line: int) -> Expression:
         import hassil.expression as hass  # noqa: PLC0415 - an extra
@@ -98,7 +102,7 @@ class Lowering:
             body = self._rules[name]
             self._open.append(f"<{name}>")
             try:
-                own_line = getattr(body, "line", line)
+                own_line = line_of(body, line_of_key(self._rules, name, line))
                 if not isinstance(body, str) or not body.strip():
                     raise SentenceMistakeError(f"rule <{name}> is no text; write what it stands for", own_line)
                 self._made["rule", name] = self._parsed(body, own_line)
@@ -122,7 +126,7 @@ class Lowering:
         if f"{{{name}}}" in self._open:
             raise SentenceMistakeError(f"list {{{name}}} stands in its own values; take it out of them", line)
         if ("list", name) not in self._made:
-            own_line = next((getattr(key, "line", line) for key in self._lists if key == name), line)
+            own_line = line_of_key(self._lists, name, line)
             self._open.append(f"{{{name}}}")
             try:
                 self._made["list", name] = self.values(name, self._lists[name], own_line)
@@ -131,7 +135,11 @@ class Lowering:
         return self._made["list", name]
 
     def values(self, name: str, given: Any, line: int) -> Expression:
-        """Raises SentenceMistakeError, at the list's own line: it is a wildcard, empty, or no list."""
+        """Those that can be said; the others are noted.
+
+        Raises:
+            SentenceMistakeError: it is a wildcard, empty, no list, or has no value that can be said.
+        """
         if not isinstance(given, dict):
             raise SentenceMistakeError(f"list {{{name}}}: write `values:` or `range:` under it", line)
         if given.get("wildcard"):
@@ -139,37 +147,53 @@ class Lowering:
                 f"list {{{name}}} is a wildcard, which only a recogniser of any text can hear; write its `values:`",
                 line,
             )
-        if isinstance(given.get("range"), dict):
+        if given.get("range") is not None:
             return self.number_range(name, given["range"], line)
         values = given.get("values")
-        if not isinstance(values, list) or not values:
+        if values is not None and not isinstance(values, list):
+            raise SentenceMistakeError(f"list {{{name}}}: `values:` is no list; write each value behind `- `", line)
+        if not values:
             raise SentenceMistakeError(
                 f"list {{{name}}} is empty; write `values:` and what may be said, or take it out", line
             )
-        return OneOf(tuple(self.value(name, value, line) for value in values))
+        usable: list[Expression] = []
+        mistakes: list[SentenceMistakeError] = []
+        for value, own_line in lined(values, line):
+            try:
+                usable.append(self.value(name, value, own_line))
+            except SentenceMistakeError as mistake:
+                mistakes.append(mistake)
+        if not usable:
+            raise mistakes[0]
+        for each in mistakes:
+            self._note(each.line, str(each))
+        return OneOf(tuple(usable))
 
     def value(self, name: str, value: Any, line: int) -> Expression:
-        """One value of a list. Raises SentenceMistakeError, at its own line."""
+        """One value of a list. Raises SentenceMistakeError."""
         said_as, means = value, value
         if isinstance(value, dict):
             said_as, means = value.get("in"), value.get("out", value.get("in"))
         if isinstance(said_as, int | float) and not isinstance(said_as, bool):
             said_as = str(said_as)
-        own_line = getattr(said_as, "line", line)
         if not isinstance(said_as, str) or not said_as.strip():
+            shown = "a list" if isinstance(said_as, list | dict) else repr(said_as)  # which may hold itself
             raise SentenceMistakeError(
-                f"list {{{name}}}: {said_as!r} cannot be said; write text, or `in:` and `out:`", own_line
+                f"list {{{name}}}: {shown} is no text to YAML; quote it, or write `in:` and `out:`",
+                line,
             )
-        return Valued(str(means) if isinstance(means, str) else means, self._parsed(said_as, own_line))
+        return Valued(str(means) if isinstance(means, str) else means, self._parsed(said_as, line_of(said_as, line)))
 
-    def number_range(self, name: str, given: Mapping[str, Any], line: int) -> Expression:
+    def number_range(self, name: str, given: Any, line: int) -> Expression:
         """A list that is a range. Raises SentenceMistakeError."""
-        try:
-            first, last, step = (int(given.get(key, 1)) for key in ("from", "to", "step"))
-        except (TypeError, ValueError):
-            raise SentenceMistakeError(f"list {{{name}}}: from, to and step are whole numbers", line) from None
+        if not isinstance(given, dict) or not {"from", "to"} <= given.keys():
+            raise SentenceMistakeError(f"list {{{name}}}: write `from:` and `to:` under `range:`", line)
         if given.get("fractions") or given.get("multiplier"):
             raise SentenceMistakeError(f"list {{{name}}}: has fractions or a multiplier; write `values:`", line)
+        try:
+            first, last, step = (int(str(given.get(key, 1))) for key in ("from", "to", "step"))
+        except ValueError:
+            raise SentenceMistakeError(f"list {{{name}}}: from, to and step are whole numbers", line) from None
         try:
             return said(first, last, step, line)
         except ValueError as error:

@@ -86,7 +86,7 @@ def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path
     [
         ("turn {nope} on", 5, "there is no list {nope}"),
         ("turn <nope> on", 5, "there is no rule <nope>"),
-        ("turn <loop> on", 13, "<loop> → <pool> → <loop> goes on for ever"),
+        ("turn <loop> on", 15, "<loop> → <pool> → <loop> goes on for ever"),
         ("turn {own} on", 10, "list {own} stands in its own values"),
         ("turn ] on", 5, "a bracket is not opened, or not closed"),
         ("turn {empty} on", 8, "list {empty} is empty; write `values:`"),
@@ -98,6 +98,10 @@ def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path
         ("[turn on]", 5, "without a word"),
         ("{0..999:a} {0..999:b} {0..999:c} {0..999:d}", 5, "1e+12 sentences, and 1e+09 are the most; take out"),
         ("(a;b;c;d;e;f;g;h)", 5, "8 parts in any order"),
+        ("<r60>", 5, "1e+18 sentences or more"),
+        ("a" * 5000, 5, "5000 letters in a row"),
+        ("say {text}", 11, "`values:` is no list; write each value behind `- `"),
+        ("say {long}", 12, "write `from:` and `to:`"),
         ("", 5, "a sentence is text"),
     ],
 )
@@ -115,15 +119,77 @@ lists:
   empty: {{values: []}}
   any: {{wildcard: true}}
   own: {{values: ["x {{own}}"]}}
+  text: {{values: kitchen}}
+  long: {{range: {{from: 10}}}}
 expansion_rules:
   loop: "a <pool>"
   pool: "b <loop>"
-"""
+  r0: "(a|b)"
+""" + "".join(f'  r{number}: "<r{number - 1}> <r{number - 1}>"\n' for number in range(1, 61))
     found = compiled(tmp_path, text)
     (problem,) = found.listed.problems
     assert why in str(problem)
     assert f"sentences.yaml:{line}: " in str(problem)
     assert walk(found.graph(), "lights on")[0].final
+
+
+BELOW = """\
+intents:
+  Some:
+    data:
+      - sentences: ["turn {name} on"]
+      - sentences: ["lights on"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BELOW + "lists: [name]", [(6, "lists: is not `name: …`"), (4, "there is no list {name}")]),
+        (BELOW + "expansion_rules: 3", [(6, "expansion_rules: is not"), (4, "there is no list {name}")]),
+        (BELOW.replace("      - sent", "      - 3\n      - sent", 1) + "lists: {name: {values: [a]}}", [(4, "Some")]),
+        (BELOW + "lists:\n  name: {values: [kitchen]}\n  name: {values: [bath]}", [(8, "name stands twice")]),
+        (BELOW + "lists:\n  name:\n    values:\n      - on\n      - kitchen", [(9, "True is no text to YAML")]),
+        (BELOW + "lists:\n  name:\n    values:\n      - kitchen\n      - 日本", [(10, "日")]),
+        (BELOW + "lists:\n  name:\n    values:\n      - 日本", [(9, "日")]),
+        (BELOW + "lists: {name: {values: [a]}}\nskip_words: [please, 日本]", [(7, "日")]),
+        (BELOW + "lists: {name: {values: [a]}}\nskip_words: please", [(7, "skip_words: is no list")]),
+        (BELOW + "lists: {name: {values: [a]}}\nskip_words: [3]", [(7, "skip_words: one of them is no text")]),
+        (BELOW + "lists: {name: {values: &v [a, *v]}}", [(6, "is no text to YAML")]),
+        ("intents:\n  A: 3\n" + BELOW.partition("\n")[2] + "lists: {name: {values: [a]}}", [(2, "A: write `data:`")]),
+    ],
+)
+def test_what_is_wrong_around_sentences_is_told_and_the_rest_stays(
+    tmp_path: Path, text: str, told: list[tuple[int, str]]
+) -> None:
+    found = compiled(tmp_path, text)
+    assert len(found.listed.problems) == len(told)
+    for problem, (line, why) in zip(found.listed.problems, told, strict=True):
+        assert f"sentences.yaml:{line}: " in str(problem)
+        assert why in str(problem)
+    assert walk(found.graph(), "lights on")[0].final
+
+
+def test_a_list_loses_what_cannot_be_said_and_keeps_the_rest(tmp_path: Path) -> None:
+    graph = compiled(tmp_path, BELOW + "lists: {name: {values: [kitchen, 日本, on, bath, [x]]}}").graph()
+    for value in ("kitchen", "bath"):
+        place, reading = walk(graph, f"turn {value} on")
+        assert place.final
+        assert reading is not None
+        assert spans_of(reading)["name"][0] == value
+
+
+def test_several_skip_words_may_stand_together(tmp_path: Path) -> None:
+    graph = compiled(tmp_path, GOOD + "skip_words: [can you, please]").graph()
+    assert walk(graph, "can you turn on the kitchen lights please")[0].final
+
+
+def test_lists_that_yaml_nests_without_end_are_refused_at_once(tmp_path: Path) -> None:
+    text = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 11))
+    began_s = time.process_time()
+    (problem,) = compiled(tmp_path, text + BELOW + "lists: {name: {values: *a10}}").listed.problems
+    assert len(str(problem)) < 300
+    assert time.process_time() - began_s < 5
 
 
 @pytest.mark.parametrize(
