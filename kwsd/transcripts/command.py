@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import selectors
 import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,7 +23,7 @@ from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
 
 LONGEST_OUTPUT = 1 << 20
-"""Characters; what is longer is no transcript of a minute."""
+"""Bytes; what is longer is no transcript of a minute."""
 
 
 class CommandTranscriber:
@@ -46,23 +49,24 @@ class CommandTranscriber:
     def finish(self) -> Transcription:
         """Run the program. Raises TranscriptError: it cannot be started, takes too long, fails, or writes no text."""
         name = self._arguments[0]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
-                self._arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # so that its children end with it
-            )
-        except OSError as error:
-            raise TranscriptError(f"{name}: cannot be run: {error.strerror}") from error
+        with tempfile.TemporaryFile() as sound:  # a pipe would want a second thread: who writes may not read meanwhile
+            try:
+                sound.write(self._utterance.wav())
+                sound.seek(0)
+                self._process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
+                    self._arguments,
+                    stdin=sound,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # so that its children end with it
+                )
+            except OSError as error:
+                raise TranscriptError(f"{name}: cannot be run: {error.strerror}") from error
         if self._cancelled:
             self.cancel()
-        with self._process:  # closes its pipes
+        with self._process:  # closes its pipe
             try:
-                output, _ = self._process.communicate(self._utterance.wav(), self._timeout_s)
-            except subprocess.TimeoutExpired:
-                raise TranscriptError(f"{name}: wrote nothing within {self._timeout_s:g} s, and was ended") from None
+                output = output_of(self._process, self._timeout_s, name)
             finally:
                 end_group(self._process)
         if self._cancelled:
@@ -78,6 +82,29 @@ class CommandTranscriber:
             end_group(self._process)
 
 
+def output_of(process: subprocess.Popen[bytes], timeout_s: float, name: str) -> bytes:
+    """All that a process writes until it ends. Raises TranscriptError: that is too much, or takes too long."""
+    if process.stdout is None:
+        raise ValueError(f"{name}: its output is no pipe")
+    late = TranscriptError(f"{name}: wrote nothing within {timeout_s:g} s, and was ended")
+    output, until_s = bytearray(), time.monotonic() + timeout_s
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        while len(output) <= LONGEST_OUTPUT:
+            if not ready.select(max(0.0, until_s - time.monotonic())):
+                raise late
+            piece = os.read(process.stdout.fileno(), 1 << 16)
+            if piece:
+                output += piece
+                continue
+            try:
+                process.wait(max(0.0, until_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise late from None
+            return bytes(output)
+    raise TranscriptError(f"{name}: wrote more than {LONGEST_OUTPUT >> 20} MiB, which is no transcript, and was ended")
+
+
 def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
     """Plain text, or an object with `text` and perhaps `words`, each with `text` (or `word`), `start` and `end`.
 
@@ -88,8 +115,6 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         text = output.decode().strip()
     except UnicodeDecodeError:
         raise TranscriptError(f"{name}: wrote what is not UTF-8; it is to write text or a JSON object") from None
-    if len(text) > LONGEST_OUTPUT:
-        raise TranscriptError(f"{name}: wrote {len(text)} characters, which is no transcript")
     if not text.startswith("{"):
         unseen = next((letter for letter in text if not (letter.isprintable() or letter.isspace())), None)
         if unseen is not None:

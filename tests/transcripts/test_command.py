@@ -60,6 +60,18 @@ def test_rubbish_and_death_are_named(code: str, why: str) -> None:
         transcriber.finish()
 
 
+@pytest.mark.parametrize("while_writing", ["sys.stdin.buffer.read()", ""])
+def test_one_that_never_stops_writing_is_ended(while_writing: str) -> None:
+    transcriber = program(
+        f"import sys; {while_writing or 'pass'}\nwhile True: sys.stdout.write('la ' * 20000)", timeout_s=60
+    )
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    before = time.monotonic()
+    with pytest.raises(TranscriptError, match="wrote more than 1 MiB"):
+        transcriber.finish()
+    assert time.monotonic() - before < 30
+
+
 def test_one_that_hangs_is_ended_with_its_children() -> None:
     transcriber = program("import subprocess; subprocess.run(['sleep', '60'])", timeout_s=0.5)
     began_s = time.monotonic()
