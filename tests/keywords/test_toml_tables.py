@@ -71,7 +71,7 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
 BAD_TABLES = [
     ("name = 'x'", "phrase: is missing"),
     ("phrase = ' '", "phrase: '' is empty"),
-    ("phrase = 3", "phrase: 3 is not text"),
+    ("phrase = 3", "phrase: 3 is not text, which stands in quotes"),
     ("phrase = 'ŻÓŁW'", '"ŻÓŁW" has "Ż", "Ó", "Ł", which the vocabulary of the model lacks; did you mean "ZOLW"?'),
     ("phrase = 'good one'", '"good one" is the same as keyword 1, which stays'),
     ("phrase = 'bad'\nthreshold = 1.4", "threshold: 1.4 is not above 0 and at most 1"),
