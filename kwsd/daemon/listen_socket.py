@@ -198,8 +198,12 @@ def _locked(lock: int, path: Path) -> int:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove what a killed daemon left. Whoever answers is left alone."""
+    """Remove what a killed daemon left. Whoever answers, and whatever is no socket, is left alone."""
     if not path.is_socket():
+        if path.is_dir():
+            raise ConfigError(f"socket: {path} is a directory; name a file in it: --socket {path / 'kwsd.sock'}")
+        if os.path.lexists(path):
+            raise ConfigError(f"socket: {path} is there already and is no socket; give another path with --socket")
         return
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)  # one that is busy has a full queue, and is alive

@@ -115,6 +115,8 @@ class DaemonConnection:
                 )
             case errno.ENOENT:
                 return f"no daemon at {self.path} (no such file); start `kwsd --keywords FILE`, {ELSEWHERE}"
+            case errno.ECONNREFUSED if not self.path.is_socket():
+                return f"{self.path} is {'a directory' if self.path.is_dir() else 'no socket'}; {ELSEWHERE}"
             case errno.ECONNREFUSED:
                 return f"no daemon listens at {self.path} any more; start `kwsd --keywords FILE`, {ELSEWHERE}"
         return f"{self.path}: cannot be connected to ({getattr(error, 'strerror', None) or error}); {ELSEWHERE}"

@@ -2,7 +2,7 @@
 
 The search emits tokens early, because a bonus pulls them; the posterior at the emission says how early, not how likely.
 So after the match each token is looked for again inside its own span: the frames that maximise the product of
-acoustic posteriors, in order, near the emissions (`decoding.md` calls it the span maximum).
+acoustic posteriors, in order, near the emissions.
 """
 
 from __future__ import annotations

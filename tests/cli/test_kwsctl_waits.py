@@ -97,6 +97,14 @@ def test_no_daemon_and_one_that_has_gone_have_remedies(tmp_path: Path) -> None:
         assert "KWSD_DAEMON_SOCKET" in done.stderr
 
 
+@pytest.mark.parametrize(("path", "what"), [("file", "no socket"), (".", "a directory")])
+def test_what_is_no_socket_is_called_so(tmp_path: Path, path: str, what: str) -> None:
+    (tmp_path / "file").touch()
+    done = run(KWSCTL, "status", "--socket", tmp_path / path, home=tmp_path)
+    assert done.returncode == 1
+    assert f"is {what}; or say where it listens" in done.stderr
+
+
 def test_a_reload_done_in_part_has_an_exit_code_of_its_own(tmp_path: Path, serve: Callable[[Talk], Path]) -> None:
     def talk(connection: socket.socket) -> None:
         connection.sendall(line(**HELLO))

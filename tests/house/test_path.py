@@ -69,4 +69,6 @@ def test_it_says_where_the_next_things_stand() -> None:
     places = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", section("Where a new thing stands"), re.MULTILINE))
     for thing in ("quiet room", "second microphone", "transcript", "MQTT outlet"):
         place = next(where for what, where in places.items() if thing in what)
-        assert any((ROOT / path).exists() for path in re.findall(r"`(kwsd/[\w/.]+)`", place)), thing
+        paths = re.findall(r"`(kwsd/[\w/.]+)`", place)
+        assert paths, thing
+        assert all((ROOT / path).exists() for path in paths), thing

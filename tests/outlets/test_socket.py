@@ -332,12 +332,15 @@ def test_another_programs_live_socket_is_left_alone(tmp_path: Path) -> None:
         ("a\0b", "null byte"),
         ("x" * 200, "longer than 107 bytes"),
         ("file/s", "File exists"),
-        ("directory", "Address already in use"),
+        ("directory", "is a directory; name a file in it"),
+        ("file", "is there already and is no socket"),
+        ("nowhere", "is there already and is no socket"),
     ],
 )
 def test_unusable_paths_are_named(tmp_path: Path, path: str, complaint: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "directory").mkdir()
+    (tmp_path / "nowhere").symlink_to("gone")
     with pytest.raises(ConfigError, match=complaint):
         SocketFile(tmp_path / path, 0o600)
 
