@@ -233,12 +233,15 @@ def test_a_socket_that_systemd_opened_is_used_and_left(tmp_path: Path, tiny_mode
     (tmp_path / "keywords.txt").write_text("LIGHT ON\n")
     daemon = [KWSD, "--keywords", str(tmp_path / "keywords.txt"), "--model", str(tiny_model_dir), "--input", "mic"]
     with subprocess.Popen([activate, "-l", str(path), *daemon], stderr=subprocess.DEVNULL) as process:
-        assert eventually(path.is_socket)
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
-            client.connect(str(path))
-            assert json.loads(client.makefile("rb").readline())["type"] == "hello"
-            process.terminate()
+            # it listens a moment after the file is there
+            listening = eventually(lambda: path.is_socket() and client.connect_ex(str(path)) == 0)
+            try:
+                assert listening
+                assert json.loads(client.makefile("rb").readline())["type"] == "hello"
+            finally:
+                process.terminate()
             assert process.wait(10) == 0
         assert path.is_socket()
 
