@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -132,4 +133,74 @@ def _open(uri: str) -> SoundSource:
     protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
     if LOCAL in protocols:
         return FileSource(Path(path))
-    return SoundSource(uri, open_sound(uri, files.open(path, "rb")))
+    return RemoteSource(uri, files, path)
+
+
+class RemoteSource(SoundSource):
+    """A Source over a file of fsspec."""
+
+    def __init__(self, uri: str, files: Any, path: str) -> None:
+        """`files` is a file system. Raises AudioError: it holds no sound there, or what it holds cannot be read."""
+        self._beneath = RemoteFile(files, path)
+        try:
+            file = open_sound(uri, self._beneath)
+        except AudioError as error:
+            self._beneath.close()
+            raise self._failure(uri) or error from error
+        super().__init__(uri, file)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks of half a second; AudioError where the file could not be read further."""
+        yield from super().__iter__()
+        if failure := self._failure(self.name):
+            raise failure
+
+    def close(self) -> None:
+        """Release the file; iteration ends. Safe to call twice and from another thread."""
+        super().close()
+        self._beneath.close()
+
+    def _failure(self, uri: str) -> AudioError | None:
+        error = self._beneath.error
+        return None if error is None else AudioError(f"{uri} cannot be read: {error}")
+
+
+class RemoteFile(io.RawIOBase):
+    """What libsndfile reads of fsspec, which takes whatever goes wrong there for the end of the sound.
+
+    It keeps the file system: that of a packed folder closes the folder when nobody holds it any more.
+    """
+
+    error: Exception | None = None
+    """What reading has failed of."""
+
+    def __init__(self, files: Any, path: str) -> None:
+        """Open it. Raises OSError or ValueError."""
+        self._files = files
+        self._file = files.open(path, "rb")
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as there is sound."""
+        filled, view = 0, memoryview(buffer).cast("B")
+        try:
+            while filled < len(view) and (piece := self._file.read(len(view) - filled)):
+                view[filled : filled + len(piece)] = piece
+                filled += len(piece)
+        except Exception as error:  # noqa: BLE001 - of whatever library reads that store
+            self.error = error
+        return filled
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte."""
+        place: int = self._file.seek(offset, whence)
+        return place
+
+    def tell(self) -> int:
+        """At which byte it is."""
+        place: int = self._file.tell()
+        return place
+
+    def close(self) -> None:
+        """Release it. Safe to call twice."""
+        self._file.close()
+        super().close()
