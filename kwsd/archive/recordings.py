@@ -141,7 +141,7 @@ class RemoteSource(SoundSource):
 
     def __init__(self, uri: str, files: Any, path: str) -> None:
         """`files` is a file system. Raises AudioError: it holds no sound there, or what it holds cannot be read."""
-        self._beneath = RemoteFile(files, path)
+        self._beneath = RemoteFile(files, files.open(path, "rb"))
         try:
             file = open_sound(uri, self._beneath)
         except AudioError as error:
@@ -174,10 +174,10 @@ class RemoteFile(io.RawIOBase):
     error: Exception | None = None
     """What reading has failed of."""
 
-    def __init__(self, files: Any, path: str) -> None:
-        """Open it. Raises OSError or ValueError."""
+    def __init__(self, files: Any, file: Any) -> None:
+        """`file` is an open one of `files`, a file system."""
         self._files = files
-        self._file = files.open(path, "rb")
+        self._file = file
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` as far as there is sound."""
