@@ -32,7 +32,7 @@ class AutomaticGain:
         """Each segment brings `shift_frames` fbank frames that are new: 32 or 16."""
         self._shift_frames = shift_frames
         self._lately: deque[Float32] = deque(maxlen=ROOM_FRAMES // shift_frames)
-        self._risen: deque[Float32] = deque(maxlen=LONGEST_FRAMES + 1)
+        self._risen: deque[Float32] = deque(maxlen=-(-LONGEST_FRAMES // shift_frames) + 2)  # pieces of segments
         self._speech_nats = FAINT_NATS
 
     @property
@@ -53,16 +53,20 @@ class AutomaticGain:
         known = np.concatenate(self._lately)
         tenth = len(known) // 10  # np.quantile would load numpy.ma, 4 MB
         least = float(np.partition(known, tenth)[tenth]) + OVER_ROOM_NATS
-        for frame, loudness in zip(new, power, strict=True):
-            if loudness > least:
-                self._risen.append(frame)
+        is_loud = power > least
+        begin = 0
+        for end in [*(np.flatnonzero(is_loud[1:] != is_loud[:-1]) + 1).tolist(), len(new)]:
+            if is_loud[begin]:
+                self._risen.append(new[begin:end])
             elif self._risen:  # it has fallen back to the room: fainter speech, it may be
-                risen = np.stack(self._risen)
+                risen = np.concatenate(self._risen)
                 self._risen.clear()
-                low, high = (np.log(np.exp(risen[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
-                if SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES and low >= high + LOW_NATS:
-                    loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
-                    self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))
+                if SHORTEST_FRAMES <= len(risen) <= LONGEST_FRAMES:
+                    low, high = (np.log(np.exp(risen[:, bins]).mean()) for bins in (LOW_BINS, HIGH_BINS))
+                    if low >= high + LOW_NATS:
+                        loud = float(np.partition(speech_power(risen), -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
+                        self._speech_nats = max(loud, self._speech_nats - FORGET_NATS * len(risen))
+            begin = end
         loud = float(np.partition(power, -SHORTEST_FRAMES)[-SHORTEST_FRAMES])
         self._speech_nats = max(self._speech_nats, loud)
         return self.nats

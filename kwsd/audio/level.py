@@ -95,12 +95,14 @@ class LevelMeter:
     def push(self, sound: Samples) -> None:
         """The next (n,)."""
         if len(sound):
-            magnitude = np.abs(sound)
+            wide = sound.astype(np.float64)
             self.samples += len(sound)
-            self._sum += float(sound.sum(dtype=np.float64))
-            self._squares += float(np.square(sound, dtype=np.float64).sum())
-            self._peak = max(self._peak, float(magnitude.max()))
-            self._clipped += int(np.count_nonzero(magnitude >= FULL_SCALE))
+            self._sum += float(wide.sum())
+            self._squares += float(wide @ wide)
+            peak = max(float(sound.max()), -float(sound.min()))
+            self._peak = max(self._peak, peak)
+            if peak >= FULL_SCALE:
+                self._clipped += int(np.count_nonzero(np.abs(sound) >= FULL_SCALE))
             blocks = sound[: len(sound) // len(WINDOW) * len(WINDOW)].reshape(-1, len(WINDOW))
             looked_at = blocks[-self._blocks % LOOKED_AT :: LOOKED_AT]
             self._blocks += len(blocks)

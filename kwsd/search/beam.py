@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,10 @@ from kwsd.search.posteriors import Acoustics
 from kwsd.stream import Float32
 from kwsd.units import BLANK_ID, START, Context
 
+Following = tuple[float, list[tuple[float, int, float]]]
+"""Of the tokens that may follow: the best rank, log-probability and boosts, and the rank, token and log-probability of
+each that is near it."""
+NOTHING: Following = (0.0, [])
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
 
 
@@ -94,7 +97,13 @@ class BeamSearch:
 
     def step(self, chosen: Iterable[tuple[Hypothesis, int, float]], number: int) -> Iterator[Match]:
         """Hypotheses of the frame before with a token each and its log-probability → the matches of frame `number`."""
-        self.hypotheses = _merge(self._successor(*each, number) for each in chosen)
+        merged: dict[tuple[Node, Context], Hypothesis] = {}
+        for each in chosen:
+            h = self._successor(*each, number)
+            known = merged.setdefault((h.node, h.context), h)
+            if known is not h:
+                merged[h.node, h.context] = _merge(known, h)
+        self.hypotheses = [*merged.values()]
         best = max(h.log_prob for h in self.hypotheses)
         return (
             Match(
@@ -121,94 +130,113 @@ def push_all(beams: Sequence[BeamSearch], frames: Sequence[Float32], first_frame
 
     All step together: what a call of NumPy takes beside its arithmetic is most of a frame's cost, and they share it.
     """
-    acoustics, keyword_set = beams[0].acoustics, beams[0].keyword_set
-    count, together = len(frames[0]), np.concatenate(frames)
-    at_root = acoustics.log_probs(together, [START] * len(together), [count] * len(beams))
-    boosted = at_root + keyword_set.graph.boosts_at(keyword_set.graph.root, acoustics)
-    blanks = boosted[:, BLANK_ID].copy()
-    boosted[:, BLANK_ID] = -np.inf
-    quiet = (boosted.max(axis=1) < blanks - keyword_set.beam_delta).tolist()
+    ahead = Ahead(beams, frames)
     matches: list[list[Match]] = [[] for _ in beams]
-    for offset in range(count):
+    for offset in range(len(frames[0])):
         # where only the root lives, and only a blank can follow, nothing changes
         moving = [
-            place for place, beam in enumerate(beams) if len(beam.hypotheses) > 1 or not quiet[place * count + offset]
+            place for place, beam in enumerate(beams) if len(beam.hypotheses) > 1 or not ahead.is_quiet(place, offset)
         ]
-        if moving:
-            rows = [place * count + offset for place in moving]
-            step = Step([beams[place] for place in moving], [first_frames[place] + offset for place in moving])
-            for place, found in zip(moving, step.take(together[rows], at_root[rows]), strict=True):
-                matches[place] += found
+        live = [beams[place].live(first_frames[place] + offset) for place in moving]
+        ahead.look(moving, live, offset)
+        for place, hypotheses in zip(moving, live, strict=True):
+            chosen = ahead.best(place, hypotheses, offset)
+            matches[place] += beams[place].step(chosen, first_frames[place] + offset)
     for beam in beams:  # keeps numbers small
         best = max(h.log_prob for h in beam.hypotheses)
-        beam.hypotheses = [h._replace(log_prob=h.log_prob - best) for h in beam.hypotheses]
+        beam.hypotheses = [Hypothesis(h[0], h[1], h[2] - best, h[3], h[4]) for h in beam.hypotheses]
     return matches
 
 
-class Step:
-    """One frame of each of some streams."""
+class Ahead:
+    """What may follow where a hypothesis stands, in each of the frames at hand: asked for all of them once it is there.
 
-    def __init__(self, beams: Sequence[BeamSearch], numbers: Sequence[int]) -> None:
-        """The frames have these numbers in their streams."""
-        self._beams, self._numbers = beams, numbers
+    A call of NumPy takes as long for eight frames as for one, and most hypotheses stay where they are for some.
+    """
+
+    def __init__(self, beams: Sequence[BeamSearch], frames: Sequence[Float32]) -> None:
+        """As many frames of each stream (n, C)."""
         self._acoustics, self._set = beams[0].acoustics, beams[0].keyword_set
-        live = [beam.live(number) for beam, number in zip(beams, numbers, strict=True)]
-        self._live = list(chain.from_iterable(live))
-        self._counts = np.array([len(each) for each in live])
-        self._roots = np.cumsum(self._counts) - self._counts
+        self._frames, self._count = np.concatenate(frames), len(frames[0])
+        graph, count = self._set.graph, self._count
+        self._known: list[dict[tuple[Node, Context], list[Following]]] = [{} for _ in beams]
+        self._root = (graph.root, START)
+        log_probs = self._acoustics.log_probs(self._frames, [START] * len(self._frames), [count] * len(beams))
+        following = self._following(log_probs, log_probs + graph.boosts_at(graph.root, self._acoustics))
+        for place, known in enumerate(self._known):
+            known[self._root] = following[place * count : (place + 1) * count]
+        self._blanks = log_probs[:, BLANK_ID].tolist()
 
-    def take(self, frames: Float32, at_root: Float32) -> list[Iterator[Match]]:
-        """The frames (streams, C), and what is known of them at the root, (streams, vocabulary) → matches of each."""
-        log_probs = self._log_probs(frames, at_root)
-        chosen = self._best(log_probs)
-        return [
-            beam.step([(self._live[row], token, float(log_probs[row, token])) for row, token in each], number)
-            for beam, number, each in zip(self._beams, self._numbers, chosen, strict=True)
-        ]
+    def is_quiet(self, stream: int, offset: int) -> bool:
+        """Whether nothing but a blank can follow at the root."""
+        _, near = self._known[stream][self._root][offset]
+        return len(near) == 1 and near[0][1] == BLANK_ID
 
-    def _log_probs(self, frames: Float32, at_root: Float32) -> Float32:
-        """(hypotheses, vocabulary); the rows of the roots are known already."""
-        if len(self._live) == len(self._beams):
-            return at_root
-        others = np.ones(len(self._live), bool)
-        others[self._roots] = False
-        contexts = [h.context for h, is_other in zip(self._live, others.tolist(), strict=True) if is_other]
-        rows = np.empty((len(self._live), at_root.shape[1]), np.float32)
-        rows[self._roots] = at_root
-        counts = self._counts - 1
-        rows[others] = self._acoustics.log_probs(frames.repeat(counts, axis=0), contexts, counts[counts > 0].tolist())
-        return rows
+    def look(self, streams: Sequence[int], live: Sequence[Sequence[Hypothesis]], offset: int) -> None:
+        """From frame `offset` on ask for what is not known yet of where live hypotheses of these streams stand."""
+        new: list[tuple[int, tuple[Node, Context]]] = []
+        groups, left = [], self._count - offset
+        for stream, hypotheses in zip(streams, live, strict=True):
+            known, before = self._known[stream], len(new)
+            places = dict.fromkeys((h.node, h.context) for h in hypotheses)
+            if not offset:
+                places.update(dict.fromkeys(self._begun(stream)))
+            new += [(stream, at) for at in places if at not in known]
+            if len(new) > before:
+                groups.append(left * (len(new) - before))
+        if not new:
+            return
+        rows = [row for stream, _ in new for row in range(stream * self._count + offset, (stream + 1) * self._count)]
+        contexts = [context for _, (_, context) in new for _ in range(left)]
+        log_probs = self._acoustics.log_probs(self._frames[rows], contexts, groups)
+        boosts = np.array([self._set.graph.boosts_at(node, self._acoustics) for _, (node, _) in new])
+        following = self._following(log_probs, log_probs + boosts.repeat(left, axis=0))
+        for number, (stream, at) in enumerate(new):
+            self._known[stream][at] = [NOTHING] * offset + following[number * left : (number + 1) * left]
 
-    def _best(self, log_probs: Float32) -> list[list[tuple[int, int]]]:
-        """Of each stream (row, token) of the successors to keep: a blank at the root, then the best.
+    def _begun(self, stream: int) -> Iterator[tuple[Node, Context]]:
+        """Where the first tokens of keywords lead that are near in these frames."""
+        root, context = self._root
+        for _, near in self._known[stream][self._root]:
+            for _, token, _ in near:
+                if (node := root.child(token)) is not None:
+                    yield node, (context[1], token)
 
-        Ties go by row, then token.
+    def _following(self, log_probs: Float32, ranks: Float32) -> list[Following]:
+        """Of each row."""
+        best = ranks.max(axis=1)
+        rows, tokens = np.nonzero(ranks >= (best - self._set.beam_delta)[:, None])
+        ends = np.searchsorted(rows, np.arange(len(ranks)), side="right").tolist()
+        near = [*zip(ranks[rows, tokens].tolist(), tokens.tolist(), log_probs[rows, tokens].tolist(), strict=True)]
+        return [(most, near[start:end]) for most, start, end in zip(best.tolist(), [0, *ends], ends, strict=False)]
+
+    def best(self, stream: int, live: Sequence[Hypothesis], offset: int) -> list[tuple[Hypothesis, int, float]]:
+        """The successors to keep: hypothesis, token and its log-probability. A blank at the root, then the best.
+
+        Ties go by hypothesis, then token.
         """
-        graph = self._set.graph
-        ranks = np.array([graph.boosts_at(h.node, self._acoustics) for h in self._live])
-        ranks += log_probs
-        ranks += np.array([[h.log_prob] for h in self._live], np.float32)
-        best = np.maximum.reduceat(ranks.max(axis=1), self._roots)
-        near, tokens = np.nonzero(ranks >= (best - self._set.beam_delta).repeat(self._counts)[:, None])
-        streams = np.arange(len(self._beams)).repeat(self._counts)[near]
-        order = np.lexsort((-ranks[near, tokens], streams))
-        ends = np.searchsorted(streams, np.arange(len(self._beams)), side="right").tolist()
-        pairs = list(zip(near[order].tolist(), tokens[order].tolist(), strict=True))
+        known = self._known[stream]
+        following = [known[h.node, h.context][offset] for h in live]
+        least = max(h.log_prob + best for h, (best, _) in zip(live, following, strict=True)) - self._set.beam_delta
+        ranked = [
+            (-h.log_prob - rank, row, token, log_prob)
+            for row, (h, (best, near)) in enumerate(zip(live, following, strict=True))
+            if h.log_prob + best >= least
+            for rank, token, log_prob in near
+            if h.log_prob + rank >= least
+        ]
+        ranked.sort()
         return [
-            [(root, BLANK_ID), *(pair for pair in pairs[start:end][: self._set.beam] if pair != (root, BLANK_ID))]
-            for root, start, end in zip(self._roots.tolist(), [0, *ends], ends, strict=False)
+            (live[0], BLANK_ID, self._blanks[stream * self._count + offset]),
+            *(
+                (live[row], token, log_prob)
+                for _, row, token, log_prob in ranked[: self._set.beam]
+                if row or token != BLANK_ID
+            ),
         ]
 
 
-def _merge(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
-    """Those with the same future become one: probabilities add, the better one's times stay. Order is kept."""
-    merged: dict[tuple[Node, Context], Hypothesis] = {}
-    for h in hypotheses:
-        future = (h.node, h.context)
-        known = merged.get(future)
-        if known is not None:
-            better, worse = (known, h) if known.log_prob >= h.log_prob else (h, known)
-            total = better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob))
-            h = better._replace(log_prob=total)  # noqa: PLW2901
-        merged[future] = h
-    return list(merged.values())
+def _merge(known: Hypothesis, other: Hypothesis) -> Hypothesis:
+    """Two with the same future become one: probabilities add, the better one's times stay."""
+    better, worse = (known, other) if known.log_prob >= other.log_prob else (other, known)
+    return better._replace(log_prob=better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob)))
