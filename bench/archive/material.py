@@ -15,10 +15,13 @@ from measure import sound
 from measure.paths import ROOT, SHARED
 from measure.streams import speech_rows
 from measure.wav import RATE, Samples
+from testkit.tiny_model import silence, speak, with_noise
 
 CORPUS = "librispeech"
 MODEL = ROOT / "models" / "kwsd-en"  # what archives are meant for; upstream's model costs four times as much
 MANY, FEW = 10_000, 20
+PLANTED = "light up"  # what the tiny model of the tests hears
+EVERY_S, BEFORE_S = 480, 0.5  # it begins so long before each of these times; kwsd-archive cuts at every other of them
 
 
 def recordings(folder: Path, count: int, each_s: float) -> list[Path]:
@@ -63,3 +66,19 @@ def lists() -> dict[str, tuple[list[str], list[str]]]:
         "two words of its vocabulary, drawn at random": (list(chance)[:FEW], list(chance)),
         "its commonest pairs of words": (said_pairs[:FEW], said_pairs),
     }
+
+
+def planted(path: Path, hours: float) -> list[float]:
+    """A WAV of that length: a phrase every 8 minutes, across every cut, and holes between → when it is said, seconds.
+
+    A hole is silence that takes no place on the disk.
+    """
+    said = np.rint(with_noise(np.concatenate([silence(1.0), speak(PLANTED.upper()), silence(1.0)]), 1e-3) * 32767)
+    times = [at - BEFORE_S for at in range(EVERY_S, round(hours * 3600), EVERY_S)]
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="RF64") as file:
+        for at_s in times:
+            file.seek(round((at_s - 1.0) * RATE))
+            file.write(said.astype(np.int16))
+        file.seek(round(hours * 3600 * RATE) - 1)
+        file.write(np.zeros(1, np.int16))
+    return times

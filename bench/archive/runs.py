@@ -34,7 +34,11 @@ class Run:
 
 def index(sources: Sequence[Path], store: Path, workers: int, model: Path = MODEL) -> Run:
     """Raises RuntimeError: it failed."""
-    words = command("index", *sources, store_flag(store), "--workers", str(workers), model=model)
+    return watched(command("index", *sources, store_flag(store), "--workers", str(workers), model=model), workers)
+
+
+def watched(words: Sequence[str], workers: int) -> Run:
+    """A command of kwsd-archive, and the memory of its processes. Raises RuntimeError: it failed."""
     began_s, peak_bytes = time.monotonic(), 0
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
@@ -45,7 +49,7 @@ def index(sources: Sequence[Path], store: Path, workers: int, model: Path = MODE
         told = process.stderr.read() if process.stderr else ""
     cost = CORE_S.search(told)
     if process.returncode or cost is None:
-        raise RuntimeError(f"kwsd-archive index ended with {process.returncode}: {told[-2000:]}")
+        raise RuntimeError(f"{words[-1]}: kwsd-archive ended with {process.returncode}: {told[-2000:]}")
     return Run(workers, time.monotonic() - began_s, float(cost.group(1)), peak_bytes / 1e6)
 
 
@@ -64,3 +68,9 @@ def long_file(path: Path, source: Path, hours: float) -> Path:
             file.write(part)
             missing -= len(part)
     return path
+
+
+def search(store: Path, workers: int, model: Path, keywords: Path, out: Path) -> Run:
+    """Raises RuntimeError: it failed."""
+    words = ("search", store_flag(store), "--keywords", keywords, "--out", out, "--workers", str(workers))
+    return watched(command(*words, model=model), workers)

@@ -147,6 +147,7 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
         for problem in searched.problems:
             logger.warning("%s", problem)
             done = DONE_IN_PART
+        logger.warning("searched: %.2f h of sound, %.1f core-seconds", searched.sound_s / 3600, searched.core_s)
         rows = searched.rows
         tell_hits(rows, arguments.out)
     if arguments.report is not None:
