@@ -63,5 +63,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is, whether it is imported yet or not."""
-    return sorted({*globals(), *__all__})
+    """What there is, whether it is imported yet or not, and nothing that only this file needs."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -18,9 +18,9 @@ HEADER = """\
 
 `python -m bench archive [SECTION…]`: running speech of LibriSpeech (`../shared/speech`, Opus-coded; dev speakers first)
 as FLAC files of a minute, kwsd-en, whole pieces as workers of `kwsd-archive` do them. Processor time, since the machine
-is shared; others slow it all the same, through caches and clocks. The load average stands in each row. Files of many hours
-are for the tiny model of the tests, whose encoder costs little: phrases with holes between, which take no place on the disk
-(`planted --minutes 1800` is one of 30 h).
+is shared; others slow it all the same, through caches and clocks. The load average stands in each row.
+Files of many hours are for the tiny model of the tests, whose encoder costs little: phrases with holes between, which
+take no place on the disk (`planted --minutes 1800` is one of 30 h).
 
 | section | what | measured | aim | load |
 |---|---|---|---|---|
@@ -75,7 +75,7 @@ def long_file(folder: Path, minutes: int) -> Iterator[str]:
 
 
 def planted(folder: Path, minutes: int) -> Iterator[str]:
-    """One file of any length with phrases across its cuts, for the tiny model of the tests: what is found, and memory."""
+    """One file of any length with phrases across its cuts, for the tiny model of the tests: hits, and memory."""
     model, hours = build_tiny_model(folder / "model"), minutes / 60
     section, phrases, hits = f"{hours:g} h, one file", folder / "phrases.txt", folder / "hits.jsonl"
     phrases.write_text(material.PLANTED, encoding="utf-8")

@@ -30,6 +30,7 @@ for detection in spotter.accept(np.zeros(16_000, np.float32)):
 
 def test_dir_lists_what_there_is_and_every_error_has_a_base_in_it() -> None:
     assert set(kwsd.__all__) <= set(dir(kwsd))
+    assert [name for name in dir(kwsd) if name not in kwsd.__all__ and not name.startswith("__")] == []
     assert all(getattr(kwsd, name) for name in kwsd.__all__)
     with pytest.raises(kwsd.ModelError):
         Model.load("no-such-model")
