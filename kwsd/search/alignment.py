@@ -7,6 +7,7 @@ acoustic posteriors, in order, near the emissions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 
 from kwsd.search.history import FrameHistory
 from kwsd.search.posteriors import Acoustics
-from kwsd.units import START
+from kwsd.units import START, Context
 
 EARLY_FRAMES = 2  # a token's span begins this long before its emission …
 LATE_FRAMES = 4  # … and ends this long after the emission of the next one
+
+Emitted = tuple[tuple[int, ...], tuple[int, ...]]
+"""The tokens of a phrase, and the frames on which the search emitted them."""
 
 _IMPOSSIBLE = -1e9
 
@@ -42,27 +46,35 @@ class Alignment:
         return min(self.posteriors)
 
 
-def window(emissions: tuple[int, ...], history: FrameHistory) -> range:
-    """The frames that `align` looks at: while they stay the same, so does what it finds."""
-    return range(max(emissions[0] - EARLY_FRAMES, history.start), min(emissions[-1] + LATE_FRAMES + 1, history.end))
-
-
-def align(
-    tokens: tuple[int, ...], emissions: tuple[int, ...], history: FrameHistory, acoustics: Acoustics
-) -> Alignment:
-    """Find `tokens` near the frames that the search emitted them on. One call of the joiner."""
-    # (first frame, frame after the last) of each token, wide enough to hold one frame each in order.
-    following = (*emissions[1:], emissions[-1])
-    spans = [
-        (max(here - EARLY_FRAMES, history.start), min(after + LATE_FRAMES + 1, history.end))
-        for here, after in zip(emissions, following, strict=True)
-    ]
-    frames = np.concatenate([np.arange(*span) for span in spans])
-    so_far = (*START, *tokens)
-    contexts = [(so_far[i], so_far[i + 1]) for i, span in enumerate(spans) for _ in range(*span)]
-    log_probs = acoustics.log_probs(history.take(frames), contexts)
-    rows = np.split(log_probs, np.cumsum([end - start for start, end in spans])[:-1])
-    return _best_path([row[:, token] for row, token in zip(rows, tokens, strict=True)], spans)
+def align(phrases: Sequence[Emitted], history: FrameHistory, acoustics: Acoustics) -> list[Alignment]:
+    """Find the tokens of each phrase near the frames that the search emitted them on. One call of the joiner."""
+    spans: list[list[tuple[int, int]]] = []
+    contexts: list[Context] = []
+    for tokens, emissions in phrases:
+        # (first frame, frame after the last) of each token, wide enough to hold one frame each in order
+        following = (*emissions[1:], emissions[-1])
+        spans.append(
+            [
+                (max(here - EARLY_FRAMES, history.start), min(after + LATE_FRAMES + 1, history.end))
+                for here, after in zip(emissions, following, strict=True)
+            ]
+        )
+        so_far = (*START, *tokens)
+        for place, (start, end) in enumerate(spans[-1]):
+            contexts += [(so_far[place], so_far[place + 1])] * (end - start)
+    if not contexts:
+        return []
+    frames = np.concatenate([np.arange(*span) for each in spans for span in each])
+    counts = [sum(end - start for start, end in each) for each in spans]
+    log_probs = acoustics.log_probs(history.take(frames), contexts, counts)
+    found, row = [], 0
+    for (tokens, _), each in zip(phrases, spans, strict=True):
+        scores = []
+        for token, (start, end) in zip(tokens, each, strict=True):
+            scores.append(log_probs[row : row + end - start, token])
+            row += end - start
+        found.append(_best_path(scores, each))
+    return found
 
 
 def _best_path(scores: list[NDArray[np.float32]], spans: list[tuple[int, int]]) -> Alignment:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kwsd.search.alignment import Alignment, align, window
+from kwsd.search.alignment import EARLY_FRAMES, LATE_FRAMES, Alignment, align
 from kwsd.search.beam import SAME_EMISSION_FRAMES, Match
 from kwsd.search.confidence import Signs
 from kwsd.search.history import FrameHistory
@@ -33,6 +34,8 @@ class Candidate:
     score: float = 0.0
     """As it was judged last."""
     signs: Signs | None = None
+    weakness: Objection | None = None
+    """What makes that score too low."""
     objection: Objection | None = None
     """Why it has not fired yet."""
 
@@ -42,12 +45,10 @@ class Candidate:
         apart = max(other[0] - own[-1], own[0] - other[-1])
         return match.sequence.keyword == self.best.sequence.keyword and apart <= SAME_EMISSION_FRAMES
 
-    def look_for_tokens(self, history: FrameHistory, acoustics: Acoustics) -> None:
-        """Align the best match, unless that has been done among the same frames: it would find the same."""
-        among = window(self.best.frames, history)
-        if self.aligned is not self.best or self.looked_at != among:
-            self.alignment = align(self.best.sequence.tokens, self.best.frames, history, acoustics)
-            self.aligned, self.looked_at = self.best, among
+    def window(self, history: FrameHistory) -> range:
+        """The frames that its alignment looks at: while they stay the same, so does what it finds."""
+        first, last = self.best.frames[0], self.best.frames[-1]
+        return range(max(first - EARLY_FRAMES, history.start), min(last + LATE_FRAMES + 1, history.end))
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -64,3 +65,14 @@ class Candidate:
 def strength(match: Match) -> float:
     """How much speaks for it, nats: a longer sequence explains more of the sound than its parts do."""
     return match.margin + TOKEN_WORTH * len(match.frames)
+
+
+def look_for_tokens(
+    candidates: Sequence[Candidate], history: FrameHistory, acoustics: Acoustics
+) -> list[tuple[Candidate, Alignment]]:
+    """Each with the alignment of its best match, found anew where that match or the frames around it are others."""
+    due = [each for each in candidates if each.aligned is not each.best or each.looked_at != each.window(history)]
+    phrases = [(each.best.sequence.tokens, each.best.frames) for each in due]
+    for each, alignment in zip(due, align(phrases, history, acoustics), strict=True):
+        each.alignment, each.aligned, each.looked_at = alignment, each.best, each.window(history)
+    return [(each, each.alignment) for each in candidates if each.alignment]

@@ -18,11 +18,10 @@ def held(beam: BeamSearch, history: FrameHistory, acoustics: Acoustics) -> dict[
     Keywords of which no hypothesis holds anything are left out.
     """
     scores: dict[int, float] = {}
-    for hypothesis in beam.hypotheses:
-        tokens, frames = tuple(zip(*hypothesis.emissions, strict=True)) or ((), ())
-        if not tokens or frames[0] < history.start:
-            continue
-        heard = sum(align(tokens, frames, history, acoustics).posteriors)
+    known = [h for h in beam.hypotheses if h.emissions and h.emissions[0].frame >= history.start]
+    phrases = [(tuple(e.token for e in h.emissions), tuple(e.frame for e in h.emissions)) for h in known]
+    for hypothesis, alignment in zip(known, align(phrases, history, acoustics), strict=True):
+        heard = sum(alignment.posteriors)
         for keyword, length in keywords_through(hypothesis.node):
             scores[keyword] = max(scores.get(keyword, 0.0), heard / length)
     return scores

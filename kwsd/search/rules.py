@@ -16,15 +16,14 @@ import numpy as np
 
 from kwsd.search.alignment import Alignment
 from kwsd.search.beam import BeamSearch, Match
-from kwsd.search.candidate import Candidate, strength
-from kwsd.search.confidence import Signs, weakest_of
+from kwsd.search.candidate import Candidate, look_for_tokens, strength
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
 from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.rivals import best_first
-from kwsd.search.surroundings import goes_on, spoken_before
+from kwsd.search.surroundings import Surroundings
 from kwsd.units import START, Context
 
 WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer word would go on, unless a pause follows
@@ -42,6 +41,7 @@ class Rules:
         self._set = keyword_set
         self._acoustics = acoustics
         self._history = history
+        self._surroundings = Surroundings(history, acoustics, keyword_set.word_starts)
         self._open: list[Candidate] = []
         self._hits: dict[int, Hit] = {}  # the latest of each keyword
         self._recent: list[Hit] = []  # those whose sound is still known
@@ -60,17 +60,15 @@ class Rules:
         self._new = []
         for match in matches:
             self._admit(match)
-        misses: list[Hit | Miss] = []
-        for candidate in self._open:
-            if self._goes_on(candidate):
-                best = candidate.best  # so far; its tokens are looked for only if that is worth it
-                if self._spare_nats(best) >= self._set.limits[best.sequence.keyword].alone_margin:
-                    candidate.look_for_tokens(self._history, self._acoustics)
-            else:
-                misses += self._missed(candidate)
+        over = itertools.filterfalse(self._goes_on, self._open)
+        misses: list[Hit | Miss] = [miss for candidate in over for miss in self._missed(candidate)]
+        going_on = [candidate for candidate in self._open if self._goes_on(candidate)]
+        likely = [candidate for candidate in going_on if self._is_likely(candidate.best)]
+        for candidate, alignment in look_for_tokens(likely, self._history, self._acoustics):
+            candidate.weakness = self._weigh(candidate, alignment)
         # what the likeliest takes, its parts and whatever resembles it cannot have
         waiting: list[Candidate] = []
-        for candidate in best_first(filter(self._goes_on, self._open), self._history, self._acoustics):
+        for candidate in best_first(going_on, self._contends, self._history, self._acoustics):
             if not self._fires(candidate, beam, waiting):
                 waiting.append(candidate)
         self._open = [candidate for candidate in waiting if self._goes_on(candidate)]
@@ -98,6 +96,13 @@ class Rules:
     def _goes_on(self, candidate: Candidate) -> bool:
         """Whether there is still something to judge, in sound that is still known."""
         return (candidate.fresh or candidate.held) and candidate.best.frames[0] >= self._history.start
+
+    def _contends(self, candidate: Candidate) -> bool:
+        """Whether it may fire or hold others back: what certainly does neither need not be held against them."""
+        alignment = candidate.alignment
+        return alignment is not None and (
+            self._must_be_alone(candidate.best, alignment) or not (candidate.weakness or self._overlaps_hit(alignment))
+        )
 
     def _missed(self, candidate: Candidate) -> list[Miss]:
         if candidate.aligned is None or candidate.alignment is None or candidate.objection is None:
@@ -135,11 +140,14 @@ class Rules:
         limits = self._set.limits[match.sequence.keyword]
         return match.margin - limits.least_margin(len(match.sequence.tokens))
 
+    def _is_likely(self, match: Match) -> bool:
+        """Whether it is worth looking for its tokens."""
+        return self._spare_nats(match) >= self._set.limits[match.sequence.keyword].alone_margin
+
     def _fires(self, candidate: Candidate, beam: BeamSearch, stronger: Sequence[Candidate]) -> bool:
         """Judge the candidate by what is known of it now; where a stronger one waits, it waits as well."""
         alignment = candidate.alignment
-        spare_nats = self._spare_nats(candidate.best)
-        if alignment is None or spare_nats < self._set.limits[candidate.best.sequence.keyword].alone_margin:
+        if alignment is None or not self._is_likely(candidate.best):
             return False
         candidate.objection = self.why_not(candidate, alignment, beam)
         if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
@@ -152,7 +160,6 @@ class Rules:
         """What speaks against a hit at the moment, and whether that may change: `held`. The cheap questions first."""
         sequence = candidate.best.sequence
         limits = self._set.limits[sequence.keyword]
-        weakness = self._weigh(candidate, alignment)
         if self._must_be_alone(candidate.best, alignment):
             quiet, seen = self._pauses_around(sequence, alignment)
             candidate.held = quiet and not seen
@@ -168,7 +175,7 @@ class Rules:
         # what comes next could still speak against it: a piece of the same word, or a better last token
         word_end_matters = self._set.marks_words or alignment.posteriors[-1] < HEARD_POSTERIOR
         return (
-            weakness
+            candidate.weakness
             or limits.too_loose(alignment)
             or (_say(MissCause.IN_REFRACTORY) if self._in_refractory(sequence.keyword, alignment.frames[0]) else None)
             or self._overlaps_hit(alignment)
@@ -183,21 +190,13 @@ class Rules:
         if confidence is None:
             candidate.score = alignment.score
             return limits.too_weak(candidate.score, alignment)
-        first, last, context = alignment.frames[0], alignment.frames[-1], _context(sequence)
-        candidate.signs = signs = Signs(
-            posterior=alignment.score,
-            margin_nats=candidate.best.margin,
-            tokens=len(sequence.tokens),
-            goes_on=goes_on(self._history, self._acoustics, last, context, self._set.word_starts),
-            spoken_before=spoken_before(self._history, self._acoustics, first),
-            weakest=weakest_of(alignment.posteriors),
-            longest_gap=max((after - before for before, after in itertools.pairwise(alignment.frames)), default=0),
-        )
+        context = _context(sequence)
+        candidate.signs = signs = self._surroundings.signs(candidate.best, alignment, context)
         candidate.score = confidence.score(signs)
         weakness = limits.too_weak(candidate.score, alignment)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:
-                said = self._said(range(last + 1, self._history.end), context)
+                said = self._said(range(alignment.frames[-1] + 1, self._history.end), context)
                 return _say(MissCause.WORD_GOES_ON, said[0][1] if said else None)
             if confidence.said_alone(signs) >= limits.threshold:
                 return _say(MissCause.NOT_ALONE)

@@ -3,49 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.search.alignment import Alignment
+from kwsd.search.beam import Match
+from kwsd.search.confidence import Signs, weakest_of
 from kwsd.search.history import FrameHistory
 from kwsd.search.posteriors import Acoustics
 from kwsd.units import START, Context
 
 BEFORE_FRAMES = 8  # 320 ms, up to two frames before the first token, whose beginning is often taken for another
 ONSET_FRAMES = 2
+KEPT = 32  # answers, 500 kB: those of the last frames are asked about again
 BEHIND_FRAMES = 4  # tokens of fluent speech are three frames apart
 
 
-def spoken_before(history: FrameHistory, acoustics: Acoustics, first: int) -> float:
-    """The share of the time before frame `first` in which anything is said, 0 to 1; 0 where nothing is known."""
-    end = first - ONSET_FRAMES
-    probabilities = _probabilities(history, acoustics, range(end - BEFORE_FRAMES, end), START)
-    if not len(probabilities):
-        return 0.0
-    return float(1.0 - probabilities[:, list(acoustics.silent_tokens)].sum(axis=1).mean())
+class Surroundings:
+    """Of the phrases in one stream. Rivals begin or end together, and are asked about again: what is known is kept."""
 
+    def __init__(self, history: FrameHistory, acoustics: Acoustics, word_starts: Collection[int]) -> None:
+        """`word_starts` are the tokens that may begin a new word."""
+        self._history, self._acoustics = history, acoustics
+        self._silent = list(acoustics.silent_tokens)
+        self._inside = np.ones(acoustics.vocabulary_size, bool)
+        self._inside[[*word_starts, *self._silent]] = False
+        self._found: dict[tuple[range, Context], NDArray[np.float32]] = {}
 
-def goes_on(
-    history: FrameHistory, acoustics: Acoustics, last: int, context: Context, word_starts: Collection[int]
-) -> float:
-    """How likely the token behind frame `last` is one inside a word, in what is known of the next four frames.
+    def signs(self, match: Match, alignment: Alignment, context: Context) -> Signs:
+        """All that is seen of a phrase; `context` is what stands behind its last token."""
+        frames = alignment.frames
+        return Signs(
+            posterior=alignment.score,
+            margin_nats=match.margin,
+            tokens=len(frames),
+            goes_on=self.goes_on(frames[-1], context),
+            spoken_before=self.spoken_before(frames[0]),
+            weakest=weakest_of(alignment.posteriors),
+            longest_gap=max((after - before for before, after in pairwise(frames)), default=0),
+        )
 
-    Frame by frame something begins with its posterior, unless it has begun before.
-    """
-    probabilities = _probabilities(history, acoustics, range(last + 1, last + 1 + BEHIND_FRAMES), context)
-    inside = np.ones(acoustics.vocabulary_size, bool)
-    inside[[*word_starts, *acoustics.silent_tokens]] = False
-    silent = list(acoustics.silent_tokens)
-    found, waiting = 0.0, 1.0
-    for row in probabilities:
-        found += waiting * float(row[inside].sum())
-        waiting *= float(row[silent].sum())
-    return min(1.0, found)
+    def spoken_before(self, first: int) -> float:
+        """The share of the time before frame `first` in which anything is said, 0 to 1; 0 where nothing is known."""
+        end = first - ONSET_FRAMES
+        probabilities = self._probabilities(range(end - BEFORE_FRAMES, end), START)
+        return float(1.0 - probabilities[:, self._silent].sum(axis=1).mean()) if len(probabilities) else 0.0
 
+    def goes_on(self, last: int, context: Context) -> float:
+        """How likely the token behind frame `last` is one inside a word, in what is known of the next four frames.
 
-def _probabilities(history: FrameHistory, acoustics: Acoustics, frames: range, context: Context) -> NDArray[np.float32]:
-    """(those frames that are known, vocabulary)."""
-    known = np.arange(max(frames.start, history.start), min(frames.stop, history.end))
-    if not len(known):
-        return np.empty((0, acoustics.vocabulary_size), np.float32)
-    return np.exp(acoustics.log_probs(history.take(known), [context] * len(known)))
+        Frame by frame something begins with its posterior, unless it has begun before.
+        """
+        found, waiting = 0.0, 1.0
+        for row in self._probabilities(range(last + 1, last + 1 + BEHIND_FRAMES), context):
+            found += waiting * float(row[self._inside].sum())
+            waiting *= float(row[self._silent].sum())
+        return min(1.0, found)
+
+    def _probabilities(self, frames: range, context: Context) -> NDArray[np.float32]:
+        """(those frames that are known, vocabulary)."""
+        known = range(max(frames.start, self._history.start), min(frames.stop, self._history.end))
+        if not known:
+            return np.empty((0, self._acoustics.vocabulary_size), np.float32)
+        if (known, context) not in self._found:
+            if len(self._found) >= KEPT:
+                self._found.clear()
+            log_probs = self._acoustics.log_probs(self._history.take(np.array(known)), [context] * len(known))
+            self._found[known, context] = np.exp(log_probs)
+        return self._found[known, context]

@@ -10,7 +10,7 @@ from kwsd.search.beam import Match
 from kwsd.search.candidate import Candidate
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
-from kwsd.search.rivals import log_likelihood, overlapping
+from kwsd.search.rivals import log_likelihoods, overlapping
 from kwsd.units import START
 from testkit.scripted import PIECES, ScriptedAcoustics, heard, say
 
@@ -35,7 +35,10 @@ def test_the_likelihood_sums_every_way_to_place_the_tokens() -> None:
                 nats += float(silence[said][frame])
         ways.append(nats)
     expected = np.logaddexp.reduce(ways)
-    assert log_likelihood(TOKENS, (1, 3), range(len(frames)), history, acoustics) == pytest.approx(expected)
+    shorter = (TOKENS[:1], (1,))
+    (alone,) = log_likelihoods([shorter], range(len(frames)), history, acoustics)
+    found = log_likelihoods([(TOKENS, (1, 3)), shorter], range(len(frames)), history, acoustics)
+    assert found == [pytest.approx(expected), alone]
 
 
 def _contexts() -> list[tuple[int, int]]:
