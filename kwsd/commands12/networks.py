@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from kwsd.acoustic.session import make_session
+from kwsd.commands12.ds_cnn import read_ds_cnn
 from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray
 from kwsd.commands12.model import EXTRA, FixedModel
 from kwsd.commands12.timing import frames
@@ -37,18 +39,27 @@ class WindowNetwork:
 
     def __init__(self, path: Path, hop_frames: int) -> None:
         self.block_frames = self.step_frames = hop_frames
-        self._session = make_session(path)
+        self._run = window_run(path, hop_frames)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
-        self._window: FloatArray = np.zeros((1, CLIP_FRAMES, BANDS), np.float32)
+        self._window: FloatArray = np.zeros((CLIP_FRAMES, BANDS), np.float32)
+        self._is_fresh = True
 
     def accept(self, block: FloatArray) -> FloatArray:
         """One hop on: (hop, 40) → (1, classes)."""
-        self._window = np.concatenate((self._window, block[None]), axis=1)[:, -CLIP_FRAMES:]
-        (posteriors,) = self._session.run(None, {"frames": self._window})
-        return np.asarray(posteriors, np.float32)
+        self._window = np.concatenate((self._window, block))[-CLIP_FRAMES:]
+        posteriors, self._is_fresh = self._run(self._window, self._is_fresh), False
+        return posteriors[None]
+
+
+def window_run(path: Path, hop_frames: int) -> Callable[[FloatArray, bool], FloatArray]:
+    """What takes windows (98, 40), and whether each is a fresh one, to posteriors (classes,). Raises ModelError."""
+    if ds_cnn := read_ds_cnn(path, hop_frames):
+        return ds_cnn.run
+    session = make_session(path)
+    return lambda window, _: np.asarray(session.run(None, {"frames": window[None]})[0][0], np.float32)
 
 
 class FrameNetwork:
