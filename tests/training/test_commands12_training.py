@@ -19,6 +19,7 @@ from training.commands12.bank import Bank  # noqa: E402
 from training.commands12.curves import read as read_curves  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
+from training.commands12.precision import autocast  # noqa: E402
 from training.commands12.sheets import Sheets  # noqa: E402
 from training.commands12.signs import commands_said_alone, weigh  # noqa: E402
 from training.commands12.teachers import posteriors  # noqa: E402
@@ -122,6 +123,17 @@ def test_what_the_teachers_say_is_part_of_the_target(tmp_path: Path, monkeypatch
         trainer.run()
         found.append(predict(trainer.model, made_up_bank().pictures).tolist().count(LABELS.index("go")))
     assert found[0] > found[1]
+
+
+@pytest.mark.parametrize(
+    ("has_it", "name", "used"), [(True, "ds-cnn", True), (False, "ds-cnn", False), (True, "nc-ssm-5k", False)]
+)
+def test_bfloat16_is_used_where_the_processor_has_it_and_the_recipe_allows_it(
+    has_it: bool, name: str, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_it})
+    with autocast("cpu", RECIPES[name]):
+        assert torch.is_autocast_enabled("cpu") == used
 
 
 def test_powers_and_pixels_are_inverse() -> None:

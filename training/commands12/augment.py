@@ -26,8 +26,8 @@ class AugmentSettings:
     gain_db: float = 6.0  # standard deviation
     silence_gain_db: tuple[float, float] = (-40.0, 20.0)
     noise_probability: float = 0.6
-    snr_db: tuple[float, float] = (-15.0, 20.0)
-    babble_part: float = 0.35  # of the noise
+    snr_db: tuple[float, float] = (-15.0, 20.0)  # the middle more often: at the ends there is little to learn
+    babble_part: float = 0.45  # of the noise
     talkers: tuple[int, int] = (5, 9)
     room_probability: float = 0.15
     coding_probability: tuple[float, float] = (0.25, 0.75)  # pictures of the sheets, pictures of live sound
@@ -104,10 +104,11 @@ class Augmenter:
         noise = to_power(self._noise[picked].float())
         is_babble = self._chosen(size, self._settings.babble_part, generator)
         noise[is_babble] = self._babble(int(is_babble.sum()), generator)
-        snr = self._uniform(size, *self._settings.snr_db, generator).view(-1, 1, 1)
+        low, high = self._settings.snr_db
+        snr = (low + (high - low) * torch.rand(2, size, generator=generator).mean(dim=0)).view(-1, 1, 1)
         chosen = self._chosen(size, self._settings.noise_probability, generator) & (labels != LABELS.index(SILENCE))
         level = speech_level(power) / noise.mean(dim=(1, 2), keepdim=True).clamp_min(1.0)
-        return noise * level * 10.0 ** (-snr / 10.0) * chosen.view(-1, 1, 1)
+        return noise * level * 10.0 ** (-snr.to(self._device) / 10.0) * chosen.view(-1, 1, 1)
 
     def _babble(self, size: int, generator: torch.Generator) -> Tensor:
         """So many seconds of several people talking, each at one level: band powers (size, 98, 40)."""

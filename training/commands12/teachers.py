@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.commands12.models.registry import RECIPES
+from training.commands12.precision import autocast
 from training.commands12.restore import restore
 
 BATCH = 256
@@ -42,7 +43,7 @@ def said(file: Path, name: str, pictures: NDArray[np.uint8]) -> Tensor:
     restore(model, file, torch.from_numpy(some).float())
     model.eval().to(memory_format=torch.channels_last)
     found = []
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=RECIPES[name].bfloat16):
+    with torch.inference_mode(), autocast("cpu", RECIPES[name]):
         for start in range(0, len(pictures), BATCH):
             logits = model(torch.from_numpy(pictures[start : start + BATCH]).float())
             found.append(functional.softmax(logits.float(), dim=1))

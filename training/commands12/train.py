@@ -25,6 +25,7 @@ from training.commands12.bank import Bank
 from training.commands12.checkpoint import Progress
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
+from training.commands12.precision import autocast
 from training.commands12.restore import CALIBRATION_BATCH, restore
 from training.commands12.teachers import posteriors
 
@@ -143,7 +144,7 @@ class Trainer:
         return value
 
     def _loss(self, pictures: Tensor, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
+        with autocast(self._device.type, self._recipe):
             logits = self.model(pictures).float()
         loss = functional.cross_entropy(logits + self._priors, labels, label_smoothing=LABEL_SMOOTHING)
         if self._taught is None:

@@ -1,0 +1,16 @@
+"""Where a network may run in bfloat16: a processor without the instructions takes five times as long as in float32."""
+
+import torch
+
+from training.commands12.models.registry import Recipe
+
+
+def autocast(device_type: str, recipe: Recipe) -> torch.autocast:
+    """bfloat16 where the recipe allows it and the device has it."""
+    return torch.autocast(device_type, torch.bfloat16, enabled=recipe.bfloat16 and is_fast(device_type))
+
+
+def is_fast(device_type: str) -> bool:
+    """Whether the device multiplies bfloat16 itself."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # an earlier torch cannot tell
+    return device_type == "cuda" or bool(capabilities().get("avx512_bf16"))
