@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError(f"--hop {arguments.hop:g}: choose from 0.01 to 60 seconds")
     if arguments.plot and arguments.plot is not OWN_NAME and len(arguments.files) > 1:
         raise FlagError("--plot FILE.png draws one file; give one, or --plot without a name")
+    if arguments.plot:
+        check_plot(arguments.plot)
     model = find_model(arguments.engine)
     for name in arguments.files:
         with (
@@ -103,17 +105,32 @@ def line_of(window: "Classification", name: str, as_json: bool) -> str:
     return f"{name + '  ' if name else ''}{window.start:9.2f} s to {window.end:9.2f} s  {shown}".rstrip()
 
 
-def plot(windows: "Sequence[Classification]", path: Path) -> None:
-    """Draw probabilities over time into a PNG; classes that are never likely stay out of the legend.
+def check_plot(path: Path) -> None:
+    """Tell before hours are classified what would keep the picture from being drawn.
 
     Raises:
-        FlagError: matplotlib is not installed, the file cannot be written, or there is nothing to draw.
+        FlagError: matplotlib is not installed, there is no such folder, or it draws no such format.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise FlagError("--plot needs matplotlib: pip install 'kwsd[tune]'") from error
+    if not path.parent.is_dir():
+        raise FlagError(f"--plot {path}: cannot be written: there is no folder {path.parent}")
+    formats = Figure().canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in formats:
+        raise FlagError(f"--plot {path}: cannot be written: choose one of .{', .'.join(sorted(formats))}")
+
+
+def plot(windows: "Sequence[Classification]", path: Path) -> None:
+    """Draw probabilities over time into a picture; classes that are never likely stay out of the legend.
+
+    Raises:
+        FlagError: the file cannot be written, or there is nothing to draw.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
     if not windows:
         raise FlagError("--plot: there is no sound to draw")
     figure = Figure(figsize=(10, 4), layout="constrained")

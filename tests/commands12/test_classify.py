@@ -80,12 +80,13 @@ def test_a_picture_without_a_name_is_named_like_its_sound(tmp_path: Path) -> Non
         (("absent.wav",), "absent.wav"),
         (("yes.wav", "--hop", "0"), "choose from 0.01 to 60 seconds"),
         (("yes.wav", "yes.wav", "--plot", "a.png"), "--plot FILE.png draws one file"),
-        (("yes.wav", "--plot", "nowhere/a.png"), "cannot be written"),
+        (("yes.wav", "--plot", "nowhere/a.png"), "cannot be written: there is no folder nowhere"),
+        (("yes.wav", "--plot", "a.txt"), "cannot be written: choose one of ."),
     ],
 )
 def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     soundfile.write(tmp_path / "yes.wav", SOUND, SAMPLE_RATE)
     done = run(KWSCTL, "classify", *arguments, home=tmp_path)
-    assert done.returncode != 0
+    assert (done.returncode != 0, done.stdout) == (True, "")
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
