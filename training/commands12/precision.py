@@ -1,5 +1,7 @@
 """Where a network may run in bfloat16: a processor without the instructions takes five times as long as in float32."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 
 from training.commands12.models.registry import Recipe
@@ -12,5 +14,7 @@ def autocast(device_type: str, recipe: Recipe) -> torch.autocast:
 
 def is_fast(device_type: str) -> bool:
     """Whether the device multiplies bfloat16 itself."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # an earlier torch cannot tell
-    return device_type == "cuda" or bool(capabilities().get("avx512_bf16"))
+    told: Callable[[], Mapping[str, bool]] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )  # an earlier torch cannot tell
+    return device_type == "cuda" or told().get("avx512_bf16", False)
