@@ -16,6 +16,7 @@ from kwsd.acoustic.model import Model
 from kwsd.search.settings import SearchSettings
 from measure import scoring
 from training.zipformer.data.conditions import CONDITION_ROWS
+from training.zipformer.data.spoken_trials import SPOKEN_ROWS
 from training.zipformer.data.trials import ALARM_ROWS, ROWS, Row
 from training.zipformer.hearing import Heard, frame_path, hear
 
@@ -47,8 +48,8 @@ def evaluate(
     Args:
         models: model directories.
         shared: the folder of recordings.
-        rows: names in ROWS, CONDITION_ROWS or ALARM_ROWS, conditions or alarms for all of these, or cost; empty means
-            ROWS and cost.
+        rows: names in ROWS, SPOKEN_ROWS, CONDITION_ROWS or ALARM_ROWS, spoken, conditions or alarms for all of these,
+            or cost; empty means ROWS and cost.
         limit: recordings per row, 0 for all.
         overrides: search settings that count more than a model's own.
 
@@ -56,13 +57,13 @@ def evaluate(
         ValueError: a row is not known.
         FileNotFoundError: `shared` lacks what a row needs.
     """
-    kinds = {"conditions": CONDITION_ROWS, "alarms": ALARM_ROWS}
+    kinds = {"conditions": CONDITION_ROWS, "alarms": ALARM_ROWS, "spoken": SPOKEN_ROWS}
     rows = [*(name for row in rows for name in kinds.get(row, [row]))]
-    known = {**ROWS, **CONDITION_ROWS, **ALARM_ROWS}
+    known = {**ROWS, **SPOKEN_ROWS, **CONDITION_ROWS, **ALARM_ROWS}
     unknown = set(rows) - {*known, "cost"}
     if unknown:
         raise ValueError(
-            f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(known)}, conditions, alarms, cost"
+            f"unknown rows {', '.join(sorted(unknown))}; there are {', '.join(known)}, conditions, alarms, spoken, cost"
         )
     loaded = [Model.load(path) for path in models]
     for model in loaded:

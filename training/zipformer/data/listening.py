@@ -20,8 +20,8 @@ from training.zipformer.data.trials import (
     Row,
     Trial,
     _read,
-    _somewhere,
     listed,
+    somewhere,
     wake_phrases,
 )
 
@@ -108,5 +108,5 @@ def _some_words(words: Sequence[str], choose: random.Random) -> str:
 def _listening(shared: Path, row: dict[str, str], phrases: tuple[str, ...]) -> Listening:
     text = f" {row['transcript']} "
     said = [phrase for phrase in phrases for _ in range(text.count(f" {phrase} "))]
-    trial = Trial(partial(_read, shared / "speech" / row["path"]), _somewhere(said))
+    trial = Trial(partial(_read, shared / "speech" / row["path"]), somewhere(said))
     return Listening(trial, phrases, row["speaker"])

@@ -68,7 +68,7 @@ def words(shared: Path, limit: int, folder: Path) -> Row:
     trials = (
         Trial(
             partial(_read, shared / "speech" / row["path"]),
-            _somewhere(word for word in row["transcript"].split() if word in WORDS),
+            somewhere(word for word in row["transcript"].split() if word in WORDS),
         )
         for row in rows[: limit or None]
     )
@@ -109,8 +109,8 @@ def commands(shared: Path, limit: int, folder: Path) -> Row:
     del folder
     clips = shared / "speech_commands" / "test_a"
     trials = (
-        Trial(partial(_read_alone, clips / row["path"]), _somewhere({row["class"].upper()} & set(COMMANDS)))
-        for row in _sample(manifests.read(clips / "manifest.tsv"), limit)
+        Trial(partial(read_alone, clips / row["path"]), somewhere({row["class"].upper()} & set(COMMANDS)))
+        for row in sample(manifests.read(clips / "manifest.tsv"), limit)
     )
     return Row(COMMANDS, tuple(trials))
 
@@ -121,10 +121,9 @@ def spoken_phrases(shared: Path, limit: int, folder: Path) -> Row:
     noises = [row["path"] for row in manifests.read(shared / "noise" / "manifest.tsv") if float(row["seconds"]) > 4.0]
     choose = random.Random(0)
     trials = []
-    for phrase, voice in _sample([(phrase, label) for label in HELD_OUT for phrase in phrases], limit):
+    for phrase, voice in sample([(phrase, label) for label in HELD_OUT for phrase in phrases], limit):
         noise = shared / "noise" / choose.choice(noises)
-        clean = folder / "spoken" / voice.replace("/", "-") / f"{phrase}.wav"
-        trials.append(Trial(partial(_spoken_in_noise, phrase, voice, clean, noise), _somewhere([phrase])))
+        trials.append(Trial(partial(_spoken_in_noise, phrase, voice, folder, noise), somewhere([phrase])))
     return Row(phrases, tuple(trials))
 
 
@@ -158,10 +157,10 @@ def _never_trained_on(shared: Path) -> list[dict[str, str]]:
 def _other_speech(shared: Path, count: int) -> list[Trial]:
     """So many recordings of dev speakers, and of speech that nobody has transcribed; 0 for all."""
     speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
-    return [Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in _sample(speech, count)]
+    return [Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in sample(speech, count)]
 
 
-def _somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
+def somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
     """Said, nobody knows where in the recording."""
     return tuple(Label(0.0, math.inf, phrase) for phrase in phrases)
 
@@ -172,11 +171,13 @@ def _read(path: Path) -> Samples:
     return clipped
 
 
-def _read_alone(path: Path) -> Samples:
-    return _between_silence(_read(path))
+def read_alone(path: Path) -> Samples:
+    """Give what a file holds, between near-silence."""
+    return between_silence(_read(path))
 
 
-def _between_silence(samples: Samples) -> Samples:
+def between_silence(samples: Samples) -> Samples:
+    """Give a recording half a second of near-silence around it."""
     margin = np.zeros(int(MARGIN_S * RATE), np.float32)
     return _on_floor(np.concatenate([margin, samples, margin]))
 
@@ -185,12 +186,17 @@ def _on_floor(samples: Samples) -> Samples:
     return samples + streams.floor(len(samples), seed=0)
 
 
-def _spoken_in_noise(phrase: str, voice: str, kept: Path, noise: Path) -> Samples:
-    """Speak a phrase, once for all models, and mix it with noise."""
+def spoken(text: str, voice: str, folder: Path) -> Path:
+    """Have a text spoken, once for all models, and give its file."""
+    kept = folder / "spoken" / voice.replace("/", "-") / f"{text}.wav"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(kept, speak(phrase, Voice.from_label(voice), kept.with_suffix(".part.wav")), RATE)
-    return _mix(_between_silence(_read(kept)), _read(noise))
+        soundfile.write(kept, speak(text, Voice.from_label(voice), kept.with_suffix(".part.wav")), RATE)
+    return kept
+
+
+def _spoken_in_noise(phrase: str, voice: str, folder: Path, noise: Path) -> Samples:
+    return _mix(read_alone(spoken(phrase, voice, folder)), _read(noise))
 
 
 def _mix(speech: Samples, noise: Samples) -> Samples:
@@ -200,5 +206,6 @@ def _mix(speech: Samples, noise: Samples) -> Samples:
     return mixed.clip(-1.0, 1.0)
 
 
-def _sample(items: list[Item], limit: int) -> list[Item]:
+def sample(items: list[Item], limit: int) -> list[Item]:
+    """Draw so many, always the same; 0 gives all in their order."""
     return random.Random(0).sample(items, min(limit, len(items))) if limit else items
