@@ -48,7 +48,7 @@ class TrainSettings:
     """decay of a moving average of the weights, which is what is kept and measured on dev; 0 takes the weights"""
     chunks: tuple[tuple[int, int], ...] = CHUNKS
     half: bool = True
-    """multiply matrices in bfloat16"""
+    """multiply matrices in bfloat16, where the device has instructions for it"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     channel: Channel = field(default_factory=Channel)
     """of what is laid in rows"""
