@@ -15,17 +15,17 @@ from training.zipformer.data.trials import Row, Samples, Trial, read_alone, samp
 UNSEEN_NAMES = Path(__file__).parent / "unseen_names.txt"
 CUSTOM = "custom-keywords"
 SLOT_WORDS = (
-    *("AMERICANO", "CAPPUCCINO", "ESPRESSO", "LATTE", "MOCHA"),
+    *("AMERICANO", "CAPPUCCINO", "ESPRESSO", "FLAT WHITE", "MOCHA"),
     *("SMALL", "MEDIUM", "LARGE", "DARK ROAST", "DOUBLE SHOT"),
 )
 DRINKS, SIZES = SLOT_WORDS[:5], SLOT_WORDS[5:8]
 ORDERS = (
     "can i have a {size} {drink} please",
     "make me a {size} {drink} with dark roast",
-    "i would like a {drink} with a double shot",
+    "i would like one {drink} with a double shot",
     "a {size} double shot {drink} with some milk",
     "could you brew one {drink} now and make it {size}",
-    "my friend wants a dark roast {drink} today",
+    "my friend wants one dark roast {drink} today",
 )
 """Made up for this row; whoever wants a coffee says something like it."""
 ORDER_COUNT = 60
