@@ -1,10 +1,12 @@
 """One client of the socket: its commands in, replies and events out, each at its own pace and within bounds."""
 
 import asyncio
+import fcntl
 import logging
 import select
 import socket
 import sys
+import termios
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STUCK_S = 5.0  # a socket that takes nothing for so long has nobody reading it
+STUCK_S = 5.0  # of which nobody reads a byte: nobody is there
 NOT_PERMITTED = "not permitted: only root, the daemon's own user and members of command_group may"
 PATIENCE = 10  # lines in a row that are no commands, before the connection is closed
 _HALF_CLOSED_POLL_S = 1.0
@@ -81,11 +83,17 @@ class Connection:
         while True:
             self._writer.write(await self.outbox.next())
             transport = self._writer.transport
-            while waiting := transport.get_write_buffer_size():  # until the kernel has taken everything
+            while transport.get_write_buffer_size():  # until the kernel has taken everything
+                waiting = self._unread()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._writer.drain(), STUCK_S)
-                if transport.get_write_buffer_size() == waiting:
+                if transport.get_write_buffer_size() and self._unread() == waiting:
                     raise TimeoutError(f"took nothing for {STUCK_S:.0f} s")
+
+    def _unread(self) -> int:
+        """Bytes on their way. The kernel takes none from us before the most of what it holds is read, so both count."""
+        held = int.from_bytes(fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return held + self._writer.transport.get_write_buffer_size()
 
     async def _receive(self) -> None:
         rubbish = 0
