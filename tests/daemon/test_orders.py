@@ -182,8 +182,14 @@ def test_subscribers_that_stall_are_told_or_sent_away_and_cost_the_others_nothin
         for client in (stalling, slow):
             assert client.ask(command="subscribe", types=ORDER_TYPES)["ok"]
         listening = KwsdClient(daemon.socket_path).listen(longest_s=15)
-        reading = threading.Thread(target=lambda: [(time.sleep(0.3), told.append(slow.read())) for _ in range(40)])
         told: list[dict[str, Any]] = []
+
+        def read_slowly() -> None:
+            for _ in range(40):
+                time.sleep(0.3)
+                told.append(slow.read())
+
+        reading = threading.Thread(target=read_slowly)
         reading.start()
         plug.say(np.concatenate([speak("TURN OFF"), *[silence(0.2), speak("THE LIGHT")] * 24]))
         heard = list(listening)
