@@ -25,12 +25,18 @@ from kwsd.timebase import ENCODER_SHIFT_SAMPLES
 from kwsd.units import BLANK_ID, START, Context
 
 FREE_BEAM = 2
-NATS_BEHIND = 14.0
+NATS_BEHIND = 30.0
 """Behind the best hypothesis, beyond which one is dropped."""
+BOOST_NATS = 1.5
+"""Lent per unit to what is kept, as to keywords, and no part of any score: to say nothing costs a transducer so little
+that beginnings of other sentences, which wait for their next word, would push out one that is being said."""
 HOPELESS_NATS = -80.0
 """Behind any text: no sentence is accepted from so far, and the nearest one is not to be told from others."""
 UNSPOKEN_NATS = -8.0
 """Mean log-probability of the units of a word below which it was not said, however well the others fit."""
+SHORT_UNITS, SHORT_FACTOR, SHORT_MOST = 5, 2.5, 0.5
+"""Sentences of so few units come about by chance among other words: their score has to be so many times the threshold,
+but for one that is set higher than the last of these."""
 PAUSE_FRAMES = 4
 """160 ms without a unit: a sentence may begin here."""
 
@@ -53,6 +59,8 @@ class HeardSentence:
     emissions: tuple[TextEmission, ...]
     score: float
     """Mean per unit of how much less probable it is than any text: 0 to 1."""
+    threshold: float
+    """What the score has to reach."""
     accepted: bool
     decided: int
     """The frame after the last that was needed."""
@@ -143,17 +151,19 @@ class SentenceSearch:
             for h, row in zip(live, at, strict=True)
         ]
         gains = np.concatenate(parts)
-        floor = max(HOPELESS_NATS, float(gains.max()) - NATS_BEHIND)
-        kept = np.flatnonzero(gains >= floor)
+        sizes = [len(part) for part in parts]
+        ends = np.cumsum(sizes)
+        ranks = gains + np.repeat([BOOST_NATS * (len(h.emissions) + 1) for h in live], sizes)
+        ranks[ends - 1] -= BOOST_NATS
+        kept = np.flatnonzero((ranks >= ranks.max() - NATS_BEHIND) & (gains >= HOPELESS_NATS))
         if len(kept) > 2 * self._settings.beam:  # some become one
-            kept = kept[(-gains[kept]).argpartition(2 * self._settings.beam)[: 2 * self._settings.beam]]
-        ends = np.cumsum([len(part) for part in parts])
+            kept = kept[(-ranks[kept]).argpartition(2 * self._settings.beam)[: 2 * self._settings.beam]]
         owners = np.searchsorted(ends, kept, side="right").tolist()
         new = merged(
             self.successor(live[owner], int(index) - int(ends[owner]), float(gains[index]), gained, number)
             for owner, index in zip(owners, kept.tolist(), strict=True)
         )
-        new.sort(key=lambda h: -h.gain)
+        new.sort(key=lambda h: -h.gain - BOOST_NATS * len(h.emissions))
         self._hypotheses = new[: self._settings.beam]
 
     def successor(
@@ -191,8 +201,19 @@ class SentenceSearch:
             / (step.last + 1 - step.first)
             for step in reading.steps
         )
-        accepted = best.place.final and score >= self._settings.threshold and spoken >= UNSPOKEN_NATS
-        return [HeardSentence(reading=reading, emissions=best.emissions, score=score, accepted=accepted, decided=frame)]
+        least = self._settings.threshold
+        if len(best.emissions) <= SHORT_UNITS:
+            least = max(least, min(SHORT_MOST, SHORT_FACTOR * least))
+        accepted = best.place.final and score >= least and spoken >= UNSPOKEN_NATS
+        heard = HeardSentence(
+            reading=reading,
+            emissions=best.emissions,
+            score=score,
+            threshold=least,
+            accepted=accepted,
+            decided=frame,
+        )
+        return [heard]
 
 
 def merged(hypotheses: Iterable[SentenceHypothesis]) -> list[SentenceHypothesis]:

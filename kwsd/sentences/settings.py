@@ -17,7 +17,7 @@ class SentenceSettings:
     """Seconds after a wake word in which a sentence, or a word of a list that follows, may begin."""
     end_s: Annotated[float, END_S] = 0.8
     """Silence that ends a sentence, seconds."""
-    beam: Annotated[int, BEAM] = 16
+    beam: Annotated[int, BEAM] = 64
     """Hypotheses kept per frame."""
 
     @property

@@ -96,7 +96,7 @@ class SentenceSpotter(PhraseSpotter):
             start=start,
             end=end,
             score=round(heard.score, 4),
-            threshold=self._intents.threshold,
+            threshold=heard.threshold,
             rejected=not heard.accepted,
             nearest=None if heard.accepted else " ".join([*words, *reading.missing]),
             stream_time=decided,

@@ -181,22 +181,19 @@ def test_subscribers_that_stall_are_told_or_sent_away_and_cost_the_others_nothin
     with stalling, slow:
         for client in (stalling, slow):
             assert client.ask(command="subscribe", types=ORDER_TYPES)["ok"]
-        listening = KwsdClient(daemon.socket_path).listen(longest_s=15)
-        told: list[dict[str, Any]] = []
-
-        def read_slowly() -> None:
-            for _ in range(40):
-                time.sleep(0.3)
-                told.append(slow.read())
-
-        reading = threading.Thread(target=read_slowly)
-        reading.start()
+        listening = KwsdClient(daemon.socket_path).listen(longest_s=15, end_s=10)
+        heard: list[dict[str, Any]] = []
+        hearing = threading.Thread(target=lambda: heard.extend(listening))
+        hearing.start()
         plug.say(np.concatenate([speak("TURN OFF"), *[silence(0.2), speak("THE LIGHT")] * 24]))
-        heard = list(listening)
+        told: list[dict[str, Any]] = []
+        for _ in range(40):
+            time.sleep(0.3)
+            told.append(slow.read())
+        hearing.join()
         plug.forget()
         assert heard[-1]["reason"] == "longest"
         assert len(sound_of(heard)) > 14 * 16_000
-        reading.join()
         while told[-1]["type"] != "speech_end":
             told.append(slow.read())
         sent = [record for record in told if record["type"] == "audio"]

@@ -1,0 +1,60 @@
+"""The search for sentences over frames written by hand."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kwsd.sentences.compile import compile_sentences
+from kwsd.sentences.files import read_sentence_file
+from kwsd.sentences.search import HeardSentence, SentenceSearch
+from kwsd.sentences.settings import SentenceSettings
+from testkit.scripted import LOUD, PIECES, ScriptedAcoustics, ScriptedTokenizer, heard, say
+
+SILENCE = say(".*40")
+
+
+def frame(**probabilities: float) -> NDArray[np.float32]:
+    """A frame in which pieces are so probable, and the blank takes what is left."""
+    row = np.full((1, len(PIECES)), -2 * LOUD, np.float32)
+    for piece, probability in probabilities.items():
+        row[0, PIECES.index(f"▁{piece}" if f"▁{piece}" in PIECES else piece)] = np.log(probability)
+    row[0, 0] = np.log(1 - sum(probabilities.values()))
+    return row
+
+
+def decided(folder: Path, sentences: str, *frames: NDArray[np.float32], beam: int = 32) -> HeardSentence:
+    """What becomes of them, with a pause behind."""
+    (folder / "s.yaml").write_text(f"intents: {{Say: {{data: [{{sentences: [{sentences}]}}]}}}}")
+    compiled = compile_sentences(read_sentence_file(folder / "s.yaml"), ScriptedTokenizer())
+    search = SentenceSearch(compiled.graph(), ScriptedAcoustics(), SentenceSettings(beam=beam))
+    search.arm()
+    (found,) = search.push(heard(np.concatenate([*frames, SILENCE]), 0))
+    return found
+
+
+def text(found: HeardSentence) -> str:
+    return " ".join(step.arc.word for step in found.reading.steps)
+
+
+def test_beginnings_that_wait_do_not_push_out_what_is_being_said(tmp_path: Path) -> None:
+    """1. Two weak words of a sentence; three others may have begun in the second. Result: room for three is enough."""
+    begun = (frame(LIGHT=0.4, NIGHT=0.1), frame(UP=0.15, HERE=0.25, ON=0.25, DOWN=0.25))
+    rest = (say("▁DOWN"), say("▁ON"), say("▁NIGHT"), say("▁UP"))
+    sentences = "light up down on night up, here light, on light, down light"
+    found = decided(tmp_path, sentences, *begun, *rest, beam=3)
+    assert (text(found), found.accepted) == ("light up down on night up", True)
+
+
+def test_of_a_short_sentence_more_is_asked(tmp_path: Path) -> None:
+    """1. Two words, each a fifth as probable as another. 2. Six such words. Result: only the second is believed."""
+    short = decided(tmp_path, "light up", frame(NIGHT=0.8, LIGHT=0.16), frame(HERE=0.8, UP=0.16))
+    assert (text(short), short.accepted, short.threshold) == ("light up", False, 0.25)
+    assert short.score > 0.1
+    instead = ("NIGHT", "HERE", "NIGHT", "HERE", "NIGHT", "HERE")
+    doubtful = [
+        frame(**{other: 0.8, word: 0.16})
+        for word, other in zip(("LIGHT", "UP", "DOWN", "ON", "HERE", "UP"), instead, strict=True)
+    ]
+    long = decided(tmp_path, "light up down on here up", *doubtful)
+    assert (text(long), long.accepted, long.threshold) == ("light up down on here up", True, 0.1)
