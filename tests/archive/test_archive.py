@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from kwsd import Model
 from kwsd.archive.encode import encode_spans
@@ -14,6 +16,7 @@ from kwsd.archive.outputs import write_hits
 from kwsd.archive.recordings import look, open_span
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.archive.store import Store, StoreError, read_frames, read_spans
+from kwsd.timebase import SAMPLE_RATE
 from testkit.archives import outcomes, pieces, read, run, store_flag
 
 
@@ -58,20 +61,27 @@ def test_scan_does_both(talk: Path, keywords: Path, tiny_model_dir: Path) -> Non
 
 
 def test_the_archive_hears_what_kwsd_hears_without_gate_and_gain(
-    long_talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
+    talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
-    """The real program over the same file: the same words at the same times, with scores of the same four digits."""
-    path, out = long_talk / "00.wav", tmp_path / "hits.jsonl"
-    words = ["--model", tiny_model_dir, "--keywords", keywords, "--input", path, "--json"]
-    program = [sys.executable, "-m", "kwsd", *map(str, words), "--no-quiet-gate", "--no-automatic-gain"]
-    told = subprocess.run(program, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
-    expected = [each for each in map(json.loads, told) if each["type"] == "detection"]
+    """Faint speech, which the gain would lift: told is what the real program hears without it, not what with it."""
+    path, out = tmp_path / "faint.wav", tmp_path / "hits.jsonl"
+    sound, _ = soundfile.read(talk / "plain.wav", dtype="float32")
+    soundfile.write(path, np.tile(sound, 3) * 0.02, SAMPLE_RATE, subtype="FLOAT")
+
+    def heard(*flags: str) -> list[dict[str, Any]]:
+        words = ["--model", tiny_model_dir, "--keywords", keywords, "--input", path, "--json"]
+        program = [sys.executable, "-m", "kwsd", *map(str, words), *flags]
+        told = subprocess.run(program, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
+        return [each for each in map(json.loads, told) if each["type"] == "detection"]
+
+    expected, lifted = heard("--no-quiet-gate", "--no-automatic-gain"), heard()
     assert run("scan", path, "--keywords", keywords, "--out", out, model=tiny_model_dir).returncode == 0
     found = read(out)
-    assert len(found) == 4
+    assert len(found) == 6
     for one, two in zip(expected, found, strict=True):
         assert (one["keyword"], one["start"], one["end"]) == (two["keyword"], two["start"], two["end"])
         assert one["score"] == pytest.approx(two["score"], abs=1e-4)
+    assert [each["start"] for each in lifted] != [each["start"] for each in found]
 
 
 def test_a_page_shows_and_plays_what_was_found(
