@@ -1,22 +1,25 @@
 """The page in a real browser beside a real daemon: what a person sees, and how soon."""
 
+import base64
 import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
+from soundfile import write as write_wav
 
 from kwsd.audio.file import FileSource
-from kwsd.events import MicLost, NearMiss
+from kwsd.events import Held, MicLost, NearMiss, Spectrum
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
 from testkit.browser import DESKTOP, PHONE, chromium, person
+from testkit.commands import KWSCTL, run
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.serving import detection, serving
 from testkit.web import WebProcess, curve, serving_page
@@ -26,11 +29,13 @@ VIEWS = ("live", "keywords", "teach", "clips", "tune", "health")
 SHOWN = ((DESKTOP, "light"), (PHONE, "dark"))  # in docs/web.md
 MODELS = Path(__file__).parents[2] / "models"
 EVIL = '<img src=x onerror="document.title=1"><b>x</b>'
+EVIL_FILE = EVIL.replace("/", "")
+OF_EVERY_OBJECT = "constructor"  # a name that scripts find in every object
 
 STATUS_OF_HTML = {
     "state": "listening",
     "microphone": {"name": EVIL, "open": True},
-    "keywords": [EVIL],
+    "keywords": [EVIL, OF_EVERY_OBJECT],
     "keywords_from": EVIL,
     "thresholds": {EVIL: 0.5},
     "model": EVIL,
@@ -107,8 +112,8 @@ def test_what_is_heard_is_seen_at_once_and_plays(browser: Any, stage: Stage) -> 
 
 
 def test_mute_is_seen_wherever_it_was_pressed(browser: Any, stage: Stage) -> None:
-    """1. Pressed on one of two pages: both show it. 2. Asked for over the socket: likewise. The best of three tries."""
-    waits: dict[str, list[float]] = {"page": [], "other": [], "socket": []}
+    """1. Pressed on one of two pages: both show it. 2. Over the socket: likewise. 3. By `kwsctl`. The best of three."""
+    waits: dict[str, list[float]] = {"page": [], "other": [], "socket": [], "kwsctl": []}
     with person(browser, stage.web) as one, person(browser, stage.web, PHONE) as other:
         for each in (one, other):
             each.open()
@@ -123,6 +128,14 @@ def test_mute_is_seen_wherever_it_was_pressed(browser: Any, stage: Stage) -> Non
             pressed = one.page.evaluate("Date.now()")
             stage.daemon.ask(command="mute")
             waits["socket"].append(_shown(one.page, "muted", pressed))
+            stage.daemon.ask(command="unmute")
+            for each in (one, other):
+                each.page.wait_for_selector("#state[data-state=listening]")
+            pressed = one.page.evaluate("Date.now()")
+            kwsctl = run(KWSCTL, "mute", "--timeout", 20, "--socket", stage.daemon.socket_path, home=stage.directory)
+            ended = one.page.evaluate("Date.now()")
+            assert kwsctl.returncode == 0, kwsctl.stderr
+            waits["kwsctl"].append(_shown(other.page, "muted", pressed) - (ended - pressed))
             stage.daemon.ask(command="unmute")
             for each in (one, other):
                 each.page.wait_for_selector("#state[data-state=listening]")
@@ -176,33 +189,75 @@ def test_a_phrase_is_typed_saved_and_heard(browser: Any, stage: Stage) -> None:
 
 
 def test_what_comes_from_outside_is_shown_and_never_rendered(browser: Any, tmp_path: Path) -> None:
-    """1. Names and reasons that are HTML: shown as they are, on the page and in its labels; nothing runs.
+    """Names and reasons that are HTML are shown as they are, on the page and in its labels; nothing runs.
 
-    2. A day's worth of them: the page keeps 200.
+    1. Of keywords, as files and programs name them, microphones and sources. 2. Of saved clips. 3. Of curves. 4. A
+    keyword that is called as what every object of a script has stops nothing.
     """
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_wav(clips / f"20261121T081502.123Z-17-{EVIL_FILE}.wav", np.zeros(1600, np.float32), SAMPLE_RATE)
+    (tmp_path / "curves.jsonl").write_text(json.dumps(curve(EVIL)) + "\n")
     with (
         serving(tmp_path / "s") as daemon,
-        serving_page(tmp_path, socket=tmp_path / "s") as web,
+        serving_page(tmp_path, "--curves", tmp_path / "curves.jsonl", socket=tmp_path / "s") as web,
         person(browser, web) as one,
     ):
-        daemon.status = STATUS_OF_HTML
+        daemon.status = {**STATUS_OF_HTML, "save_detections": str(clips)}
         one.page.goto(web.link, wait_until="load")
         one.page.wait_for_selector("#live:not([hidden])")
         assert eventually(lambda: NearMiss.type in daemon.server.wants)
-        daemon.bus.publish(detection(1, EVIL))
+        daemon.bus.publish(replace(detection(1, EVIL), source=EVIL))
         miss = NearMiss(keyword=EVIL, phrase=EVIL, start=0, end=1, score=0.1, min_score=0.1, reason=EVIL)
         daemon.bus.publish(miss)
         daemon.bus.publish(MicLost(microphone=EVIL, reason=EVIL))
         one.page.wait_for_selector("#heard .near")
         assert one.page.locator("#heard .name").all_inner_texts() == [EVIL, EVIL]
         assert one.page.inner_text("#heard .near .why") == f"nearly: {EVIL}"
-        for number in range(2, 500):
-            daemon.bus.publish(detection(number))
-            if number % 25 == 0:
-                one.page.wait_for_selector(f"#heard li[data-number='{number + 1}']")
-        assert one.page.locator("#heard li").count() <= 200
+        daemon.bus.publish(Held(scores={EVIL: 0.25}))
+        one.page.wait_for_selector("#held .number:text-is('0.25')")
+        assert one.page.locator("#held .name").all_inner_texts() == [EVIL, OF_EVERY_OBJECT]
+        one.go("clips")
+        assert one.page.inner_text("#saved .name") == EVIL_FILE
+        assert EVIL_FILE in one.page.get_attribute("#saved .play", "aria-label")
+        one.go("tune")
+        one.page.wait_for_selector(".curve .recall")
+        assert one.page.get_by_label(f"Threshold of {EVIL}", exact=True).count() == 1
+        one.go("health")
+        assert EVIL in one.page.inner_text("#facts")
         assert one.page.locator("b, img[src=x]").count() == 0
         assert one.page.title() == "kwsd"
+        assert (one.troubles, one.elsewhere) == ([], [])
+
+
+def test_a_page_left_open_keeps_nothing(browser: Any, tmp_path: Path) -> None:
+    """1. 300 phrases and as many pictures: the page keeps 200. 2. 600 more: nodes, listeners and memory as before."""
+    with (
+        serving(tmp_path / "s") as daemon,
+        serving_page(tmp_path, socket=tmp_path / "s") as web,
+        person(browser, web) as one,
+    ):
+        daemon.status = {**STATUS_OF_HTML, "keywords": ["a"], "thresholds": {"a": 0.5}}
+        one.page.goto(web.link, wait_until="load")
+        assert eventually(lambda: Spectrum.type in daemon.server.wants)
+        session = one.page.context.new_cdp_session(one.page)
+        kept = []
+        for number in range(1, 901):
+            picture = base64.b64encode(bytes(16 * 40)).decode()
+            daemon.bus.publish(Spectrum(bands=40, column_s=0.02, picture=picture, rms_db=-30.0, peak_db=-20.0))
+            daemon.bus.publish(Held(scores={"a": number % 10 / 10}))
+            daemon.bus.publish(detection(number))
+            if number % 25 == 0:
+                there = f"document.querySelector('#heard li[data-number=\"{number}\"]') !== null"
+                assert eventually(lambda there=there: one.page.evaluate(there), 20)  # a selector's handle keeps the row
+            if number % 300 == 0:
+                session.send("HeapProfiler.collectGarbage")
+                used = session.send("Runtime.getHeapUsage")["usedSize"]
+                kept.append({**session.send("Memory.getDOMCounters"), "bytes": used})
+        assert one.page.locator("#heard li").count() == 200
+        before, _, after = kept
+        assert all(after[name] <= 1.05 * before[name] + 20 for name in ("nodes", "jsEventListeners", "documents")), kept
+        assert after["bytes"] < before["bytes"] + 500_000, kept
         assert (one.troubles, one.elsewhere) == ([], [])
 
 

@@ -5,11 +5,14 @@ import { $, make } from "./dom.js";
 const STAYS_MS = 1500; // the highest of the last moments is easier to read than each of them
 const rows = new Map();
 
+/** A keyword may be called `constructor`, which every object has. */
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 /** The keywords in force and what each has to reach. */
 export function showThresholds(keywords, thresholds) {
   if (keywords.length !== rows.size || keywords.some((name) => !rows.has(name))) build(keywords);
   for (const [name, row] of rows) {
-    const threshold = thresholds[name];
+    const threshold = own(thresholds, name);
     row.mark.hidden = threshold === undefined;
     if (threshold === undefined) continue;
     row.threshold = threshold;
@@ -23,7 +26,7 @@ export function showThresholds(keywords, thresholds) {
 export function showHeld(scores) {
   const now = performance.now();
   for (const [name, row] of rows) {
-    const score = scores[name] ?? 0;
+    const score = own(scores, name) ?? 0;
     if (score < row.score && now - row.since < STAYS_MS) continue;
     if (score === row.score) continue;
     row.score = score;
