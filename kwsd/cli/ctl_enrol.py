@@ -3,12 +3,14 @@
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kwsd.cli.connect import add_socket_argument, socket_of
+from kwsd.cli.connect import add_socket_argument, connect, socket_of
 from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.rates import per_hour
 from kwsd.cli.terminal import say
@@ -16,6 +18,7 @@ from kwsd.errors import DONE, FlagError, KwsdError
 
 if TYPE_CHECKING:
     from kwsd.tuning.enrol import Enrolment
+    from kwsd.tuning.kept_takes import KeptTakes
     from kwsd.tuning.takes import Take
 
 logger = logging.getLogger(__name__)
@@ -27,6 +30,7 @@ examples:
   kwsctl enrol hadouken --background talk/     and hold it against an hour of what the room hears
 The keyword file is TOML; its comments and order stay, and what was there before lies beside it as *.bak."""
 FEWEST, MOST_RETRIES = 3, 5
+PATIENCE_S, LOOKS_EVERY_S = 300.0, 0.5
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -64,12 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.keywords.edit import find_keyword, write_keywords  # noqa: PLC0415 - likewise
     from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
     from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
+    from kwsd.tuning.kept_takes import KeptTakes  # noqa: PLC0415 - likewise
 
     if not FEWEST <= arguments.takes <= MOST_RETRIES:
         raise FlagError(f"--takes {arguments.takes}: choose from 3 to 5")
     setup = open_setup(arguments)
     keyword = find_keyword(setup.keywords, arguments.name)
-    takes = takes_of_files(arguments.files) if arguments.files else takes_of_daemon(arguments)
+    kept = KeptTakes(setup.work, arguments.name)
+    takes = takes_of_files(arguments.files) if arguments.files else takes_of_daemon(arguments, kept)
     background = prepared_background(setup, arguments.background)
     frames = [frames_of_take(setup.model, take) for take in takes]
     found = enrol(
@@ -78,11 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
     say("\n".join(report(found, arguments.false_alarms)))
     if found.after == found.before:
         say(f"{setup.keywords} stays as it is")
-        return DONE
-    if not arguments.dry_run:
+    elif not arguments.dry_run:
         changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
         backup = write_keywords(setup.keywords, {keyword: changes})
         say(f"written to {setup.keywords}" + (f"; before: {backup}" if backup else ""))
+    if not (arguments.files or arguments.dry_run):  # what was only tried may yet be written
+        kept.forget()
     return DONE
 
 
@@ -125,25 +132,51 @@ def takes_of_files(paths: Sequence[Path]) -> "Sequence[Take]":
     return sifted.good
 
 
-def takes_of_daemon(arguments: argparse.Namespace) -> "Sequence[Take]":
-    """Takes out of the running daemon, each of which may be tried again."""
-    from kwsd.tuning.record import record_take  # noqa: PLC0415 - as above
+def takes_of_daemon(arguments: argparse.Namespace, kept: "KeptTakes") -> "Sequence[Take]":
+    """Takes out of the running daemon, each of which may be tried again; those kept by an earlier try count."""
+    from kwsd.protocol.connection import NoDaemonError  # noqa: PLC0415 - as above
+    from kwsd.tuning.record import record_take  # noqa: PLC0415 - likewise
     from kwsd.tuning.takes import TakeError, trim_take  # noqa: PLC0415 - likewise
 
-    socket, good, refused = socket_of(arguments), list["Take"](), 0
+    socket, good, refused = socket_of(arguments), list(kept.read())[:MOST_RETRIES], 0
+    if good:
+        say(f"going on with {len(good)} takes of the last hour; to begin anew, delete {kept.folder}")
     while len(good) < arguments.takes:
         prompt = f'take {len(good) + 1} of {arguments.takes}: say "{arguments.name}" now'
-        sound = record_take(socket, show_level, arguments.timeout, partial(say, prompt))
         try:
+            sound = record_take(socket, show_level, arguments.timeout, partial(say, prompt))
             good.append(trim_take(f"take {len(good) + 1}", sound))
         except TakeError as error:
             refused += 1
             logger.warning("%s", error)
             if refused >= MOST_RETRIES:
                 raise KwsdError(f"{refused} takes were not fit to learn from; nothing was changed") from None
+        except KwsdError as error:
+            if not good:
+                raise
+            so_far = f"{len(good)} of {arguments.takes} takes are kept"
+            if not isinstance(error, NoDaemonError):
+                raise KwsdError(f"{error}; {so_far}: the same command goes on with them") from None
+            wait_for_daemon(arguments, error, so_far)
         else:
             say(f"  good: {good[-1].level_db:.0f} dB over noise of {good[-1].noise_db:.0f} dB")
+            try:
+                kept.add(sound)
+            except OSError as error:
+                logger.warning("%s: the take cannot be kept for another try: %s", kept.folder, error.strerror)
     return good
+
+
+def wait_for_daemon(arguments: argparse.Namespace, gone: KwsdError, kept: str) -> None:
+    """Until it listens again. Raises `gone` where it takes too long."""
+    logger.warning("%s; %s, and this goes on as soon as it listens", gone, kept)
+    gives_up_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < gives_up_s:
+        with suppress(KwsdError), connect(arguments) as client:
+            if client.ask("status")["state"] == "listening":
+                return
+        time.sleep(LOOKS_EVERY_S)
+    raise KwsdError(f"{gone}; {kept}: the same command goes on with them, once the daemon listens")
 
 
 def show_level(level_db: float) -> None:

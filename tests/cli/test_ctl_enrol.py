@@ -1,6 +1,8 @@
 """`kwsctl enrol`: from files, and through the running daemon."""
 
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from kwsd.cli import ctl_enrol
 from kwsd.cli.kwsctl import main
 from kwsd.cli.terminal import say
 from testkit.commands import KWSCTL, KWSD, run
-from testkit.daemons import Plug, eventually, running
+from testkit.daemons import DaemonProcess, Plug, eventually, running
 from testkit.spoken import spoken, with_gaps
 from testkit.tiny_model import speak
 
@@ -111,3 +113,57 @@ def test_takes_come_out_of_the_running_daemon(
     assert main(["enrol", "LIGHT ON", *given, "--keywords", str(file)]) == 1
     assert file.read_text() == written
     plug.pull_out()
+
+
+def test_takes_outlive_the_daemon(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scenario, with the real daemon killed whenever somebody is to say take 2, until it was three times.
+
+    1. Not started again: given up, what to do is said, the take is kept for its owner alone. 2. The same command goes
+    on with it; another daemon comes, which keeps no sound: said, still kept. 3. Another comes, in the middle: all is
+    learned from, and no sound stays behind.
+    """
+    plug, prompts, daemons = Plug(tmp_path), list[str](), list[DaemonProcess]()
+    file = tmp_path / "k.toml"
+    file.write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
+    given = ["--work", str(tmp_path / "w"), "--model", str(tiny_model_dir), "--keywords", str(file)]
+    given += ["--socket", str(tmp_path / "s"), "--timeout", "20"]
+
+    def start(*flags: str) -> None:
+        daemons.append(stack.enter_context(running(tmp_path, tiny_model_dir, "--keywords", str(file), *flags)))
+        assert eventually(lambda: plug.is_open, 20)
+
+    def answer(text: str) -> None:
+        say(text)
+        if text.startswith("take "):
+            prompts.append(text.partition(":")[0])
+            if len(prompts) in {2, 3, 4}:
+                daemons[-1].process.kill()
+                if len(prompts) > 2:
+                    Timer(1.0, start, ["--clips"] * (len(prompts) == 4)).start()
+            else:
+                plug.say(speak("LIGHT ON", lead_s=0.5, tail_s=0.65))
+
+    monkeypatch.setattr(ctl_enrol, "say", answer)
+    with plug, ExitStack() as stack:
+        start("--clips")
+        monkeypatch.setattr(ctl_enrol, "PATIENCE_S", 1.0)
+        assert main(["enrol", "LIGHT ON", *given]) == 1
+        told = capsys.readouterr().err
+        assert "has ended; 1 of 3 takes are kept, and this goes on as soon as it listens" in told
+        assert "1 of 3 takes are kept: the same command goes on with them" in told
+        (kept,) = (tmp_path / "w").rglob("*.wav")
+        assert [path.stat().st_mode & 0o077 for path in (kept, kept.parent)] == [0, 0]
+        start("--clips")
+        monkeypatch.setattr(ctl_enrol, "PATIENCE_S", 60.0)
+        assert main(["enrol", "LIGHT ON", *given]) == 1
+        told = capsys.readouterr()
+        assert "going on with 1 takes of the last hour" in told.out
+        assert "to keep the last seconds of sound; 1 of 3 takes are kept: the same command goes on" in told.err
+        daemons[-1].process.kill()
+        start("--clips")
+        assert main(["enrol", "LIGHT ON", *given]) == 0
+        assert "takes heard as it is:          3 of 3" in capsys.readouterr().out
+        assert prompts == [f"take {number} of 3" for number in (1, 2, 2, 2, 2, 3)]
+        assert not list((tmp_path / "w").rglob("*.wav"))
