@@ -238,6 +238,9 @@ class Spectrum(Record):
     """Seconds of sound in one column."""
     picture: str
     """Base64 of a byte per band, the lowest first, column after column: 0 is the faintest."""
+    rms_db: float
+    """As `level` tells of the same sound: who draws both subscribes to this alone."""
+    peak_db: float
 
 
 Event = (

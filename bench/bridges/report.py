@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.bridges import clients, faults, mqtt, start, steps, wyoming
+from bench.bridges import clients, faults, mqtt, page, start, steps, wyoming
 from measure.paths import RESULTS
 from measure.progress import say
 
@@ -39,6 +39,8 @@ SECTIONS = {
     "words": Section("Wyoming: from the word's end to the event", wyoming.words_section),
     "start": Section("Wyoming: the start of a stream", start.section),
     "mqtt": Section("MQTT", mqtt.section),
+    "page": Section("The page: what open ones cost", page.section),
+    "page-memory": Section("The page: what closed ones leave", page.memory_section),
     "clients": Section("The real clients", clients.section),
     "faults": Section("What is lost while something fails", faults.section),
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level
-from kwsd.daemon.spectrum import Spectrograph
+from kwsd.daemon.spectrum import BANDS, COLUMN_S, Spectrograph
 from kwsd.events import Event, Level, MicLevel, MicSilent, Spectrum
 from kwsd.outlets.interface import Publisher
 from kwsd.stream import Chunk, Float32
@@ -52,9 +52,12 @@ class LevelWatch:
             block = np.concatenate(self._unmeasured)
             self._unmeasured.clear()
             level = measure_level(block)
+            rms_db, peak_db = round(level.rms_dbfs, 1), round(level.peak_dbfs, 1)
             if self._bus.wants(Spectrum.type):
-                yield self._spectrograph.push(block)
-            yield Level(rms_db=round(level.rms_dbfs, 1), peak_db=round(level.peak_dbfs, 1))
+                picture = self._spectrograph.push(block)
+                yield Spectrum(bands=BANDS, column_s=COLUMN_S, picture=picture, rms_db=rms_db, peak_db=peak_db)
+            if self._bus.wants(Level.type):
+                yield Level(rms_db=rms_db, peak_db=peak_db)
 
     def _watch_level(self, sound: Float32, source: str) -> Iterator[Event]:
         """What is wrong with it, again and again as for one value; silence does not tell how loud speech would be."""

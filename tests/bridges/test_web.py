@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.bridges.web.curves import CurveError, read_curves
-from kwsd.events import Detection, Level
+from kwsd.events import Detection, Held, Level, Spectrum
 from testkit.commands import clean_environment, run
 from testkit.daemons import Plug, eventually, phrase, running
 from testkit.serving import serving
@@ -35,7 +35,7 @@ def test_a_page_is_told_what_happens(tmp_path: Path, tiny_model_dir: Path) -> No
         with running(tmp_path, tiny_model_dir, "--clips") as daemon, web.page() as page:
             assert page.read()["type"] == "snapshot"
             page.status_with("listening")
-            assert -90 < page.read_until("level")["rms_db"] < 0
+            assert -90 < page.read_until("spectrum")["rms_db"] < 0
             plug.say(phrase("LIGHT ON"))
             heard = page.read_until("detection")
             assert (heard["keyword"], heard["sound"]) == ("LIGHT ON", False)
@@ -62,16 +62,17 @@ def test_a_page_is_told_what_happens(tmp_path: Path, tiny_model_dir: Path) -> No
 
 
 def test_the_daemon_pays_for_open_pages_alone(tmp_path: Path) -> None:
-    """1. No page: no level is asked for. 2. Two pages: one subscription. 3. Both closed: none again."""
+    """1. No page: no picture is asked for. 2. Two pages: one subscription. 3. Both closed: none again."""
     with serving(tmp_path / "s") as daemon, serving_page(tmp_path, socket=tmp_path / "s") as web:
         assert eventually(lambda: Detection.type in daemon.server.wants)
-        assert Level.type not in daemon.server.wants
+        assert not daemon.server.wants & {Held.type, Level.type, Spectrum.type}
         with web.page() as page, web.page() as other:
-            assert eventually(lambda: Level.type in daemon.server.wants)
-            daemon.bus.publish(Level(rms_db=-20.0, peak_db=-3.0))
-            assert page.read_until("level")["peak_db"] == other.read_until("level")["peak_db"] == -3.0
+            assert eventually(lambda: {Held.type, Spectrum.type} <= daemon.server.wants)
+            assert Level.type not in daemon.server.wants
+            daemon.bus.publish(Spectrum(bands=1, column_s=0.02, picture="AAAA", rms_db=-20.0, peak_db=-3.0))
+            assert page.read_until("spectrum")["peak_db"] == other.read_until("spectrum")["peak_db"] == -3.0
             assert len(daemon.server.connections) == 2  # the second waits for sound
-        assert eventually(lambda: Level.type not in daemon.server.wants)
+        assert eventually(lambda: Spectrum.type not in daemon.server.wants)
 
 
 @pytest.fixture(scope="module")

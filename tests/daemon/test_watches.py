@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kwsd.acoustic.model import Model
-from kwsd.daemon.spectrum import Spectrograph
+from kwsd.daemon.spectrum import BANDS, Spectrograph
 from kwsd.events import Held, Spectrum
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk
@@ -16,9 +16,9 @@ from testkit.daemons import Plug, phrase, running
 from testkit.tiny_model import silence, speak
 
 
-def bands_of(told: Spectrum) -> np.ndarray:
+def bands_of(picture: str) -> np.ndarray:
     """(columns, bands)."""
-    return np.frombuffer(base64.b64decode(told.picture), np.uint8).reshape(-1, told.bands)
+    return np.frombuffer(base64.b64decode(picture), np.uint8).reshape(-1, BANDS)
 
 
 @pytest.mark.parametrize("hertz", [300.0, 1000.0, 4000.0])
@@ -54,14 +54,15 @@ def test_a_keyword_fills_up_as_it_is_said(tiny_model_dir: Path) -> None:
 
 
 def test_both_are_told_to_whoever_asks(tmp_path: Path, tiny_model_dir: Path) -> None:
-    """1. Subscribed to: pictures come, and how much of a phrase was heard. 2. The thresholds are in the status."""
+    """1. Subscribed to: pictures with levels come, and how much of a phrase was heard. 2. The thresholds are told."""
     plug = Plug(tmp_path)
     plug.plug_in()
     with running(tmp_path, tiny_model_dir) as daemon:
         client, _ = daemon.client()
         with client:
             client.ask(command="subscribe", types=[Held.type, Spectrum.type])
-            assert client.read_until(Spectrum.type)["bands"] == 40
+            told = client.read_until(Spectrum.type)
+            assert (told["bands"], -90 < told["rms_db"] < told["peak_db"] < 0) == (40, True)
             plug.say(phrase("LIGHT ON"))
             while client.read_until(Held.type)["scores"].get("LIGHT ON", 0) < 0.9:
                 pass

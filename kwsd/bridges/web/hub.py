@@ -58,15 +58,15 @@ CHANGES = (
     Unmuted,
 )
 ALWAYS = [event.type for event in (Detection, NearMiss, *CHANGES)]
-WATCHED: tuple[type[Record], ...] = (Level, Held, Spectrum)
-"""Only while a page is open."""
+WATCHED: tuple[tuple[type[Record], ...], ...] = ((Spectrum, Held), (Level, Held))
+"""Only while a page is open; the second for who may not have the picture, which tells the level as well."""
 KEPT_EVENTS = 200
 KEPT_CLIP_BYTES = 8 << 20
 CLIP_MARGIN_S = 0.5
 MOST_CLIPS_WAITING = 16
 MOST_PAGES = 32
 PAGE_QUEUE = 256
-STATUS_EVERY_S = 2.0
+STATUS_EVERY_S = 5.0
 ANSWER_S = 10.0
 ALIVE_EVERY_S = 15.0
 """A page that has gone is noticed when something is sent to it."""
@@ -184,7 +184,7 @@ class Hub:
 
     async def watch(self) -> None:
         """Tell the pages what is told many times a second."""
-        for wanted in (WATCHED, WATCHED[:-1]):  # not everybody may have the picture of the sound
+        for wanted in WATCHED:
             names = [event.type for event in wanted]
             try:
                 async with aclosing(AsyncClient(self._socket, types=names).records()) as records:

@@ -40,6 +40,11 @@ function showStatus(status, fault) {
   showScores(status?.thresholds ?? {});
 }
 
+function showLevels(told) {
+  showLevel(told);
+  showTeachLevel(told);
+}
+
 const takers = {
   snapshot: (told) => {
     showHeard(told.heard);
@@ -49,12 +54,12 @@ const takers = {
   detection: addHeard,
   near_miss: addHeard,
   sound: (told) => markSound(told.number, told.sound),
-  level: (told) => {
-    showLevel(told);
-    showTeachLevel(told);
-  },
+  level: showLevels,
   held: (told) => showHeld(told.scores),
-  spectrum: draw,
+  spectrum: (told) => {
+    draw(told);
+    showLevels(told);
+  },
 };
 
 async function followForEver() {
