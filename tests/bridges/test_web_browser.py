@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -249,7 +250,7 @@ def test_a_page_left_open_keeps_nothing(browser: Any, tmp_path: Path) -> None:
             daemon.bus.publish(detection(number))
             if number % 25 == 0:
                 there = f"document.querySelector('#heard li[data-number=\"{number}\"]') !== null"
-                assert eventually(lambda there=there: one.page.evaluate(there), 20)  # a selector's handle keeps the row
+                assert eventually(partial(one.page.evaluate, there), 20)  # a selector's handle keeps the row
             if number % 300 == 0:
                 session.send("HeapProfiler.collectGarbage")
                 used = session.send("Runtime.getHeapUsage")["usedSize"]

@@ -150,9 +150,9 @@ def test_takes_outlive_the_daemon(
         start("--clips")
         monkeypatch.setattr(ctl_enrol, "PATIENCE_S", 1.0)
         assert main(["enrol", "LIGHT ON", *given]) == 1
-        told = capsys.readouterr().err
-        assert "has ended; 1 of 3 takes are kept, and this goes on as soon as it listens" in told
-        assert "1 of 3 takes are kept: the same command goes on with them" in told
+        told = capsys.readouterr()
+        assert "has ended; 1 of 3 takes are kept, and this goes on as soon as it listens" in told.err
+        assert "1 of 3 takes are kept: the same command goes on with them" in told.err
         (kept,) = (tmp_path / "w").rglob("*.wav")
         assert [path.stat().st_mode & 0o077 for path in (kept, kept.parent)] == [0, 0]
         start("--clips")
