@@ -12,6 +12,7 @@ from kwsd.commands12.classify import clip_engine, clip_posteriors  # noqa: E402
 from kwsd.commands12.model import read_bundle  # noqa: E402
 from measure.accuracy import Figures, classify, figures  # noqa: E402
 from measure.commands import LABELS, WORDS, class_of, commands_in  # noqa: E402
+from training import precision  # noqa: E402
 from training.commands12 import __main__ as command  # noqa: E402 - torch decides whether any of this is run
 from training.commands12 import confusions, stages  # noqa: E402
 from training.commands12.augment import Augmenter, AugmentSettings, shifted, to_pixels, to_power  # noqa: E402
@@ -19,12 +20,12 @@ from training.commands12.bank import Bank  # noqa: E402
 from training.commands12.curves import read as read_curves  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
-from training.commands12.precision import autocast  # noqa: E402
 from training.commands12.sheets import Sheets  # noqa: E402
 from training.commands12.signs import commands_said_alone, weigh  # noqa: E402
 from training.commands12.teachers import posteriors  # noqa: E402
 from training.commands12.thresholds import HIGHEST, lowest  # noqa: E402
 from training.commands12.train import PRIOR_PART, Job, Report, Trainer, predict, priors, rate  # noqa: E402
+from training.precision import autocast  # noqa: E402
 
 BUNDLE = command.BUNDLE
 pytestmark = pytest.mark.training
@@ -131,8 +132,8 @@ def test_what_the_teachers_say_is_part_of_the_target(tmp_path: Path, monkeypatch
 def test_bfloat16_is_used_where_the_processor_has_it_and_the_recipe_allows_it(
     has_it: bool, name: str, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_it})
-    with autocast("cpu", RECIPES[name]):
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda _: has_it)
+    with autocast("cpu", wanted=RECIPES[name].bfloat16):
         assert torch.is_autocast_enabled("cpu") == used
 
 

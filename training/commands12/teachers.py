@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.commands12.models.registry import RECIPES
-from training.commands12.precision import autocast
 from training.commands12.restore import restore
+from training.precision import autocast
 
 BATCH = 256
 
@@ -43,7 +43,7 @@ def said(file: Path, name: str, pictures: NDArray[np.uint8]) -> Tensor:
     restore(model, file, torch.from_numpy(some).float())
     model.eval().to(memory_format=torch.channels_last)
     found = []
-    with torch.inference_mode(), autocast("cpu", RECIPES[name]):
+    with torch.inference_mode(), autocast("cpu", wanted=RECIPES[name].bfloat16):
         for start in range(0, len(pictures), BATCH):
             logits = model(torch.from_numpy(pictures[start : start + BATCH]).float())
             found.append(functional.softmax(logits.float(), dim=1))

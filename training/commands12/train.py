@@ -25,9 +25,9 @@ from training.commands12.bank import Bank
 from training.commands12.checkpoint import Progress
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
-from training.commands12.precision import autocast
 from training.commands12.restore import CALIBRATION_BATCH, restore
 from training.commands12.teachers import posteriors
+from training.precision import autocast
 
 LABEL_SMOOTHING = 0.05
 PRIOR_PART = 0.2  # of the logarithm of how often a class is shown; found on the validation speakers
@@ -144,7 +144,7 @@ class Trainer:
         return value
 
     def _loss(self, pictures: Tensor, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        with autocast(self._device.type, self._recipe):
+        with autocast(self._device.type, wanted=self._recipe.bfloat16):
             logits = self.model(pictures).float()
         loss = functional.cross_entropy(logits + self._priors, labels, label_smoothing=LABEL_SMOOTHING)
         if self._taught is None:

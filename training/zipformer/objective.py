@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from training.precision import autocast
 from training.zipformer.data.batches import Batch
 from training.zipformer.data.row_batches import RowBatch
 from training.zipformer.loss.choice import fastest_sums
@@ -28,17 +29,11 @@ class Losses(NamedTuple):
     """tokens spread evenly, nats per loud frame; 0 once the warm-up is over"""
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16: a CPU without (AVX2) took 17 times as long as in float32."""
-    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  (no public way)
-
-
 class Objective:
     """Losses of a network, weighted as a step of the run asks for."""
 
     def __init__(self, model: Transducer, settings: TrainSettings, device: torch.device) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self._half = settings.half and multiplies_bfloat16(device)
         self._sums = fastest_sums(device)
 
     def listening(self, step: int) -> bool:
@@ -48,7 +43,7 @@ class Objective:
     def losses(self, batch: Batch | RowBatch, chunk: int, left: int, step: int) -> Losses:
         """Run the network as a stream of so many frames at once."""
         kind, cached = self.device.type, self.device.type == "cpu"  # copies kept for later would outlive a graph
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self._half, cache_enabled=cached):
+        with autocast(kind, wanted=self.settings.half, cached=cached):
             encoded, frames = self.model.encoder(batch.features, batch.lengths, chunk, left)
             if isinstance(batch, RowBatch):
                 encoded, frames = batch.cuts.of(encoded), batch.cuts.frames

@@ -1,4 +1,4 @@
-"""In which precision the trainer multiplies."""
+"""In which precision networks are trained."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.zipformer.objective import multiplies_bfloat16  # noqa: E402  (needs torch)
+from training.precision import multiplies_bfloat16  # noqa: E402  (needs torch)
 
 
 def seconds(kind: Any) -> float:
@@ -21,6 +21,6 @@ def seconds(kind: Any) -> float:
 
 
 def test_bfloat16_is_taken_where_it_is_no_burden() -> None:
-    assert multiplies_bfloat16(torch.device("cuda"))
+    assert multiplies_bfloat16("cuda")
     slower = seconds(torch.bfloat16) > 4 * seconds(torch.float32)
-    assert not (slower and multiplies_bfloat16(torch.device("cpu")))
+    assert not (slower and multiplies_bfloat16("cpu"))
