@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure.paths import MODEL, ROOT
+from measure.paths import MODEL, ROOT, WORK
 
 LOOK_EVERY_S = 0.02  # how often memory is read; VmHWM never falls, so only growth in the last moment can be missed
 PYTHON = ROOT / ".venv" / "bin" / "python"
@@ -38,15 +38,23 @@ def peer_command(keywords: Path, audio: Path) -> list[str]:
     return [str(PYTHON), "-m", "bench.engine.peer_process", str(keywords), str(audio)]
 
 
+def as_installed() -> dict[str, str]:
+    """Environment of a process that finds byte code, as pip and the Debian package put it beside every module.
+
+    Where PYTHONDONTWRITEBYTECODE is set, as in many containers, a checkout has none, and each start compiles all anew.
+    """
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(WORK / "bytecode")}
+
+
 def run(command: Sequence[str]) -> Usage:
-    """Runs a command to its end.
+    """Runs a command to its end; the first run of a program writes byte code, so that one should not be counted.
 
     Raises:
         RuntimeError: it failed; the message ends with what it said.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as complaints:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=complaints)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=complaints, env=os.environ | as_installed())
         peak_mb, status, usage = watch(process.pid)
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,3 +83,15 @@ def memory_mb(pid: int | str, what: str) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(what + ":")), 0.0)
+
+
+def pss_mb(pid: int) -> float:
+    """Memory of a process, MiB, of which pages shared with others count in part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor time so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -15,6 +15,7 @@ NAMES = (
     "latency",
     "cpu",
     "streams",
+    "sources",
     "compact",
     "stages",
     "quiet",
