@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from kwsd.acoustic.encoder import Encoder
+from kwsd.acoustic.choice import load_encoder
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
-from kwsd.models.directory import find_encoder, find_model_directory, find_part, require_plain_files
+from kwsd.models.directory import find_model_directory, find_part, require_plain_files
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
@@ -45,7 +45,7 @@ class Model:
         self.name = self.description.name
         self.tokens = read_tokens(directory / "tokens.txt")
         self.tokenizer = load_tokenizer(directory)
-        self.encoder = Encoder(find_encoder(directory, chunk_ms))
+        self.encoder = load_encoder(directory, chunk_ms)
         if not self.encoder.is_compact and self.encoder.path.stat().st_size > WORTH_BYTES:
             logger.info(
                 "%s runs as exported; `kwsctl models optimise %s` makes it cost two thirds", self.name, directory

@@ -83,19 +83,20 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
 
 
 def _compare_graphs(model: "Model") -> None:
-    """The graph that runs, and the export that it was written from: which costs less depends on the processor."""
+    """The graph that runs, and the other one: the export, or what was written from it; see `kwsd.acoustic.choice`."""
     from kwsd.acoustic.encoder import Encoder  # noqa: PLC0415 - likewise
     from kwsd.acoustic.speed import chunk_ms  # noqa: PLC0415 - likewise
-    from kwsd.models.directory import find_part  # noqa: PLC0415 - likewise
+    from kwsd.models.directory import find_encoder, find_part  # noqa: PLC0415 - likewise
 
     export = find_part(model.directory, "encoder")
-    if export == model.encoder.path:
+    if find_encoder(model.directory) == export:
         print(
             f"encoder     {export.name} as exported; `kwsctl models optimise {model.directory}` may make it cost less"
         )
         return
-    runs_ms, export_ms = chunk_ms([model.encoder, Encoder(export)])
-    print(f"encoder     {model.encoder.path.name} runs: {runs_ms:.2f} ms a chunk, {export.name} {export_ms:.2f} ms")
+    other = find_encoder(model.directory) if model.encoder.path == export else export
+    runs_ms, other_ms = chunk_ms([model.encoder, Encoder(other)])
+    print(f"encoder     {model.encoder.path.name} runs: {runs_ms:.2f} ms a chunk, {other.name} {other_ms:.2f} ms")
 
 
 def _check_microphone(loaded: "LoadedSettings") -> None:
