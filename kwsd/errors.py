@@ -87,6 +87,13 @@ def first_few(problems: Iterable[str]) -> tuple[str, ...]:
     return (*told[:MOST_PROBLEMS], f"and {rest} more") if rest > 0 else tuple(told)
 
 
+def nearest_of(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """That of the known words which was most likely meant by a mistyped one; none where nothing is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - nobody who typed well need pay for it
+
+    return get_close_matches(word, list(known), n=1, cutoff=cutoff)
+
+
 def explain(key: str, value: object, what: str) -> str:
     """How a value that cannot be is told, whatever it was given to: `threshold: 1.4 is not above 0 and at most 1`."""
     try:

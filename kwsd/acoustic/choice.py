@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from kwsd.acoustic.encoder import Encoder
-from kwsd.acoustic.speed import chunk_ms
 from kwsd.errors import ModelError
 from kwsd.models.directory import USUAL_CHUNK_MS, find_encoder, find_part, model_homes, read_graph
 from kwsd.small_files import parse_json, read_small, write_private
@@ -29,14 +28,14 @@ CHOSEN = "encoders.json"
 MOST_BYTES = 1 << 16
 
 
-def load_encoder(directory: Path, chunk_ms_wanted: int | None = None) -> Encoder:
+def load_encoder(directory: Path, chunk_ms: int | None = None) -> Encoder:
     """The one that runs. The first time on a machine where it is measured it takes a second or two more.
 
     Raises:
         ModelError: there is none, or it does not run.
     """
-    compact = find_encoder(directory, chunk_ms_wanted)
-    if os.uname().machine not in TIMED_ON or chunk_ms_wanted not in (None, USUAL_CHUNK_MS):
+    compact = find_encoder(directory, chunk_ms)
+    if os.uname().machine not in TIMED_ON or chunk_ms not in (None, USUAL_CHUNK_MS):
         return Encoder(compact)
     try:
         export = find_part(directory, "encoder")
@@ -48,8 +47,10 @@ def load_encoder(directory: Path, chunk_ms_wanted: int | None = None) -> Encoder
     known = choices(place)
     if key in known:
         return Encoder(export if known[key] == export.name else compact)
+    from kwsd.acoustic import speed  # noqa: PLC0415 - `statistics` takes a megabyte of every other process
+
     encoders = Encoder(compact), Encoder(export)
-    compact_ms, export_ms = chunk_ms(encoders)
+    compact_ms, export_ms = speed.chunk_ms(encoders)
     chosen = encoders[export_ms < WORTH * compact_ms]
     logger.info(
         "timed on this machine: %s takes %.2f ms a chunk, %s %.2f ms; %s runs from now on",

@@ -5,10 +5,9 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from kwsd.errors import shortened
+from kwsd.errors import nearest_of, shortened
 from kwsd.limits import Range, RawFormat
 
 RAW_HELP = "what sound without a header holds: SAMPLES[:HZ[:CHANNELS]], as s16le:48000:2"
@@ -32,7 +31,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
         flag = typed[max(0, typed.index(wrong[1]) - 1)] if wrong[1] in typed else ""
         if flag.startswith("--") and flag not in str(error.argument_name):
             parser.error(f"{flag} stands behind the command: {parser.prog} COMMAND {flag} {shlex.quote(wrong[1])}")
-        nearest = get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1)
+        nearest = nearest_of(wrong[1], re.findall(r"[\w.-]+", wrong[2]))
         parser.error(f"there is no {shortened(wrong[1])}; did you mean {nearest[0]}?" if nearest else str(error))
     if rest:
         parser.error(what_was_meant(rest[0], arguments, parser.format_help()))
@@ -84,7 +83,7 @@ def what_was_meant(word: str, arguments: argparse.Namespace, usage: str) -> str:
     if bare != word and f"--{bare}" in flags and not word.startswith(f"--{bare}"):
         return f"{word} begins with no two hyphens; did you mean --{bare}?"
     if word.startswith("-"):
-        nearest = get_close_matches(word.partition("=")[0], flags, n=1, cutoff=0.7)
+        nearest = nearest_of(word.partition("=")[0], flags, 0.7)
         if re.fullmatch("-[a-z]", word):
             nearest = [flag for flag in flags if flag[2] == word[1]]
         return f"there is no {word}; " + (f"did you mean {nearest[0]}?" if nearest else "--help names what there is")

@@ -1,6 +1,5 @@
 """Flags over environment over TOML over what the model brings, and messages that name file, key and remedy."""
 
-import difflib
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Any, get_args
 
 from kwsd.config.settings import Settings
 from kwsd.config.sources import ALONE, SourceSettings, read_sources
-from kwsd.errors import ConfigError, FlagError, ModelError, first_few
+from kwsd.errors import ConfigError, FlagError, ModelError, first_few, nearest_of
 from kwsd.events import Detection
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.homes import expanded, user_directory
@@ -68,7 +67,7 @@ def load_settings(
         values, sources = _from_toml(path)
     known = {variable(key): key for key, _ in keys()}
     for name in environ.keys() - known.keys() - HOOK_VARIABLES:  # those of scripts are like none of ours
-        for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(PREFIX) else ():
+        for meant in nearest_of(name, known, 0.85) if name.startswith(PREFIX) else ():
             logger.warning("%s: there is no such setting, and nothing is done; did you mean %s?", name, meant)
     values.update({known[name]: _Value(value, name) for name, value in environ.items() if name in known and value})
     values.update((key, _Value(value, _flag(key), FlagError)) for key, value in flags.items() if value is not None)
@@ -192,8 +191,8 @@ def _told(mistake: Mistake, culprit: _Value) -> str:
     if mistake.unknown:
         known = [name for name, _ in keys()]
         by_last_part = {name.rpartition(".")[2]: name for name in known}
-        close = difflib.get_close_matches(mistake.key, known, n=1) or [
-            by_last_part[name] for name in difflib.get_close_matches(mistake.key.rpartition(".")[2], by_last_part, n=1)
+        close = nearest_of(mistake.key, known) or [
+            by_last_part[name] for name in nearest_of(mistake.key.rpartition(".")[2], by_last_part)
         ]
         remedy = f"did you mean {close[0]}?" if close else "`kwsd --print-config` shows all settings"
         return f"{culprit.origin}: {mistake.key} is not a setting; {remedy}"

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from kwsd import limits
-from kwsd.errors import ConfigError, first_few
+from kwsd.errors import ConfigError, first_few, nearest_of
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.homes import expanded
 from kwsd.keywords.shipped import find_list
@@ -84,7 +83,7 @@ def told_mistake(mistake: Mistake, table: Mapping[str, Any]) -> str:
     """What is wrong with a table, and what would be right."""
     known = types_of(SourceSettings)
     if mistake.unknown:
-        nearest = get_close_matches(mistake.key, known, n=1)
+        nearest = nearest_of(mistake.key, known)
         remedy = f"did you mean {nearest[0]}?" if nearest else f"a [[source]] has {', '.join(known)}"
         return f"{mistake.key} is not a setting of a source; {remedy}"
     if mistake.key in table:

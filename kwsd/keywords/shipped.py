@@ -1,9 +1,9 @@
 """The lists that come with kwsd: found by their name, wherever one stands."""
 
 import shlex
-from difflib import get_close_matches
 from pathlib import Path
 
+from kwsd.errors import nearest_of
 from kwsd.homes import exists
 
 SHIPPED = (Path(__file__).parents[1] / "data" / "keywords", Path(__file__).parents[2] / "keywords")
@@ -33,7 +33,7 @@ def no_such_list(path: Path) -> str:
     if str(path) == "-":
         return f"-: keywords do not come on standard input; {READ_AGAIN}"
     shipped = list(shipped_lists())
-    nearest = get_close_matches(path.name, shipped, n=1, cutoff=0.8)
+    nearest = nearest_of(path.name, shipped, 0.8)
     if nearest:
         return f"{path}: there is no such file; did you mean {nearest[0]}, which comes with kwsd?"
     if not path.suffix and path.name == str(path):

@@ -1,9 +1,9 @@
 """TOML keyword files: `[[keyword]]` tables, checked one by one so that a bad one does not cost the others."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
+from kwsd.errors import nearest_of
 from kwsd.fields import read_fields, types_of
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
@@ -46,5 +46,5 @@ def _stripped(value: Any) -> Any:
 
 def _unknown_key(key: str, known: Iterable[str]) -> str:
     known = list(known)
-    nearest = get_close_matches(key, known, n=1)
+    nearest = nearest_of(key, known)
     return f'unknown key "{key}"; ' + (f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}")

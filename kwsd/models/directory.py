@@ -3,10 +3,9 @@
 import hashlib
 import logging
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
-from kwsd.errors import ModelError
+from kwsd.errors import ModelError, nearest_of
 from kwsd.homes import exists, expanded, is_directory, user_directory
 from kwsd.models.registry import read_registry
 from kwsd.small_files import read_small
@@ -158,6 +157,6 @@ def _how_to_get(name: str) -> str:
     if name.casefold() in map(str.casefold, known):
         return f"fetch it with: kwsctl models pull {name}"
     there = [*(directory.name for directory in (*packaged_models(), *pulled_models())), *known]
-    nearest = get_close_matches(name.casefold(), map(str.casefold, there), n=1, cutoff=0.4)
+    nearest = nearest_of(name.casefold(), map(str.casefold, there), 0.4)
     meant = next((f'did you mean "{each}"? ' for each in there if each.casefold() in nearest), "")
     return f"{meant}kwsctl models list shows those that can be fetched: {', '.join(known)}"

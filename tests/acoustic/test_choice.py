@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kwsd import Model
-from kwsd.acoustic import choice
+from kwsd.acoustic import choice, speed
 from kwsd.acoustic.encoder import Encoder
 from kwsd.cli.kwsctl import main
 
@@ -38,7 +38,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> str:
-    monkeypatch.setattr(choice, "chunk_ms", clock.chunk_ms)
+    monkeypatch.setattr(speed, "chunk_ms", clock.chunk_ms)
     return Model.load(SHIPPED).encoder.path.name
 
 

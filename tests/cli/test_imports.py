@@ -11,7 +11,8 @@ from kwsd.cli.kwsctl import COMMANDS, make_parser
 from testkit.commands import run
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"asyncio.events", "email", "http", "multiprocessing", "tomllib", "unittest", "urllib.request", "xml"}
+SLOW = {"asyncio.events", "decimal", "difflib", "email", "http", "multiprocessing", "statistics", "tomllib"}
+SLOW |= {"unittest", "urllib.request", "xml"}
 """Of the standard library, what takes time or memory."""
 
 
