@@ -24,7 +24,7 @@ class Clock:
 
     def chunk_ms(self, encoders: Sequence[Encoder]) -> list[float]:
         """As that of `kwsd.acoustic.speed`."""
-        assert [encoder.path.name for encoder in encoders] == [COMPACT, EXPORT]
+        assert {encoder.path.name for encoder in encoders} == {COMPACT, EXPORT}
         self.asked += 1
         return self.times_ms
 
