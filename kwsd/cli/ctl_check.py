@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     rtf = measured_rtf(model, keywords, loaded.settings)
     verdict = "this machine keeps up" if rtf < KEEPS_UP_RTF else "too slow: sound is lost when the machine is busy"
     print(f"speed       RTF {rtf:.4f}: takes {rtf:.1%} of one processor; {verdict}")
-    _compare_graphs(model)
+    compare_graphs(model)
     _check_microphone(loaded)
     return 0
 
@@ -82,7 +82,7 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
     return keywords
 
 
-def _compare_graphs(model: "Model") -> None:
+def compare_graphs(model: "Model") -> None:
     """The graph that runs, and the other one: the export, or what was written from it; see `kwsd.acoustic.choice`."""
     from kwsd.acoustic.encoder import Encoder  # noqa: PLC0415 - likewise
     from kwsd.acoustic.speed import chunk_ms  # noqa: PLC0415 - likewise
