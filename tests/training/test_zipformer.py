@@ -312,7 +312,7 @@ def test_what_was_learnt_is_found_by_kwsd_and_by_sherpa_onnx(spoken: Path, tmp_p
     2. Export. Result: kwsd and sherpa-onnx both hear every word, in order, and no other.
     """
     run, model = tmp_path / "run", tmp_path / "model"
-    trainer(spoken, run, steps=330, listen=60, cool_down=66).run()
+    trainer(spoken, run, steps=480, listen=60, cool_down=120).run()
     assert float(loss_column(run)[-1]) < 0.1
     export(run / CHECKPOINT, spoken, model, chunk=16)
     units = read_units(model)
