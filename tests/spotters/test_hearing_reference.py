@@ -10,8 +10,8 @@ from testkit.hearing_reference import GOLDEN, REFERENCE, Hearing, demo, golden, 
 
 EXPECTED: dict[str, Hearing] = json.loads(REFERENCE.read_text())
 ROUNDING, SATURATION = 1e-5, 0.05
-"""Processors add in other orders: posteriors with AVX2 are 3e-7 apart from those with AVX-512. Upstream's graph multiplies
-int8, whose sums saturate where there are no instructions for them (VNNI): its scores are up to 0.034 apart."""
+"""Processors add in other orders: posteriors with AVX2 are 3e-7 apart from those with AVX-512. Upstream's graph
+multiplies int8, whose sums saturate where there are no instructions for them (VNNI): its scores are 0.034 apart."""
 
 
 def same(found: Any, expected: Any, apart: float = ROUNDING) -> bool:
