@@ -21,8 +21,7 @@ from kwsd.stream import Float32
 from kwsd.units import BLANK_ID, START, Context
 
 Following = tuple[float, list[tuple[float, int, float]]]
-"""Of the tokens that may follow: the best rank, log-probability and boosts, and the rank, token and log-probability of
-each that is near it."""
+"""Of the tokens that may follow: the best rank (boosts count), and rank, token and log-probability of those near it."""
 NOTHING: Following = (0.0, [])
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
 
@@ -130,18 +129,21 @@ def push_all(beams: Sequence[BeamSearch], frames: Sequence[Float32], first_frame
 
     All step together: what a call of NumPy takes beside its arithmetic is most of a frame's cost, and they share it.
     """
-    ahead = Ahead(beams, frames)
-    matches: list[list[Match]] = [[] for _ in beams]
-    for offset in range(len(frames[0])):
+    count, matches = len(frames[0]), [list[Match]() for _ in beams]
+    at_once = max(1, count // len(beams))  # many streams fill a call, and half of what is asked ahead is for nothing
+    for number in range(count):
+        offset = number % at_once
+        if not offset:
+            ahead = Ahead(beams, [each[number : number + at_once] for each in frames])
         # where only the root lives, and only a blank can follow, nothing changes
         moving = [
             place for place, beam in enumerate(beams) if len(beam.hypotheses) > 1 or not ahead.is_quiet(place, offset)
         ]
-        live = [beams[place].live(first_frames[place] + offset) for place in moving]
+        live = [beams[place].live(first_frames[place] + number) for place in moving]
         ahead.look(moving, live, offset)
         for place, hypotheses in zip(moving, live, strict=True):
             chosen = ahead.best(place, hypotheses, offset)
-            matches[place] += beams[place].step(chosen, first_frames[place] + offset)
+            matches[place] += beams[place].step(chosen, first_frames[place] + number)
     for beam in beams:  # keeps numbers small
         best = max(h.log_prob for h in beam.hypotheses)
         beam.hypotheses = [Hypothesis(h[0], h[1], h[2] - best, h[3], h[4]) for h in beam.hypotheses]
@@ -179,7 +181,7 @@ class Ahead:
         for stream, hypotheses in zip(streams, live, strict=True):
             known, before = self._known[stream], len(new)
             places = dict.fromkeys((h.node, h.context) for h in hypotheses)
-            if not offset:
+            if not offset and self._count > 1:
                 places.update(dict.fromkeys(self._begun(stream)))
             new += [(stream, at) for at in places if at not in known]
             if len(new) > before:
@@ -211,10 +213,7 @@ class Ahead:
         return [(most, near[start:end]) for most, start, end in zip(best.tolist(), [0, *ends], ends, strict=False)]
 
     def best(self, stream: int, live: Sequence[Hypothesis], offset: int) -> list[tuple[Hypothesis, int, float]]:
-        """The successors to keep: hypothesis, token and its log-probability. A blank at the root, then the best.
-
-        Ties go by hypothesis, then token.
-        """
+        """The successors to keep: a blank at the root, then the best. Ties go by hypothesis, then token."""
         known = self._known[stream]
         following = [known[h.node, h.context][offset] for h in live]
         least = max(h.log_prob + best for h, (best, _) in zip(live, following, strict=True)) - self._set.beam_delta
