@@ -125,7 +125,7 @@ class BeamSearch:
 
 
 def push_all(beams: Sequence[BeamSearch], frames: Sequence[Float32], first_frames: Sequence[int]) -> list[list[Match]]:
-    """What `push` gives for each of some streams that search for one keyword set, to the last bit; frames: (n, C) each.
+    """What `push` gives for each of some streams that search for one keyword set, up to rounding; frames: (n, C).
 
     All step together: what a call of NumPy takes beside its arithmetic is most of a frame's cost, and they share it.
     """
