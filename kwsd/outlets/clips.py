@@ -6,9 +6,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kwsd.audio.wav import wav_bytes
 from kwsd.events import Detection, NearMiss
 from kwsd.outlets.clip_name import clip_name
-from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.wav_files import POLL_S, WAIT_S, FileLimits, Stretch, WavFiles
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from kwsd.audio.wav import wav_bytes
 from kwsd.errors import ConfigError, reason
 from kwsd.events import Detection
 from kwsd.homes import exists
 from kwsd.orders import SpeechEnd
-from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.records import Record
 from kwsd.timebase import samples
 

@@ -1,14 +1,12 @@
 """The last seconds of sound, in memory, addressed by their sample in the stream. Off unless clips are asked for."""
 
-import io
 import threading
-import wave
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.stream import Chunk
-from kwsd.timebase import SAMPLE_RATE, samples
+from kwsd.timebase import samples
 
 
 class RecentAudio:
@@ -43,14 +41,3 @@ class RecentAudio:
         with self._lock:
             first, last = max(start, self.start), min(end, self.end)
             return first, self._pcm[np.arange(first, max(first, last)) % self.length]
-
-
-def wav_bytes(pcm: NDArray[np.int16]) -> bytes:
-    """Mono 16 kHz samples, int16 (n,) → a whole WAV file."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(SAMPLE_RATE)
-        wav.writeframes(pcm.astype("<i2").tobytes())
-    return file.getvalue()

@@ -13,9 +13,10 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import Any
 
+from kwsd.audio.wav import wav_bytes
 from kwsd.errors import ConfigError, reason
 from kwsd.outlets.clip_name import IS_CLIP
-from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import wave
-
 import numpy as np
 
+from kwsd.audio.wav import to_pcm, wav_bytes
 from kwsd.errors import TranscriptError
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import SAMPLE_RATE, seconds
 
 LONGEST_S = 120
-FULL_SCALE = 32_767
 
 
 class Utterance:
@@ -44,10 +41,4 @@ class Utterance:
 
     def wav(self) -> bytes:
         """All of it as a WAV file of 16 bits at 16 kHz."""
-        file = io.BytesIO()
-        with wave.open(file, "wb") as writer:
-            writer.setnchannels(1)
-            writer.setsampwidth(2)
-            writer.setframerate(SAMPLE_RATE)
-            writer.writeframes((np.clip(self.samples(), -1, 1) * FULL_SCALE).astype("<i2").tobytes())
-        return file.getvalue()
+        return wav_bytes(to_pcm(self.samples()))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-import wave
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from kwsd.audio.wav import to_pcm, wav_bytes
 from kwsd.errors import KwsdError
 from kwsd.small_files import written_whole
 from kwsd.stream import Float32
-from kwsd.timebase import SAMPLE_RATE
 from kwsd.tuning.takes import Take, read_take
 
 KEPT_S = 3600.0  # somebody else may sit there after an hour
-FULL_SCALE = 32767
 
 
 class KeptTakes:
@@ -43,11 +41,7 @@ class KeptTakes:
         path = self.folder / f"{time.time_ns()}.wav"
         with written_whole(path) as part:
             part.touch(mode=0o600)
-            with wave.open(str(part), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(SAMPLE_RATE)
-                file.writeframes((sound.clip(-1, 1) * FULL_SCALE).astype("<i2").tobytes())
+            part.write_bytes(wav_bytes(to_pcm(sound)))
 
     def forget(self) -> None:
         """They were learned from."""

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwsd.audio.wav import wav_bytes
 from kwsd.errors import ConfigError
 from kwsd.outlets.clips import ClipFiles
-from kwsd.outlets.recent_audio import RecentAudio, wav_bytes
+from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.wav_files import FileLimits
 from kwsd.stream import Chunk
 from testkit.daemons import eventually

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from kwsd.audio.wav import wav_bytes
 from kwsd.bridges.web.hub import Hub
 from kwsd.config import Settings
 from kwsd.errors import KwsdError
 from kwsd.events import NearMiss
-from kwsd.outlets.recent_audio import wav_bytes
 from kwsd.tuning.marks import Marks
 from kwsd.tuning.review import SavedClip, delete_clip, saved_clips, sound_of
 
