@@ -28,6 +28,12 @@ def state_directory() -> Path | None:
     return Path(given) if given else user_directory("state")
 
 
+def cache_directory() -> Path | None:
+    """Where a daemon keeps what it can make again: systemd's CacheDirectory=, else the user's; None without a home."""
+    given = os.environ.get("CACHE_DIRECTORY", "").split(":")[0]  # likewise
+    return Path(given) if given else user_directory("cache")
+
+
 def expanded(path: str | os.PathLike[str]) -> Path:
     """`~` and `~name` as the homes they stand for; they stay where nobody knows such a user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user that nobody knows

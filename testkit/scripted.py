@@ -27,6 +27,8 @@ LOUD = 8.0  # log-odds of the scripted token against every other one
 class ScriptedTokenizer:
     """Phrases are words of PIECES; `LIGHT+S` joins pieces of one word."""
 
+    fingerprint = ""
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of a phrase."""
         pieces = [piece for word in text.split() for piece in ("▁" + word).split("+")]

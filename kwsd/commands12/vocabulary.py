@@ -11,6 +11,8 @@ def normal(phrase: str) -> str:
 class CommandTokenizer:
     """The tokenizer of a model whose vocabulary is a list of words: one token per word."""
 
+    fingerprint = ""  # its lists have ten words at most
+
     def __init__(self, words: Sequence[str]) -> None:
         self._words = tuple(words)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from kwsd.errors import ConfigError
 from kwsd.keywords.files import read_keyword_file
+from kwsd.keywords.kept_sequences import known_token_sequences
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.sequences import all_token_sequences
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph, TokenSequence
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet
@@ -88,7 +88,7 @@ def keyword_set(
 ) -> KeywordSet:
     """What the search takes. Raises ConfigError: a keyword cannot be written in the model's pieces."""
     try:
-        listed = all_token_sequences(keywords, tokenizer)
+        listed = known_token_sequences(keywords, tokenizer)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     sequences = []

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kwsd.errors import ModelError, nearest_of
-from kwsd.homes import exists, expanded, is_directory, user_directory
+from kwsd.homes import cache_directory, exists, expanded, is_directory, user_directory
 from kwsd.models.registry import read_registry
 from kwsd.small_files import read_small
 
@@ -67,12 +67,8 @@ def find_model_directory(name_or_dir: str | Path) -> Path:
 
 def model_homes() -> tuple[Path, ...]:
     """Directories that hold models by name; `kwsctl models pull` writes to the first."""
-    own = user_directory("cache")
-    homes = [*([own / "models"] if own else []), SYSTEM_MODELS]
-    cache = os.environ.get("CACHE_DIRECTORY")  # systemd's, a place and not a setting; several are joined by colons
-    if cache:
-        homes.insert(0, Path(cache.split(":")[0]) / "models")
-    return tuple(homes)
+    own = dict.fromkeys((cache_directory(), user_directory("cache")))
+    return (*(home / "models" for home in own if home), SYSTEM_MODELS)
 
 
 def pulled_models() -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
+from hashlib import sha256
 from itertools import chain, islice, product
 from pathlib import Path
 from typing import Self
@@ -65,6 +66,13 @@ class Lexicon:
         if not lines.endswith(b"\n"):
             raise ModelError(f"{path}: breaks off in its last line; fetch the model again")
         return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the dictionary and of the letters' sounds."""
+        letters = self._letter_sounds
+        parts = (self._lines, repr(letters.sounds).encode(), letters.keys, letters.chosen, letters.child_counts)
+        return sha256(b"\n".join(parts)).hexdigest()
 
     def pronunciations(self, word: str) -> tuple[Phones, ...]:
         """How a word may be said, the usual way first; one to `MOST_PRONUNCIATIONS`.

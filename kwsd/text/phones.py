@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from itertools import chain, combinations, islice, product
 from pathlib import Path
 from typing import Self
@@ -34,6 +35,11 @@ class PhoneTokenizer:
         self._mark = WORD_START if any(token.startswith(WORD_START) for token in tokens) else ""
         self._ids = {phone: token for token, phone in enumerate(tokens) if not is_control(phone)}
         self._said = lru_cache(maxsize=CACHED_WORDS)(self._look_up)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the lexicon and the phones."""
+        return sha256("\n".join((self._lexicon.fingerprint, *self._tokens)).encode()).hexdigest()
 
     @classmethod
     def load(cls, model_directory: Path) -> Self:

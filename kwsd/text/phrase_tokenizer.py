@@ -25,6 +25,10 @@ _PHONES = re.compile(rf"(?<!\S){PHONE_MARK}|{PHONE_MARK}(?!\S)")
 class PhraseTokenizer(Protocol):
     """Text to token ids of one model, and back. `kwsd.acoustic` has one for BPE and one for phones."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Equal where everything is written alike; empty where that cannot be told."""
+
     def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
         """Ids of every way to write a phrase in units, the usual one first; ready-made units where `is_ready_made`.
 

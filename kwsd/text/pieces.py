@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +20,10 @@ CACHED_WORDS = 4096  # keyword lists repeat their words; 10 000 lines load four 
 class Tokenizer:
     """Text to token ids of one model and back. Immutable; implements `kwsd.text.phrase_tokenizer.PhraseTokenizer`."""
 
-    def __init__(self, segment: Callable[[str], list[str]], tokens: tuple[str, ...]) -> None:
+    def __init__(self, segment: Callable[[str], list[str]], tokens: tuple[str, ...], fingerprint: str = "") -> None:
         """Make one from a function that cuts text into pieces, and the piece text of every id."""
         self._segment = lru_cache(maxsize=CACHED_WORDS)(segment)
+        self.fingerprint = fingerprint
         self._tokens = tokens
         self._ids = {piece: token for token, piece in enumerate(tokens) if not is_control(piece)}
 
@@ -44,7 +46,8 @@ class Tokenizer:
             raise ModelError(f"{path}: is not a sentencepiece model ({error}); fetch the model again") from error
         if not model:  # sentencepiece takes no bytes for no wish
             raise ModelError(f"{path}: is empty; fetch the model again")
-        return cls(lambda text: list(processor.encode(text, out_type=str)), tokens)
+        fingerprint = sha256("\n".join(tokens).encode() + model).hexdigest()
+        return cls(lambda text: list(processor.encode(text, out_type=str)), tokens, fingerprint)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of a phrase in the case that the vocabulary knows, or of ready-made pieces after a leading `▁`.
