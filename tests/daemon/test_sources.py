@@ -1,5 +1,6 @@
 """Several microphones in one daemon: each heard, muted, followed and told for itself."""
 
+import json
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from testkit.broker import MqttListener, bridging, running_broker
 from testkit.daemons import KWSCTL, KWSD, DaemonProcess, Manager, Plug, eventually, phrase, running
 from testkit.fake_audio import PULSE_MICROPHONE, needs_pulseaudio, pulse_server
 
@@ -215,3 +217,51 @@ def test_two_real_devices_through_one_portaudio(tmp_path: Path, tiny_model_dir: 
             assert told["kitchen"]["lost_ms"] == 0
             assert "is no microphone" in told["cellar"]["waiting_because"]
     manager.close()
+
+
+def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario, with a real broker and kwsd-mqtt.
+
+    1. LIGHT ON is said in the kitchen, TURN OFF in the hall. 2. The hall's microphone is pulled out.
+
+    Result: the events that are published name their source; Home Assistant is told that it is degraded, and why;
+    `kwsctl metrics` has each source's own; `kwsctl doctor` says what is wrong with the hall, and the kitchen is well.
+    """
+
+    def ctl(*words: str) -> str:
+        command = [KWSCTL, *words, "--socket", str(tmp_path / "s")]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    with (
+        running_broker(tmp_path) as broker,
+        house(tmp_path, tiny_model_dir) as there,
+        bridging(tmp_path, broker.port),
+    ):
+        listener = MqttListener(broker)
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+        there.kitchen.say(phrase("LIGHT ON"))
+        assert eventually(lambda: len(listener.payloads("event")) == 1)
+        there.hall.say(phrase("TURN OFF"))
+        assert eventually(lambda: len(listener.payloads("event")) == 2)
+        events = [json.loads(each) for each in listener.payloads("event")]
+        assert [(each["source"], each["event_type"]) for each in events] == [
+            ("kitchen", "LIGHT ON"),
+            ("hall", "TURN OFF"),
+        ]
+        there.hall.pull_out()
+        assert eventually(lambda: '"degraded"' in listener.last("state") and "hall: " in listener.last("state"), 10)
+        told = ctl("metrics")
+        for line in (
+            'kwsd_source_state{source="kitchen",state="listening"} 1.0',
+            'kwsd_source_state{source="hall",state="waiting"} 1.0',
+            'kwsd_source_detections_total{keyword="TURN OFF",source="hall"} 1.0',
+            'kwsd_source_microphone_open{source="hall"} 0.0',
+        ):
+            assert line in told
+        looked = ctl("doctor", "--json", "--config", str(tmp_path / "config.toml")).splitlines()
+        symptoms = [json.loads(line) for line in looked]
+        microphones = [(each["verdict"], each["what"]) for each in symptoms if each["area"] == "microphone"]
+        assert [verdict for verdict, _ in microphones] == ["well", "wrong"]
+        assert "kitchen" in microphones[0][1]
+        assert "hall" in microphones[1][1]
+        listener.close()
