@@ -12,6 +12,10 @@ KWSD = str(Path(sys.executable).with_name("kwsd"))
 KWSCTL = str(Path(sys.executable).with_name("kwsctl"))
 
 
+WITHOUT_POWERS = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
+"""Before a command: root too may then read what its mode says, and no more."""
+
+
 def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a command needs of ours, without any KWSD_ variable; configuration, cache and runtime files go to `home`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KWSD_", "XDG_", "JOURNAL_"))}

@@ -17,6 +17,8 @@ from kwsd.cli.terminal import say
 from kwsd.errors import DONE, FlagError, KwsdError
 
 if TYPE_CHECKING:
+    from kwsd.cli.tuning_setup import Setup
+    from kwsd.keywords.keyword import Keyword
     from kwsd.tuning.enrol import Enrolment
     from kwsd.tuning.kept_takes import KeptTakes
     from kwsd.tuning.takes import Take
@@ -64,10 +66,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Learn and write; the exit code. Raises KwsdError: nothing was written."""
     require_extra("tune", ("tomlkit",))
-    from kwsd.cli.tuning_setup import open_setup, prepared_background  # noqa: PLC0415 - --help needs no model
+    from kwsd.cli.tuning_setup import open_setup  # noqa: PLC0415 - --help needs no model
     from kwsd.keywords.edit import find_keyword, write_keywords  # noqa: PLC0415 - likewise
-    from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
-    from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept_takes import KeptTakes  # noqa: PLC0415 - likewise
 
     if not FEWEST <= arguments.takes <= MOST_RETRIES:
@@ -76,11 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     keyword = find_keyword(setup.keywords, arguments.name)
     kept = KeptTakes(setup.work, arguments.name)
     takes = takes_of_files(arguments.files) if arguments.files else takes_of_daemon(arguments, kept)
-    background = prepared_background(setup, arguments.background)
-    frames = [frames_of_take(setup.model, take) for take in takes]
-    found = enrol(
-        setup.model, keyword, frames, background, per_hour=arguments.false_alarms, settings=setup.settings.search
-    )
+    found = learn(setup, keyword, takes, arguments)
     say("\n".join(report(found, arguments.false_alarms)))
     if found.after == found.before:
         say(f"{setup.keywords} stays as it is")
@@ -91,6 +87,27 @@ def run(arguments: argparse.Namespace) -> int:
     if not (arguments.files or arguments.dry_run):  # what was only tried may yet be written
         kept.forget()
     return DONE
+
+
+def learn(setup: "Setup", keyword: "Keyword", takes: "Sequence[Take]", arguments: argparse.Namespace) -> "Enrolment":
+    """What the takes lead to, held against the background, with a bar where that is long. Raises KwsdError."""
+    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - as above
+    from kwsd.cli.tuning_setup import prepared_background  # noqa: PLC0415 - likewise
+    from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
+    from kwsd.tuning.hear import SECONDS_PER_HOUR, frames_of_take  # noqa: PLC0415 - likewise
+
+    background = prepared_background(setup, arguments.background)
+    frames = [frames_of_take(setup.model, take) for take in takes]
+    with sound_progress("searching", background.hours * SECONDS_PER_HOUR if background else 0.0) as done:
+        return enrol(
+            setup.model,
+            keyword,
+            frames,
+            background,
+            per_hour=arguments.false_alarms,
+            settings=setup.settings.search,
+            done=done,
+        )
 
 
 def report(found: "Enrolment", wanted: float) -> list[str]:

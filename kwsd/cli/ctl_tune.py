@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from kwsd.errors import DONE, DONE_IN_PART, FlagError
 if TYPE_CHECKING:
     from kwsd.cli.tuning_setup import Setup
     from kwsd.keywords.keyword import Keyword
+    from kwsd.search.settings import SearchSettings
     from kwsd.stream import Chunk, Frames
     from kwsd.tuning.curves import Curve, Positives
 
@@ -86,32 +88,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     """Sweep and show; the exit code."""
-    from kwsd.cli.progress import counted  # noqa: PLC0415 - --help needs no model
-    from kwsd.cli.tuning_setup import prepared_background, read_keywords  # noqa: PLC0415 - likewise
+    from kwsd.cli.tuning_setup import read_keywords  # noqa: PLC0415 - --help needs no model
     from kwsd.keywords.edit import editable, write_keywords  # noqa: PLC0415 - likewise
-    from kwsd.tuning.curves import changes_of, sweep  # noqa: PLC0415 - likewise
+    from kwsd.tuning.curves import changes_of  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept import CURVES_FILE  # noqa: PLC0415 - likewise
     from kwsd.tuning.picture import draw_curves  # noqa: PLC0415 - likewise
 
     keywords = read_keywords(setup)
     if arguments.write:
         editable(setup.keywords)  # a file that cannot be written to is told before the work, not after it
-    positives = encode_positives(setup, arguments.recordings, keywords)
-    background = prepared_background(setup, arguments.background)
-    frames = list(background.frames) if background else []
     search = setup.settings.search.over(setup.model.description.search)
-    with counted("searching", 1 + len(arguments.boost)) as done:
-        curves = sweep(
-            setup.model,
-            keywords,
-            positives,
-            lambda: frames,
-            hours=background.hours if background else 0.0,
-            per_hour=arguments.false_alarms,
-            boosts=arguments.boost,
-            settings=search,
-            done=done,
-        )
+    curves = swept(setup, arguments, keywords, search)
     told = [json.dumps(asdict(curve), ensure_ascii=False) for curve in curves]
     keep_curves(setup.work / CURVES_FILE, told)
     for curve, line in zip(curves, told, strict=True):
@@ -125,6 +112,36 @@ def tune(setup: "Setup", arguments: argparse.Namespace) -> int:
     elif not arguments.json:
         say("nothing is written without --write")
     return DONE_IN_PART if any(curve.doubts for curve in curves) else DONE
+
+
+def swept(
+    setup: "Setup", arguments: argparse.Namespace, keywords: "Sequence[Keyword]", search: "SearchSettings"
+) -> "list[Curve]":
+    """Recordings and background searched at each boost, with a bar for all of it. Raises KwsdError."""
+    from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - as above
+    from kwsd.cli.tuning_setup import background_pieces  # noqa: PLC0415 - likewise
+    from kwsd.timebase import ENCODER_SHIFT_SAMPLES, seconds  # noqa: PLC0415 - likewise
+    from kwsd.tuning.curves import sweep  # noqa: PLC0415 - likewise
+    from kwsd.tuning.hear import SECONDS_PER_HOUR  # noqa: PLC0415 - likewise
+    from kwsd.tuning.kept import hours_of  # noqa: PLC0415 - likewise
+
+    positives = encode_positives(setup, arguments.recordings, keywords)
+    pieces = background_pieces(setup, arguments.background)  # hours of them: read again for each boost, never kept here
+    hours = hours_of(pieces)
+    takes = chain.from_iterable((*of.right, *of.wrong) for of in positives.values())
+    said_s = seconds(sum(each.count for each in chain.from_iterable(takes)) * ENCODER_SHIFT_SAMPLES)
+    with sound_progress("searching", (hours * SECONDS_PER_HOUR + said_s) * len({None, *arguments.boost})) as done:
+        return sweep(
+            setup.model,
+            keywords,
+            positives,
+            lambda: setup.kept.read(pieces),
+            hours=hours,
+            per_hour=arguments.false_alarms,
+            boosts=arguments.boost,
+            settings=search,
+            done=done,
+        )
 
 
 def keep_curves(path: Path, lines: Sequence[str]) -> None:

@@ -66,9 +66,14 @@ def read_keywords(setup: Setup) -> tuple[Keyword, ...]:
 
 
 def prepared_background(setup: Setup, given: Sequence[Path] | None) -> Background | None:
-    """Recordings, encoded where that was not done before; without any, what `tune --listen` kept; None without that."""
-    pieces = encode(setup, given) if given else setup.kept.listened_to()
+    """Something to hold takes against, to be read once; None where there is nothing."""
+    pieces = background_pieces(setup, given)
     return Background(setup.kept.read(pieces), hours_of(pieces)) if pieces else None
+
+
+def background_pieces(setup: Setup, given: Sequence[Path] | None) -> list[Path]:
+    """Files of frames of recordings, encoded where that was not done before; without any, what `tune --listen` kept."""
+    return encode(setup, given) if given else setup.kept.listened_to()
 
 
 def encode(setup: Setup, given: Sequence[Path]) -> list[Path]:

@@ -73,34 +73,36 @@ def sweep(
     per_hour: float,
     boosts: Sequence[float] = (),
     settings: SearchSettings | None = None,
-    done: Callable[[], None] = lambda: None,
+    done: Callable[[int], None] = lambda _samples: None,
 ) -> list[Curve]:
     """The best curve of each keyword that has recordings (by label): at its boost, or at another that hears more.
 
-    `background` is read again for every boost; `done` is told when one is through. Raises ConfigError.
+    `background` is read again for every boost; `done` is told of samples that are searched. Raises ConfigError.
     """
     search = (settings or SearchSettings()).over(model.description.search)
     tuned = [keyword for keyword in keywords if keyword.label in positives]
     best: dict[str, Curve] = {}
     for boost in dict.fromkeys((None, *boosts)):
         tried = [keyword if boost is None else replace(keyword, boost=boost) for keyword in tuned]
-        false = listen(model, tried, background(), search)
+        false = listen(model, tried, background(), search, done)
         for keyword in tried:
             said = positives[keyword.label]
-            scores = [best_score(model, keyword, take, search) for take in said.right]
-            wrong = [score for take in said.wrong if (score := best_score(model, keyword, take, search))]
-            false_scores = [hit.score for hit in false[keyword.label]] + wrong
-            curve = curve_of(keyword, scores, false_scores, hours=hours, per_hour=per_hour, search=search)
+            right, wrong = (
+                [best_score(model, keyword, take, search, done) for take in takes] for takes in (said.right, said.wrong)
+            )
+            false_scores = [hit.score for hit in false[keyword.label]] + [score for score in wrong if score]
+            curve = curve_of(keyword, right, false_scores, hours=hours, per_hour=per_hour, search=search)
             known = best.get(keyword.label)
             if known is None or curve.proposed.recall > known.proposed.recall + BETTER:
                 best[keyword.label] = curve
-        done()
     return list(best.values())
 
 
-def best_score(model: Model, keyword: Keyword, take: Iterable[Frames], search: SearchSettings) -> float:
+def best_score(
+    model: Model, keyword: Keyword, take: Iterable[Frames], search: SearchSettings, done: Callable[[int], None]
+) -> float:
     """How sure a keyword is of a recording; 0 where it is not heard at any threshold."""
-    return max((hit.score for hit in listen(model, [keyword], take, search)[keyword.label]), default=0.0)
+    return max((hit.score for hit in listen(model, [keyword], take, search, done)[keyword.label]), default=0.0)
 
 
 def curve_of(

@@ -157,18 +157,18 @@ def enrol(
     *,
     per_hour: float = 0.3,
     settings: SearchSettings | None = None,
-    done: Callable[[str], None] = lambda _what: None,
+    done: Callable[[int], None] = lambda _samples: None,
 ) -> Enrolment:
-    """Find out how this person says a keyword; `done` is told of each step. Raises ConfigError as compiling does."""
+    """Find out how this person says a keyword; `done` is told of samples of background that are searched.
+
+    Raises ConfigError as compiling does.
+    """
     search = (settings or SearchSettings()).over(model.description.search)
     candidates = tuple(find_candidates(model, keyword, [read_frames(model, take) for take in takes])[:TRIED])
-    done("candidates")
     now = [replace(keyword, name=NOW)] if _ways(keyword, model.tokenizer) else []
     tried = [*now, *map(alone, candidates)]
     scores = {NOW: (0.0,) * len(takes), **{each.label: score_takes(model, each, takes, search) for each in tried}}
-    done("takes")
-    false = listen(model, tried, background.frames, search) if background else {}
-    done("background")
+    false = listen(model, tried, background.frames, search, done) if background else {}
     hours = background.hours if background else 0.0
     known = weigh(model, keyword, candidates, scores, false, hours=hours, per_hour=per_hour, search=search)
     every = range(len(takes))

@@ -15,7 +15,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk, Frames
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE
 from kwsd.tuning.takes import Take
 
 LENIENT = 0.2  # threshold of the search whose hits are counted at all thresholds above
@@ -43,11 +43,16 @@ def frames_of_take(model: Model, take: Take) -> tuple[Frames, ...]:
 
 
 def listen(
-    model: Model, keywords: Sequence[Keyword], frames: Iterable[Frames], settings: SearchSettings | None = None
+    model: Model,
+    keywords: Sequence[Keyword],
+    frames: Iterable[Frames],
+    settings: SearchSettings | None = None,
+    done: Callable[[int], None] = lambda _samples: None,
 ) -> dict[str, list[Heard]]:
     """Every hit of each keyword (by label) in kept frames, at any threshold from LENIENT on.
 
     Keywords that explain the same sound do not take it from each other here: each is counted as if it were alone.
+    `done` is told of samples that are searched.
     """
     spotter = PhraseSpotter(model, [replace(each, threshold=LENIENT, enabled=True) for each in keywords], settings)
     heard: dict[str, list[Heard]] = {keyword.label: [] for keyword in keywords}
@@ -56,6 +61,7 @@ def listen(
             overlaps = isinstance(event, NearMiss) and event.why is not None and event.why.rule == "overlaps_hit"
             if isinstance(event, Detection) or (isinstance(event, NearMiss) and overlaps):
                 heard[event.keyword].append(Heard(event.score, event.start, event.end))
+        done(each.count * ENCODER_SHIFT_SAMPLES)
     return heard
 
 

@@ -9,12 +9,14 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 from kwsd.acoustic.frame_file import FrameFile, FrameFileError
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.file import FileSource
 from kwsd.errors import AudioError, KwsdError
+from kwsd.homes import exists, is_directory
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE, samples
 
@@ -50,7 +52,7 @@ class KeptFrames:
             AudioError: it cannot be read as sound.
             KwsdError: the frames cannot be written; whole pieces stay.
         """
-        found = path.stat() if path.exists() else None
+        found = path.stat() if exists(path) else None
         mark = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {read and read.__name__}" if found else str(path)
         name = sha256(os.fsencode(mark)).hexdigest()[:16]
         done = self.folder / f"{name}.done"
@@ -166,14 +168,24 @@ def recordings(given: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in given:
-        if not path.is_dir():
+        if not is_directory(path):
             found.append(path)
             continue
         try:
-            inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in SOUNDS)
+            inside = sounds_in(path)
         except OSError as error:
-            raise AudioError(f"{path}: cannot be read: {error.strerror}") from error
-        if not inside or not os.access(path, os.R_OK | os.X_OK):
+            raise AudioError(f"{error.filename}: cannot be read: {error.strerror}") from error
+        if not inside:
             raise AudioError(f"{path}: has no recordings that can be read ({', '.join(sorted(SOUNDS))})")
         found += inside
     return found
+
+
+def sounds_in(folder: Path) -> list[Path]:
+    """Recordings in a folder and those within it. Raises OSError: one of them cannot be read, which would hide some."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    files = (Path(inside, name) for inside, _, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(file for file in files if file.suffix.lower() in SOUNDS)

@@ -25,12 +25,13 @@ class KeptTakes:
         self.folder = work / "takes" / sha256(name.encode()).hexdigest()[:16]
 
     def read(self) -> Iterator[Take]:
-        """Those of the last hour, in the order of their recording; older ones are deleted."""
+        """Those of the last hour, in the order of their recording; older ones are deleted, of any keyword."""
+        for path in self.folder.parent.glob("*/*.wav"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > KEPT_S:
+                    path.unlink()
         for number, path in enumerate(self._files()):
-            if time.time() - path.stat().st_mtime > KEPT_S:
-                path.unlink(missing_ok=True)
-                continue
-            with suppress(KwsdError, OSError):
+            with suppress(KwsdError):
                 take = read_take(path)
                 yield Take(f"take {number + 1}", take.speech, take.level_db, take.noise_db)
 

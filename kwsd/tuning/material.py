@@ -15,7 +15,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.small_files import read_small
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import SAMPLE_RATE
-from kwsd.tuning.kept import SOUNDS
+from kwsd.tuning.kept import sounds_in
 from kwsd.tuning.marks import Marks
 from kwsd.tuning.takes import levels
 
@@ -43,8 +43,10 @@ def find_recordings(given: Sequence[Path], keywords: Sequence[Keyword]) -> list[
     for path in given:
         try:
             inside = list(_inside(path, labels))
-        except (OSError, ValueError) as error:
-            raise KwsdError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        except OSError as error:
+            raise KwsdError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise KwsdError(f"{path}: cannot be read: {error}") from error
         if not inside:
             known = ", ".join(dict.fromkeys(each.label for each in keywords))
             raise KwsdError(f"{path}: has no recordings of any keyword; folders or rows are to be called: {known}")
@@ -57,7 +59,7 @@ def _inside(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
         yield from _of_manifest(path, labels)
         return
     marks = Marks(path)
-    for file in sorted(each for each in path.rglob("*") if each.suffix.lower() in SOUNDS):
+    for file in sounds_in(path):
         mark = marks.of(file)
         if mark is not None:
             label = labels.get(plain(file.stem.split("-", 2)[-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ CLIPPED_SHARE = 0.002  # of the samples of the speech; a syllable that overdrive
 EDGE_S = 0.02  # speech as close as this to an end of the recording was cut off …
 EDGE_DB = 15.0  # … if it is there still so near to its loudest
 LONGEST_S, SHORTEST_S = 5.0, 0.15
+LONGEST_FILE_S = 60.0  # with the pauses; no more of it is read
 
 
 class TakeError(KwsdError):
@@ -49,12 +51,13 @@ def read_take(path: Path) -> Take:
         AudioError: the file cannot be read as sound.
         TakeError: it is not fit to learn from.
     """
-    with_end = FileSource(path)
-    try:
-        sound = np.concatenate([chunk.samples for chunk in with_end] or [np.zeros(0, np.float32)])
-    finally:
-        with_end.close()
-    return trim_take(path.name, sound)
+    parts = [np.zeros(0, np.float32)]
+    with closing(FileSource(path)) as source:
+        for chunk in source:
+            parts.append(chunk.samples)
+            if chunk.end_sample > samples(LONGEST_FILE_S):
+                raise TakeError(f"{path.name}: lasts over a minute; a take is one saying of the keyword alone")
+    return trim_take(path.name, np.concatenate(parts))
 
 
 def trim_take(name: str, sound: Float32) -> Take:

@@ -1,6 +1,7 @@
 """Teaching a keyword from the page: takes of either microphone, what they lead to, and that it is heard then."""
 
 import io
+import os
 import wave
 from pathlib import Path
 from threading import Timer
@@ -12,7 +13,7 @@ from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
 from testkit.daemons import Plug, running
 from testkit.tiny_model import speak, with_noise
-from testkit.web import serving_page
+from testkit.web import WebProcess, serving_page
 
 pytest.importorskip("tomlkit")
 
@@ -75,11 +76,56 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
         found = web.ask("/api/teach/learn", {}).json
         assert (found["before"], found["after"], len(found["spellings"])) == (0, 3, 1)
         assert found["hours"] == ended["hours"]
+        assert web.ask("/api/teach/learn").json["share"] == pytest.approx(1.0)
         kept = web.ask("/api/teach/keep", {})
         assert kept.json["keywords"] == ["LIGHT ON", "LIGHTS OUT"]
         assert file.read_text().startswith(TABLES)
         plug.say(saying(4))
         assert page.read_until("detection", keyword="LIGHTS OUT")["score"] > 0.9
+
+
+def test_takes_outlive_the_page_and_its_program(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. Two takes; kwsd-web is killed. 2. Another one knows of no lesson; the same begun again has both takes, private on
+    disk. 3. Begun anew: none, and nothing on disk. 4. Three takes, another lesson in between, killed again: learned
+    from all three and written; no sound stays behind. 5. Takes of another keyword are deleted after an hour.
+    """
+    file = tmp_path / "keywords.toml"
+    file.write_text(TABLES)
+    arguments = ("--model", tiny_model_dir, "--keywords", file)
+
+    def sounds() -> list[Path]:
+        return sorted((tmp_path / "state").rglob("*.wav"))
+
+    def takes(web: WebProcess, *seeds: int) -> list[int]:
+        sent = (web.ask("/api/teach/take", body=recording(saying(seed)), Content_Type="audio/wav") for seed in seeds)
+        return [answer.json["number"] for answer in sent]
+
+    def begun(web: WebProcess, name: str = "LIGHTS OUT", **more: bool) -> list[int]:
+        return [take["number"] for take in web.ask("/api/teach/begin", {"name": name, **more}).json["takes"]]
+
+    with serving_page(tmp_path, *arguments, socket=tmp_path / "s") as web:
+        assert begun(web) == []
+        assert takes(web, 1, 2) == [1, 2]
+        web.process.kill()
+    with serving_page(tmp_path, *arguments, socket=tmp_path / "s") as web:
+        assert "takes of the last hour are there again" in web.ask("/api/teach/learn", {}).json["error"]
+        assert begun(web) == [1, 2]
+        assert {path.stat().st_mode & 0o077 for path in (*sounds(), sounds()[0].parent)} == {0}
+        assert (begun(web, anew=True), sounds()) == ([], [])
+        assert takes(web, 1, 2, 3) == [1, 2, 3]
+        assert begun(web, "ANOTHER") == []
+        assert takes(web, 4) == [1]
+        web.process.kill()
+    os.utime(max(sounds(), key=lambda path: path.name), (0, 0))
+    with serving_page(tmp_path, *arguments, socket=tmp_path / "s") as web:
+        assert begun(web) == [1, 2, 3]
+        assert len(sounds()) == 3
+        assert web.ask("/api/teach/learn", {}).json["takes"] == 3
+        web.ask("/api/teach/keep", {})
+        assert "LIGHTS OUT" in file.read_text()
+        assert sounds() == []
 
 
 def test_a_text_file_cannot_take_it(tmp_path: Path, tiny_model_dir: Path) -> None:

@@ -1,6 +1,10 @@
 """`kwsctl enrol`: from files, and through the running daemon."""
 
-from contextlib import ExitStack
+import os
+import pty
+import re
+import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -11,7 +15,7 @@ import soundfile
 from kwsd.cli import ctl_enrol
 from kwsd.cli.kwsctl import main
 from kwsd.cli.terminal import say
-from testkit.commands import KWSCTL, KWSD, run
+from testkit.commands import KWSCTL, KWSD, clean_environment, run
 from testkit.daemons import DaemonProcess, Plug, eventually, running
 from testkit.spoken import spoken, with_gaps
 from testkit.tiny_model import speak
@@ -45,6 +49,25 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
     assert few.returncode == 1
     assert f"{takes[0].name}: too quiet" in few.stderr
     assert "2 takes are fit to learn from, and 3 are needed" in few.stderr
+
+
+def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path], tiny_model_dir: Path) -> None:
+    """On a terminal: how much of it is done, and when the rest will be."""
+    soundfile.write(tmp_path / "talk.wav", np.tile(speak("TURN OFF", tail_s=1.0), 200), 16_000)
+    terminal, stderr = pty.openpty()
+    command = [KWSCTL, "enrol", "saoirse", "--from", *map(str, takes), "--keywords", "k.toml", "--dry-run"]
+    command += ["--background", "talk.wav", "--model", str(tiny_model_dir)]
+    environ = clean_environment(tmp_path, {"TERM": "xterm", "COLUMNS": "100"})
+    process = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL, stderr=stderr)
+    os.close(stderr)
+    shown = b""
+    with suppress(OSError):  # as a terminal ends whose other end is closed
+        while more := os.read(terminal, 4096):
+            shown += more
+    os.close(terminal)
+    assert process.wait(60) == 0, shown
+    steps = set(re.findall(rb"searching [^%]*?(\d+)%", shown))
+    assert len(steps) > 2, shown
 
 
 @pytest.mark.parametrize(

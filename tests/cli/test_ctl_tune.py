@@ -17,7 +17,7 @@ from kwsd.audio.file import FileSource
 from kwsd.cli.kwsctl import main
 from kwsd.tuning.hear import listen
 from kwsd.tuning.kept import KeptFrames, hours_of
-from testkit.commands import KWSCTL, clean_environment, run
+from testkit.commands import KWSCTL, WITHOUT_POWERS, clean_environment, run
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.tiny_model import silence, speak
 
@@ -194,4 +194,18 @@ def test_what_is_wrong_is_named_and_changes_nothing(
     done = run(KWSCTL, "tune", *arguments, *given, home=home)
     assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
     assert len(done.stderr.splitlines()) <= 8
+    assert (home / "k.toml").read_text() == KEYWORDS
+
+
+@pytest.mark.parametrize("given", [("tune", "said"), ("tune", "said/stop", "--background", "said"), ("enrol",)])
+def test_a_folder_within_that_cannot_be_read_is_named(home: Path, tiny_model_dir: Path, given: tuple[str, ...]) -> None:
+    """Passed over, its recordings would be missed by nobody."""
+    locked = home / "said" / "locked"
+    locked.mkdir(mode=0)
+    files = ("stop", "--from", "said") if given == ("enrol",) else ()
+    own = ("--keywords", "k.toml", "--model", tiny_model_dir, "--work", "w")
+    done = run(*WITHOUT_POWERS, KWSCTL, *given, *files, *own, home=home)
+    locked.chmod(0o700)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "said/locked: cannot be read: Permission denied" in done.stderr
     assert (home / "k.toml").read_text() == KEYWORDS

@@ -43,7 +43,7 @@ def test_a_bad_take_is_refused_with_the_reason(sound: Floats, reason: str) -> No
 
 
 def test_files_of_any_rate_are_takes_and_those_that_are_no_sound_are_named(tmp_path: Path) -> None:
-    """1. 8 kHz stereo. 2. A file of text. 3. One that is not there."""
+    """1. 8 kHz stereo. 2. A file of text. 3. One that is not there. 4. An evening: a minute of it is read."""
     slow = said()[::2]
     soundfile.write(tmp_path / "slow.wav", np.stack([slow, slow], axis=1), 8_000)
     assert read_take(tmp_path / "slow.wav").level_db > -40
@@ -52,3 +52,6 @@ def test_files_of_any_rate_are_takes_and_those_that_are_no_sound_are_named(tmp_p
         sift_takes([tmp_path / "slow.wav", tmp_path / "text.wav"])
     with pytest.raises(AudioError, match="does not exist"):
         read_take(tmp_path / "none.wav")
+    soundfile.write(tmp_path / "evening.wav", np.tile(said(), 100), 16_000)
+    with pytest.raises(TakeError, match="over a minute; a take is one saying"):
+        read_take(tmp_path / "evening.wav")

@@ -84,6 +84,7 @@ class Pages:
                 Route("/api/teach/take", self.take, methods=["POST"]),
                 Route("/api/teach/listen", self.listen, methods=["POST"]),
                 Route("/api/teach/learn", self.learn, methods=["POST"]),
+                Route("/api/teach/learn", self.learning),
                 Route("/api/teach/keep", self.keep, methods=["POST"]),
                 Route("/api/teach/room", self.room),
                 Route("/api/teach/room", self.listen_to_room, methods=["POST"]),
@@ -200,6 +201,10 @@ class Pages:
     async def learn(self, _: Request) -> Response:
         """What the takes lead to."""
         return JSONResponse(await run_in_threadpool(self._teacher.learn))
+
+    async def learning(self, _: Request) -> Response:
+        """How far that is."""
+        return JSONResponse({"share": self._teacher.share})
 
     async def keep(self, _: Request) -> Response:
         """Write what was learned; then the keyword file is read again."""

@@ -1,6 +1,7 @@
 """Teaching kwsd how somebody says a keyword, from the page: takes, what they lead to, and the keyword file with it."""
 
 import io
+import logging
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from kwsd.bridges.web.keyword_editor import EditError, KeywordEditor
 from kwsd.bridges.web.room import RoomSound
 from kwsd.config import Settings
+from kwsd.homes import user_directory
 from kwsd.keywords.edit import find_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Float32
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.timebase import SAMPLE_RATE, seconds
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
     from kwsd.tuning.enrol import Enrolment
+    from kwsd.tuning.kept_takes import KeptTakes
     from kwsd.tuning.takes import Take
+
+logger = logging.getLogger(__name__)
 
 FEWEST, MOST = 3, 5
 LONGEST_S = 10.0
@@ -34,6 +39,8 @@ class LessonRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=200)]
+    anew: bool = False
+    """Without the takes of the last hour."""
 
 
 class Teacher:
@@ -50,7 +57,10 @@ class Teacher:
         self._model: Model | None = None
         self._keyword: Keyword | None = None
         self._takes: list[Take] = []
+        self._kept: KeptTakes | None = None
         self._found: Enrolment | None = None
+        self.share = 0.0
+        """Of the background that takes are being held against: how much is done, 0 to 1."""
 
     def model(self) -> "Model":
         """That of the settings, loaded when it is wanted first. Raises ModelError."""
@@ -61,11 +71,18 @@ class Teacher:
             return self._model
 
     def begin(self, asked: LessonRequest) -> dict[str, Any]:
-        """A new lesson. Raises KwsdError: nothing that is learned could be written."""
-        path = self._editor.path
+        """A lesson, with takes that an earlier one or `kwsctl enrol` left. Raises KwsdError: none could be written."""
+        from kwsd.tuning.kept_takes import KeptTakes  # noqa: PLC0415 - likewise
+
+        path, home = self._editor.path, user_directory("state")
         with self._alone():
-            self._keyword, self._takes, self._found = find_keyword(path, asked.name.strip()), [], None
-        return {"name": self._keyword.label, "fewest": FEWEST, "most": MOST, "file": str(path)}
+            self._keyword, self._found = find_keyword(path, asked.name.strip()), None
+            self._kept = KeptTakes(home / "tuning", asked.name.strip()) if home else None
+            if self._kept and asked.anew:
+                self._kept.forget()
+            self._takes = list(self._kept.read())[:MOST] if self._kept else []
+        takes = [{"number": n, "level_db": t.level_db, "noise_db": t.noise_db} for n, t in enumerate(self._takes, 1)]
+        return {"name": self._keyword.label, "fewest": FEWEST, "most": MOST, "file": str(path), "takes": takes}
 
     def take(self, wav: bytes) -> dict[str, Any]:
         """What a page recorded. Raises EditError: it is not what pages send."""
@@ -82,7 +99,10 @@ class Teacher:
     def learn(self) -> dict[str, Any]:
         """What the takes lead to. Raises KwsdError."""
         from kwsd.tuning.enrol import enrol  # noqa: PLC0415 - likewise
-        from kwsd.tuning.hear import frames_of_take  # noqa: PLC0415 - likewise
+        from kwsd.tuning.hear import SECONDS_PER_HOUR, frames_of_take  # noqa: PLC0415 - likewise
+
+        def done(samples: int) -> None:
+            self.share += seconds(samples) / SECONDS_PER_HOUR / background.hours if background else 0.0
 
         with self._alone():
             keyword = self._begun()
@@ -90,7 +110,8 @@ class Teacher:
                 raise EditError(f"{FEWEST} takes are needed, and there are {len(self._takes)}")
             model, background = self.model(), self.room.background()
             frames = [frames_of_take(model, take) for take in self._takes]
-            self._found = found = enrol(model, keyword, frames, background, settings=self._settings.search)
+            self.share = 0.0
+            self._found = found = enrol(model, keyword, frames, background, settings=self._settings.search, done=done)
         return {
             "before": sum(found.heard_before),
             "after": sum(found.heard_after),
@@ -114,6 +135,8 @@ class Teacher:
             except OSError as error:
                 raise EditError(f"{self._editor.path}: cannot be written: {error.strerror}; it is as it was") from None
             self._found = None
+            if self._kept:
+                self._kept.forget()
         return {}
 
     def _judge(self, sound: Float32) -> dict[str, Any]:
@@ -130,11 +153,18 @@ class Teacher:
         except TakeError as error:
             return {"number": number, "refused": str(error)}
         self._takes.append(take)
+        if self._kept is not None:
+            try:
+                self._kept.add(sound)
+            except OSError as error:
+                logger.warning("%s: a take cannot be kept beyond this run: %s", self._kept.folder, error.strerror)
         return {"number": number, "refused": None, "level_db": take.level_db, "noise_db": take.noise_db}
 
     def _begun(self) -> Keyword:
         if self._keyword is None:
-            raise EditError("no lesson has begun; say first what is to be learned")
+            raise EditError(
+                "no lesson has begun; say what is to be learned, and takes of the last hour are there again"
+            )
         return self._keyword
 
     @contextmanager

@@ -9,6 +9,7 @@ const TAKE_S = 3;
 const NOT_LENT = "A browser lends its microphone to pages of the same machine, or over TLS, alone. Use kwsd's, or start kwsd-web with --tls-cert and --tls-key.";
 
 const ROOM_MINUTES = 10;
+const SHARE_MS = 500; // between looks at how far learning is
 const LOOK_MS = 2000; // at how much background there is, while it is gathered
 
 let good = 0;
@@ -57,36 +58,47 @@ function enable() {
   $("teach-say").disabled = good >= bounds.most || $("room-listen").dataset.gathers === "true"; // the keyword is no background
   $("teach-say").textContent = good ? "Record another take" : "Record a take";
   $("teach-learn").disabled = good < bounds.fewest;
+  $("teach-anew").hidden = !good;
 }
 
 /** Do something with all buttons disabled; what is refused is told. */
 async function busy(work) {
-  $("teach-say").disabled = $("teach-learn").disabled = $("teach-keep").disabled = true;
+  $("teach-say").disabled = $("teach-learn").disabled = $("teach-keep").disabled = $("teach-anew").disabled = true;
   $("teach-told").textContent = "";
   try {
     await work();
   } catch (error) {
     $("teach-told").textContent = error.name === "NotAllowedError" ? "The browser does not let this page use the microphone." : error.message;
   }
-  $("teach-keep").disabled = false;
+  $("teach-keep").disabled = $("teach-anew").disabled = false;
   enable();
 }
 
-$("teach-begin").addEventListener("submit", (event) => {
-  event.preventDefault();
-  busy(async () => {
+const judged = ({ number, level_db, noise_db }) =>
+  `Take ${number} is good: ${Math.round(level_db)} dB over noise of ${Math.round(noise_db)} dB`;
+
+/** A lesson, with the takes of the last hour or without. */
+function begin(anew) {
+  return busy(async () => {
     $("lesson").hidden = $("lesson-end").hidden = true;
-    bounds = await post("/api/teach/begin", { name: $("teach-name").value });
-    good = 0;
-    $("takes").replaceChildren();
+    bounds = await post("/api/teach/begin", { name: $("teach-name").value, anew });
+    good = bounds.takes.length;
+    $("takes").replaceChildren(...bounds.takes.map((take) => make("li", { className: "good" }, judged(take))));
     $("lesson").hidden = false;
     $("source-own").disabled = !isLent();
     $("source-why").textContent = isLent() ? "" : NOT_LENT;
     $(isLent() ? "source-own" : "source-daemon").checked = true;
     room(get("/api/teach/room"));
-    $("teach-told").textContent = `Say “${bounds.name}” ${bounds.fewest} to ${bounds.most} times, once in each take.`;
+    const before = good ? ` Takes of the last hour are there again: ${good}.` : "";
+    $("teach-told").textContent = `Say “${bounds.name}” ${bounds.fewest} to ${bounds.most} times, once in each take.${before}`;
   });
+}
+
+$("teach-begin").addEventListener("submit", (event) => {
+  event.preventDefault();
+  begin(false);
 });
+$("teach-anew").addEventListener("click", () => begin(true));
 
 $("teach-say").addEventListener("click", () => busy(async () => {
   const row = make("li", { className: "recording" }, `Say it now: recording for ${TAKE_S} seconds…`);
@@ -96,7 +108,7 @@ $("teach-say").addEventListener("click", () => busy(async () => {
       ? await send("/api/teach/take", await record(TAKE_S, (level) => showLevel(level, "teach-level")), "audio/wav")
       : await post("/api/teach/listen");
     row.className = take.refused ? "refused" : "good";
-    row.textContent = take.refused ?? `Take ${take.number} is good: ${Math.round(take.level_db)} dB over noise of ${Math.round(take.noise_db)} dB`;
+    row.textContent = take.refused ?? judged(take);
     good += take.refused ? 0 : 1;
   } catch (error) {
     row.remove();
@@ -104,9 +116,20 @@ $("teach-say").addEventListener("click", () => busy(async () => {
   }
 }));
 
+/** How much of the background the takes have been held against. */
+async function showShare() {
+  const { share } = await get("/api/teach/learn").catch(() => ({ share: 0 }));
+  $("learn-share").value = share;
+  $("learn-share").hidden = !$("teach-learn").disabled; // learned meanwhile
+}
+
 $("teach-learn").addEventListener("click", () => busy(async () => {
   $("teach-told").textContent = "Listening to the takes…";
-  const found = await post("/api/teach/learn");
+  const looks = setInterval(showShare, SHARE_MS);
+  const found = await post("/api/teach/learn").finally(() => {
+    clearInterval(looks);
+    $("learn-share").hidden = true;
+  });
   const said = [
     `As it is, ${found.before} of ${found.takes} takes are heard.`,
     `With what is new, ${found.after} of ${found.takes}: each judged by what the others led to.`,
