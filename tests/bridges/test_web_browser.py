@@ -16,6 +16,7 @@ import pytest
 from soundfile import write as write_wav
 
 from kwsd.audio.file import FileSource
+from kwsd.audio.wav import to_pcm, wav_bytes
 from kwsd.events import Held, MicLost, NearMiss, Spectrum
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
@@ -23,6 +24,7 @@ from testkit.browser import DESKTOP, PHONE, chromium, person
 from testkit.commands import KWSCTL, run
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.serving import detection, serving
+from testkit.spoken import spoken
 from testkit.web import WebProcess, curve, serving_page
 
 SOON_MS, MUTED_MS = 100, 200
@@ -73,6 +75,8 @@ class Stage:
     plug: Plug
     daemon: DaemonProcess
     web: WebProcess
+    lessons: WebProcess | None = None
+    """The same for a TOML file."""
 
 
 @pytest.fixture(scope="module")
@@ -381,23 +385,26 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (directory / "keywords.txt").write_text(
         "# in the kitchen\nhey computer\nturn on the kitchen lights\nstop the alarm #x\n"
     )
+    (directory / "taught.toml").write_text('[[keyword]]\nphrase = "hey computer"\n')
     (directory / "config.toml").write_text('[web]\ncurves = "curves.jsonl"\n')
     (directory / "curves.jsonl").write_text(json.dumps(curve("hey computer")) + "\n")
     with (
         running(directory, MODELS / "kwsd-en", "--clips", "--save-detections", str(directory / "clips")) as daemon,
         serving_page(directory, "--config", directory / "config.toml", socket=daemon.socket_path) as web,
+        serving_page(directory, "--keywords", directory / "taught.toml", socket=daemon.socket_path) as lessons,
     ):
         plug.say_all(demo_sound()[: 11 * SAMPLE_RATE])
-        yield Stage(directory, plug, daemon, web)
+        yield Stage(directory, plug, daemon, web, lessons)
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int], scheme: str) -> None:
-    """No section has a fault that axe-core calls serious, or is wider than the screen."""
-    axe = pytest.importorskip(
+    """No section has a fault that axe-core calls serious, or is wider than the screen, a lesson neither."""
+    pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="no axe: scripts/environment test lint bench browser"
     )
+    name = f"{{}}-{'phone' if size == PHONE else 'desktop'}-{scheme}" if (size, scheme) in SHOWN else ""
     with person(browser, demo.web, size, scheme) as one:
         one.open()
         one.page.wait_for_selector("#heard .hit:nth-child(2)")
@@ -414,21 +421,50 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
                 before = float(slider.input_value())
                 one.page.locator("#scores li:first-child .curve").click()
                 assert float(slider.input_value()) != before, "the curve's middle is 0.53"
-            if view == "live" and "KWSD_SCREENSHOTS" in os.environ:
-                demo.plug.say(demo_sound()[: 9 * SAMPLE_RATE])
-                one.page.wait_for_timeout(9000)
             if view == "live" and one.page.locator(".said[open]").count() == 0:
                 one.page.click("#heard li:first-child summary")
-            found = axe.Axe().run(one.page).response["violations"]
-            grave = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
-            assert [(fault["id"], fault["nodes"][0]["html"]) for fault in grave] == [], view
-            assert one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-            if (size, scheme) in SHOWN:
-                _photograph(one.page, f"{view}-{'phone' if size == PHONE else 'desktop'}-{scheme}")
+            _is_fit(one.page, view)
+            if view == "live" and name and "KWSD_SCREENSHOTS" in os.environ:
+                demo.plug.say(demo_sound()[: 9 * SAMPLE_RATE])
+                one.page.wait_for_timeout(6000)
+                one.page.wait_for_selector("#held .over")
+            if view != "teach":
+                _photograph(one.page, name.format(view))
+    assert demo.lessons is not None
+    with person(browser, demo.lessons, size, scheme) as one:
+        one.open()
+        one.go("teach")
+        _take_a_lesson(one.page, demo.lessons)
+        _is_fit(one.page, "a lesson")
+        _photograph(one.page, name.format("teach"))
+
+
+def _is_fit(page: Any, what: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - skipped without
+
+    found = Axe().run(page).response["violations"]
+    grave = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in grave] == [], what
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, what
+
+
+def _take_a_lesson(page: Any, web: WebProcess) -> None:
+    """The page shows takes that an earlier one recorded."""
+    pytest.importorskip("tomlkit")
+    assert web.ask("/api/teach/begin", {"name": "hadouken", "anew": True}).status == 200
+    for speed in (150, 160, 170):
+        hiss = np.random.default_rng(speed).normal(0, 3e-4, 12_000).astype(np.float32)
+        take = wav_bytes(to_pcm(np.concatenate([hiss, spoken("ha do ken", speed=speed), hiss])))
+        assert web.ask("/api/teach/take", body=take, Content_Type="audio/wav").json["refused"] is None
+    page.fill("#teach-name", "hadouken")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#takes .good:nth-child(3)")
+    assert "Takes of the last hour are there again: 3" in page.inner_text("#teach-told")
+    assert page.is_enabled("#teach-learn")
 
 
 def _photograph(page: Any, name: str) -> None:
     """For the pages of docs/, where they are to be renewed."""
-    if folder := os.environ.get("KWSD_SCREENSHOTS"):
+    if name and (folder := os.environ.get("KWSD_SCREENSHOTS")):
         page.wait_for_timeout(600)
         page.screenshot(path=f"{folder}/{name}.png")
