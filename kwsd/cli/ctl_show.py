@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,7 @@ def add_parsers(subparsers: Any) -> None:
     why.add_argument(
         "event",
         nargs="?",
+        type=event_name,
         default="last",
         metavar="EVENT",
         help="as `kwsctl trace` shows it: 17 is a detection, m17 a near miss; last (default) is whichever came last",
@@ -44,6 +46,14 @@ def _parser(subparsers: Any, name: str, what: str, run: Callable[[argparse.Names
     add_socket_argument(parser)
     parser.set_defaults(run=run)
     return parser
+
+
+def event_name(text: str) -> str:
+    """What `why` calls an event. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"last|m?\d{1,15}", text, re.ASCII):
+        what = "17 is a detection, m17 a near miss, last whichever came last; `kwsctl trace` shows them"
+        raise argparse.ArgumentTypeError(f'"{text}" is no event: {what}')
+    return text
 
 
 def run_listen(arguments: argparse.Namespace) -> int:

@@ -401,9 +401,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int], scheme: str) -> None:
     """No section has a fault that axe-core calls serious, or is wider than the screen, a lesson neither."""
-    pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="no axe: scripts/environment test lint bench browser"
-    )
     name = f"{{}}-{'phone' if size == PHONE else 'desktop'}-{scheme}" if (size, scheme) in SHOWN else ""
     with person(browser, demo.web, size, scheme) as one:
         one.open()
@@ -440,9 +437,10 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
 
 
 def _is_fit(page: Any, what: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - skipped without
-
-    found = Axe().run(page).response["violations"]
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="no axe: scripts/environment test lint bench browser"
+    )
+    found = axe.Axe().run(page).response["violations"]
     grave = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in grave] == [], what
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, what

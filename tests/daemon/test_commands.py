@@ -256,8 +256,8 @@ def test_why_explains_what_was_heard_and_what_was_not(daemon: DaemonProcess, cli
     assert client.ask(command="why", event=f"m{record['id']}")["data"]["event"] == record
     assert record["why"]["rule"] == "low_score"
     wrong = kwsctl(daemon, "why", "yesterday")
-    assert wrong.returncode == 1
-    assert b"kwsctl: why: event:" in wrong.stderr
+    assert wrong.returncode == 2
+    assert b'"yesterday" is no event: 17 is a detection, m17 a near miss' in wrong.stderr
 
 
 def test_levels_and_heartbeats_on_request(client: Client, plug: Plug) -> None:
