@@ -61,8 +61,8 @@ def loaded(directories: Mapping[str, Path]) -> dict[str, tuple[kwsd.Model, list[
 
 
 def stages(model: tuple[kwsd.Model, list[kwsd.Keyword]], sound: Samples) -> dict[str, float]:
-    """Milliseconds a chunk of every part."""
-    stream, spotter = AcousticStream(model[0]), kwsd.Spotter(*model)
+    """Milliseconds a chunk of every part, with the features that the program takes."""
+    stream, spotter = AcousticStream(model[0], numpy_features=True), kwsd.Spotter(*model)
     spent: dict[str, float] = defaultdict(float)
     chunks = 0
     for start in range(0, len(sound), RATE // 10):
