@@ -67,22 +67,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn and write; the exit code. Raises KwsdError: nothing was written."""
     require_extra("tune", ("tomlkit",))
     from kwsd.cli.tuning_setup import open_setup  # noqa: PLC0415 - --help needs no model
-    from kwsd.keywords.edit import find_keyword, write_keywords  # noqa: PLC0415 - likewise
+    from kwsd.keywords.edit import known_keyword, write_keywords  # noqa: PLC0415 - likewise
+    from kwsd.keywords.keyword import Keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept_takes import KeptTakes  # noqa: PLC0415 - likewise
 
     if not FEWEST <= arguments.takes <= MOST_RETRIES:
         raise FlagError(f"--takes {arguments.takes}: choose from 3 to 5")
     setup = open_setup(arguments)
-    keyword = find_keyword(setup.keywords, arguments.name)
+    known = known_keyword(setup.keywords, arguments.name)
+    keyword = known or Keyword(arguments.name)
     kept = KeptTakes(setup.work, arguments.name)
     takes = takes_of_files(arguments.files) if arguments.files else takes_of_daemon(arguments, kept)
     found = learn(setup, keyword, takes, arguments)
     say("\n".join(report(found, arguments.false_alarms)))
-    if found.after == found.before:
-        say(f"{setup.keywords} stays as it is")
+    if not found.is_worth_writing(new=known is None):
+        say(f"{setup.keywords} stays as it is" + ("" if known else f', without "{keyword.label}"'))
     elif not arguments.dry_run:
-        changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
-        backup = write_keywords(setup.keywords, {keyword: changes})
+        backup = write_keywords(setup.keywords, {keyword: found.changes})
         say(f"written to {setup.keywords}" + (f"; before: {backup}" if backup else ""))
     if not (arguments.files or arguments.dry_run):  # what was only tried may yet be written
         kept.forget()

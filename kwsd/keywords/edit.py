@@ -27,7 +27,12 @@ IN_TEXT = {"boost": ":", "threshold": "#"}
 
 
 def find_keyword(path: Path, name: str) -> Keyword:
-    """The keyword of that name or phrase in a TOML file; a new one where it has none such, or is not there.
+    """The keyword of that name or phrase in a TOML file; a new one where it has none such. Raises as the next one."""
+    return known_keyword(path, name) or Keyword(name)
+
+
+def known_keyword(path: Path, name: str) -> Keyword | None:
+    """The keyword of that name or phrase in a TOML file; None where it has none such, or is not there.
 
     Raises:
         KeywordFileError: the file is no TOML keyword file, or cannot be read.
@@ -38,7 +43,7 @@ def find_keyword(path: Path, name: str) -> Keyword:
         found = line.keyword
         if found is not None and name.casefold() in {found.label.casefold(), found.phrase.casefold()}:
             return found
-    return Keyword(name)
+    return None
 
 
 def write_keywords(path: Path, changes: Changes) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,16 @@ class Enrolment:
     """False alarms of `after`."""
     hours: float
     """Of background; 0 without."""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the keyword file would have to say; nothing where the keyword is best as it is."""
+        unlike = self.after != self.before
+        return {"spellings": self.after.spellings, "threshold": self.after.threshold} if unlike else {}
+
+    def is_worth_writing(self, *, new: bool) -> bool:
+        """Whether there is something to write: changes, or a keyword that hears a take and is not in the file."""
+        return bool(self.changes) or (new and any(self.heard_before))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,6 +55,18 @@ def test_a_running_daemons_file_is_edited(tmp_path: Path, tiny_model_dir: Path) 
 KEYWORDS = ["LIGHT ON", "TURN OFF", "HEY LIGHT"]
 
 
+def test_what_is_saved_while_no_daemon_runs_is_saved(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. Saved: it is said that nothing reads it now. 2. Saved once more, by what that answer said of the file."""
+    file = tmp_path / "k.txt"
+    file.write_text("LIGHT ON\n")
+    with serving_page(tmp_path, "--keywords", file, "--model", tiny_model_dir, socket=tmp_path / "s") as web:
+        digest = web.ask("/api/keywords").json["digest"]
+        for text in ("TURN OFF\n", "HEY LIGHT\n"):
+            saved = web.ask("/api/keywords/save", {"text": text, "digest": digest}).json
+            assert (file.read_text(), saved["unread"]) == (text, "the daemon is not running")
+            digest = saved["digest"]
+
+
 def test_tables_are_judged_one_by_one(tmp_path: Path, tiny_model_dir: Path) -> None:
     (tmp_path / "k.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
     keywords = editor(tmp_path / "k.toml", tiny_model_dir)

@@ -128,6 +128,23 @@ def test_takes_outlive_the_page_and_its_program(tmp_path: Path, tiny_model_dir: 
         assert sounds() == []
 
 
+def test_a_new_keyword_that_is_heard_as_it_is_spelt_is_added(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. Nothing is worth changing about it, but the file does not have it: written. 2. Again: nothing to write."""
+    file = tmp_path / "keywords.toml"
+    file.write_text(TABLES)
+    sound = recording(with_noise(speak("TURN OFF", lead_s=0.6, tail_s=0.8), rms=3e-4, seed=1))
+    with serving_page(tmp_path, "--model", tiny_model_dir, "--keywords", file, socket=tmp_path / "s") as web:
+        for worth in (True, False):
+            web.ask("/api/teach/begin", {"name": "turn off"})
+            for _ in range(3):
+                assert web.ask("/api/teach/take", body=sound, Content_Type="audio/wav").json["refused"] is None
+            found = web.ask("/api/teach/learn", {}).json
+            assert (found["changed"], found["worth_writing"]) == (False, worth)
+            kept = web.ask("/api/teach/keep", {}).json  # there is no daemon here that would read it
+            assert "daemon is not running" in kept["unread"] if worth else "nothing new to write" in kept["error"]
+            assert file.read_text() == TABLES + '[[keyword]]\nphrase = "turn off"\n'
+
+
 def test_a_text_file_cannot_take_it(tmp_path: Path, tiny_model_dir: Path) -> None:
     (tmp_path / "k.txt").write_text("LIGHT ON\n")
     with serving_page(

@@ -51,6 +51,24 @@ def test_from_files_spellings_and_a_threshold_are_written(tmp_path: Path, takes:
     assert "2 takes are fit to learn from, and 3 are needed" in few.stderr
 
 
+def test_a_new_keyword_that_is_heard_as_it_is_spelt_is_added(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. It is not in the file, and nothing is worth changing about it: it is there afterwards. 2. Again: as it was."""
+    (tmp_path / "k.toml").write_text('[[keyword]]\nphrase = "LIGHT ON" # its own\n')
+    names = ["1.wav", "2.wav", "3.wav"]
+    for name in names:
+        soundfile.write(tmp_path / name, speak("TURN OFF", lead_s=0.5, tail_s=0.65), 16_000)
+    given = ("--from", *names, "--keywords", "k.toml", "--model", tiny_model_dir, "--work", "w")
+    done = run(KWSCTL, "enrol", "turn off", *given, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "takes heard as it is:          3 of 3" in done.stdout
+    assert "written to k.toml; before: " in done.stdout
+    added = '[[keyword]]\nphrase = "LIGHT ON" # its own\n[[keyword]]\nphrase = "turn off"\n'
+    assert (tmp_path / "k.toml").read_text() == added
+    again = run(KWSCTL, "enrol", "turn off", *given, home=tmp_path)
+    assert "k.toml stays as it is" in again.stdout
+    assert (tmp_path / "k.toml").read_text() == added
+
+
 def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path], tiny_model_dir: Path) -> None:
     """On a terminal: how much of it is done, and when the rest will be."""
     soundfile.write(tmp_path / "talk.wav", np.tile(speak("TURN OFF", tail_s=1.0), 200), 16_000)

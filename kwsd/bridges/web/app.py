@@ -173,8 +173,7 @@ class Pages:
         """Write the keyword file; then it is read again."""
         asked = KeywordText.model_validate_json(await request.body())
         digest = await run_in_threadpool(self._keywords.save, asked)
-        told = await self._hub.ask("reload")
-        return JSONResponse({"digest": digest, **told})
+        return JSONResponse({"digest": digest, **await self._in_force()})
 
     async def begin_lesson(self, request: Request) -> Response:
         """Which keyword is to be learned."""
@@ -209,7 +208,14 @@ class Pages:
     async def keep(self, _: Request) -> Response:
         """Write what was learned; then the keyword file is read again."""
         await run_in_threadpool(self._teacher.keep)
-        return JSONResponse(await self._hub.ask("reload"))
+        return JSONResponse(await self._in_force())
+
+    async def _in_force(self) -> Told:
+        """What the daemon makes of a keyword file that was written; `unread` is why it does not read it now."""
+        try:
+            return {**await self._hub.ask("reload"), "unread": None}
+        except KwsdError as error:
+            return {"keywords": [], "problems": [], "unread": str(error)}
 
 
 def _line(told: Told) -> bytes:

@@ -16,7 +16,7 @@ from kwsd.bridges.web.keyword_editor import EditError, KeywordEditor
 from kwsd.bridges.web.room import RoomSound
 from kwsd.config import Settings
 from kwsd.homes import user_directory
-from kwsd.keywords.edit import find_keyword, write_keywords
+from kwsd.keywords.edit import known_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE, seconds
@@ -58,6 +58,7 @@ class Teacher:
         self._keyword: Keyword | None = None
         self._takes: list[Take] = []
         self._kept: KeptTakes | None = None
+        self._is_new = False  # to the keyword file
         self._found: Enrolment | None = None
         self.share = 0.0
         """Of the background that takes are being held against: how much is done, 0 to 1."""
@@ -76,7 +77,8 @@ class Teacher:
 
         path, home = self._editor.path, user_directory("state")
         with self._alone():
-            self._keyword, self._found = find_keyword(path, asked.name.strip()), None
+            known = known_keyword(path, asked.name.strip())
+            self._keyword, self._is_new, self._found = known or Keyword(asked.name.strip()), known is None, None
             self._kept = KeptTakes(home / "tuning", asked.name.strip()) if home else None
             if self._kept and asked.anew:
                 self._kept.forget()
@@ -118,7 +120,8 @@ class Teacher:
             "takes": len(found.heard_before),
             "spellings": [each for each in found.after.spellings if each not in found.before.spellings],
             "threshold": found.after.threshold,
-            "changed": found.after != found.before,
+            "changed": bool(found.changes),
+            "worth_writing": found.is_worth_writing(new=self._is_new),
             "hours": found.hours,
             "per_hour": found.expected_per_hour,
         }
@@ -127,11 +130,10 @@ class Teacher:
         """Write it. Raises KwsdError: the keyword file is as it was."""
         with self._alone():
             keyword, found = self._begun(), self._found
-            if found is None or found.after == found.before:
+            if found is None or not found.is_worth_writing(new=self._is_new):
                 raise EditError("there is nothing new to write")
-            changes = {"spellings": found.after.spellings, "threshold": found.after.threshold}
             try:
-                write_keywords(self._editor.path, {keyword: changes})
+                write_keywords(self._editor.path, {keyword: found.changes})
             except OSError as error:
                 raise EditError(f"{self._editor.path}: cannot be written: {error.strerror}; it is as it was") from None
             self._found = None

@@ -159,7 +159,8 @@ $("keywords-form").addEventListener("submit", async (event) => {
     const told = await post("/api/keywords/save", { text: saved, digest: file.digest });
     Object.assign(file, { text: saved, digest: told.digest });
     const problems = told.problems.map((problem) => problem.replace(`${file.name}:`, "line "));
-    $("keywords-told").textContent = [`Saved. Listening for ${told.keywords.length}.`, ...problems].join(" — ");
+    const said = told.unread ? `Saved, but not in force: ${told.unread}.` : `Saved. Listening for ${told.keywords.length}.`;
+    $("keywords-told").textContent = [said, ...problems].join(" — ");
   } catch (error) {
     $("keywords-told").textContent = error.message;
   }

@@ -134,17 +134,18 @@ $("teach-learn").addEventListener("click", () => busy(async () => {
     `As it is, ${found.before} of ${found.takes} takes are heard.`,
     `With what is new, ${found.after} of ${found.takes}: each judged by what the others led to.`,
     ...found.spellings.map((spelling) => `New spelling: ${spelling}`),
+    ...(found.worth_writing && !found.changed ? ["It is heard as it is spelt, and the keyword file does not have it yet."] : []),
     found.changed ? `Threshold: ${found.threshold}` : "Nothing is worth changing: what is there hears these takes as well, or would go off too often.",
     `False alarms to be expected: ${found.per_hour.toFixed(2)} an hour, by ${found.hours ? `${found.hours.toFixed(2)} h of background` : "what is usual for phrases of its length"}.`,
   ];
   $("learned").replaceChildren(...said.map((text) => make("li", {}, text)));
   $("lesson-end").hidden = false;
-  $("teach-keep").hidden = !found.changed;
+  $("teach-keep").hidden = !found.worth_writing;
   $("teach-told").textContent = "";
 }));
 
 $("teach-keep").addEventListener("click", () => busy(async () => {
   const told = await post("/api/teach/keep");
   $("lesson").hidden = $("lesson-end").hidden = true;
-  $("teach-told").textContent = `Written. Listening for ${told.keywords.length}.`;
+  $("teach-told").textContent = told.unread ? `Written, but not in force: ${told.unread}.` : `Written. Listening for ${told.keywords.length}.`;
 }));
