@@ -69,6 +69,13 @@ class Augmenter:
         grey = self._coded_again(grey, self._coded[rows], generator)
         return (self._masked(grey, generator) if masked else grey), labels
 
+    def in_babble(self, grey: Tensor, snr_db: float, generator: torch.Generator) -> Tensor:
+        """Pictures (b, 98, 40) among five to nine talkers of the training speech, all at one ratio."""
+        power = to_power(grey)
+        babble = self._babble(len(grey), generator)
+        level = speech_level(power) / babble.mean(dim=(1, 2), keepdim=True).clamp_min(1.0)
+        return to_pixels(power + babble * level * 10.0 ** (-snr_db / 10.0))
+
     def _uniform(self, size: int, low: float, high: float, generator: torch.Generator) -> Tensor:
         return (torch.rand(size, generator=generator) * (high - low) + low).to(self._device)
 

@@ -14,6 +14,8 @@ class EpochLine:
     train_loss: float
     train_accuracy: float
     validation_accuracy: float
+    validation_in_babble: float
+    """Among talkers of the training speech, 0 dB."""
     seconds: float
 
 
@@ -51,6 +53,7 @@ def plot(table: Path, picture: Path) -> None:
     left.set(xlabel="epoch", title="training loss")
     right.plot(epochs, [line.train_accuracy for line in lines], label="training (augmented)")
     right.plot(epochs, [line.validation_accuracy for line in lines], label="validation pictures")
+    right.plot(epochs, [line.validation_in_babble for line in lines], label="the same in babble, 0 dB")
     right.set(xlabel="epoch", title="accuracy")
     right.legend()
     figure.tight_layout()

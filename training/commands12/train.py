@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ WARM_UP_STEPS = 200
 MASKED_PART = 0.6  # of all steps; then SpecAugment is off
 CHECKPOINT_STEPS = 50
 VALIDATION_BATCH = 256
+BABBLE_SEED = 7  # of the noise that the validation pictures are heard in
 CLIP_NORM = 5.0
 TAUGHT_PART = 0.6  # of the loss, where there are teachers
 AVERAGE_KEPT = 0.998  # of the mean of the weights, at every step
@@ -88,7 +89,8 @@ class Trainer:
         self._parts = checkpoint.Parts(self.model, self.average, self._optimiser)
         job.folder.mkdir(parents=True, exist_ok=True)
         self.progress = checkpoint.resume(job.checkpoint, self._parts) if job.checkpoint.exists() else Progress()
-        self._augmenter = Augmenter(bank, AugmentSettings(noise_probability=recipe.noise), self._device)
+        settings = AugmentSettings(noise_probability=recipe.noise, babble_part=recipe.babble)
+        self._augmenter = Augmenter(bank, settings, self._device)
         self._taught = (
             posteriors(job.teachers, job.bundle, bank.pictures, job.folder.parent).to(self._device)
             if job.teachers
@@ -162,15 +164,25 @@ class Trainer:
         pictures, labels = self._augmenter.batch(rows, generator, masked)
         return (with_history(pictures, generator) if self._recipe.engine == "nc-ssm" else pictures), labels
 
+    @cached_property
+    def _validation_in_babble(self) -> NDArray[np.float32]:
+        """The validation pictures among talkers of the training speech; in all epochs and runs the same."""
+        generator = torch.Generator().manual_seed(BABBLE_SEED)
+        noisy = [
+            self._augmenter.in_babble(part.to(self._device), 0.0, generator) for part in pieces(self._bank.validation)
+        ]
+        return np.asarray(torch.cat(noisy).cpu())
+
     def _end_epoch(self) -> None:
         shown = self.steps_per_epoch * self._recipe.batch
-        predicted = predict(self.average, self._bank.validation)
+        predicted, noisy = (predict(self.average, each) for each in (self._bank.validation, self._validation_in_babble))
         line = curves.EpochLine(
             epoch=self.progress.step // self.steps_per_epoch,
             learning_rate=self._optimiser.param_groups[0]["lr"],
             train_loss=self.progress.loss_sum / self.steps_per_epoch,
             train_accuracy=self.progress.correct_sum / shown,
             validation_accuracy=float((predicted == self._bank.validation_labels).mean()),
+            validation_in_babble=float((noisy == self._bank.validation_labels).mean()),
             seconds=self.progress.seconds,
         )
         curves.append(self._job.folder / "curves.csv", line)

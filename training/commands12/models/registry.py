@@ -28,6 +28,8 @@ class Recipe:
     """Whether the forward pass may run in bfloat16; a recurrence may not."""
     noise: float = 0.35
     """Part of the training pictures that noise is mixed into; small models that are to work in noise take more."""
+    babble: float = 0.45
+    """Part of that noise that is people talking."""
     masked: bool = True
     """Whether SpecAugment is used, until towards the end."""
 
