@@ -56,7 +56,13 @@ def band_starts(occupancy: Tensor, frames: Tensor, tokens: Tensor, band: int) ->
 
 
 def banded_arcs(
-    model: Transducer, sound: Tensor, text: Tensor, targets: Tensor, nodes: Tensor
+    model: Transducer,
+    sound: Tensor,
+    text: Tensor,
+    targets: Tensor,
+    nodes: Tensor,
+    *,
+    frames: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run the joiner on a band of nodes and lay its log-probabilities into the full lattice.
 
@@ -66,18 +72,30 @@ def banded_arcs(
         text: (N, U + 1, J), projected decoder contexts.
         targets: (N, U) int64.
         nodes: (N, T, band) int64, tokens said so far in each node of the band.
+        frames: (N,) int64; the joiner is not run on frames behind these. Counting them asks the device: None on a GPU.
 
     Returns:
         Blank and emit log-probabilities (N, T, U + 1), impossible outside the band.
     """
-    batch = torch.arange(text.shape[0], device=text.device)[:, None, None]
-    logits = model.joiner(sound.unsqueeze(2), text[batch, nodes]).float()  # (N, T, band, V)
-    normaliser = logits.logsumexp(dim=-1)
-    following = torch.nn.functional.pad(targets, (0, 1))[batch, nodes]
-    emit = logits.gather(3, following.unsqueeze(3)).squeeze(3) - normaliser
-    blank = logits[..., BLANK] - normaliser
+    following = torch.nn.functional.pad(targets, (0, 1))
     lattice = torch.full((*sound.shape[:2], text.shape[1]), IMPOSSIBLE, device=sound.device)
-    return lattice.scatter(2, nodes, blank), lattice.scatter(2, nodes, emit)
+    if frames is None:
+        batch = torch.arange(text.shape[0], device=text.device)[:, None, None]
+        blank, emit = _joined(model, sound.unsqueeze(2), text[batch, nodes], following[batch, nodes])
+        return lattice.scatter(2, nodes, blank), lattice.scatter(2, nodes, emit)
+    there = torch.arange(sound.shape[1], device=sound.device) < frames.unsqueeze(1)
+    batch, time = (place.unsqueeze(1) for place in there.nonzero(as_tuple=True))
+    held = nodes[there]
+    blank, emit = _joined(model, sound[there].unsqueeze(1), text[batch, held], following[batch, held])
+    return lattice.index_put((batch, time, held), blank), lattice.index_put((batch, time, held), emit)
+
+
+def _joined(model: Transducer, sound: Tensor, text: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of blank and of the following token, of sound (…, 1, J) with text (…, band, J)."""
+    logits = model.joiner(sound, text).float()  # (…, band, V)
+    normaliser = logits.logsumexp(dim=-1)
+    emit = logits.gather(-1, following.unsqueeze(-1)).squeeze(-1) - normaliser
+    return logits[..., BLANK] - normaliser, emit
 
 
 def losses(
@@ -110,6 +128,7 @@ def losses(
     width = min(band or text.shape[1], text.shape[1])
     starts = band_starts(occupancy, frames, tokens, width)
     nodes = starts.unsqueeze(2) + torch.arange(width, device=starts.device)
-    blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes)
+    real = frames if encoded.device.type == "cpu" else None  # of rows cut into clips, a third
+    blank, emit = banded_arcs(model, model.encoder_proj(encoded), text, targets, nodes, frames=real)
     joint, _ = transducer_loss(blank, emit, frames, tokens, sums)
     return acoustic, joint

@@ -4,6 +4,7 @@ Shapes: N utterances, T query frames, L cached frames to the left, K = L + T key
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +55,39 @@ def chunk_mask(frames: int, chunk: int, left: int, device: torch.device) -> Tens
     return visible if left < 0 else visible & (key >= query - left // chunk)
 
 
+class Windows(NamedTuple):
+    """Chunks of whole utterances side by side, each with the frames to its left that it may see, as a stream has them.
+
+    Of 16.5 s heard in chunks of 320 ms with 1.28 s of context that is a tenth of all pairs of frames.
+    """
+
+    chunk: int
+    """frames"""
+    left: int
+    """frames, a multiple of chunk"""
+
+    def chunks(self, x: Tensor) -> Tensor:
+        """Cut (N, T, C) into B chunks each: (N * B, chunk, C); zeros behind the end."""
+        return self._filled(x).unflatten(1, (-1, self.chunk)).flatten(0, 1)
+
+    def around(self, x: Tensor) -> Tensor:
+        """Give each chunk with what lies to its left: (N, T, C) to (N * B, left + chunk, C); zeros outside."""
+        known = nn.functional.pad(self._filled(x), (0, 0, self.left, 0))
+        return known.unfold(1, self.left + self.chunk, self.chunk).flatten(0, 1).transpose(1, 2)
+
+    def joined(self, x: Tensor, batch: int, frames: int) -> Tensor:
+        """Undo `chunks`: (N * B, chunk, C) to (N, T, C)."""
+        return x.reshape(batch, -1, x.shape[-1])[:, :frames]
+
+    def _filled(self, x: Tensor) -> Tensor:
+        return nn.functional.pad(x, (0, 0, 0, -x.shape[1] % self.chunk))
+
+
+def within_sight(x: Tensor, cached: Tensor, windows: Windows | None) -> Tensor:
+    """Give keys or values with what lies to their left: of a stream from its cache, of whole utterances by windows."""
+    return torch.cat([cached, x], dim=1) if windows is None else windows.around(x)
+
+
 class AttentionWeights(nn.Module):
     """Softmax of content and position scores; the only place where attention looks at similarity."""
 
@@ -67,7 +101,9 @@ class AttentionWeights(nn.Module):
             self.in_proj.weight.mul_(self.query**-0.25)
             self.linear_pos.weight.mul_(0.05)
 
-    def forward(self, x: Tensor, positions: Tensor, visible: Tensor, cached_key: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, positions: Tensor, visible: Tensor, cached_key: Tensor, windows: Windows | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Compute the weights and the next cache.
 
         Args:
@@ -75,13 +111,16 @@ class AttentionWeights(nn.Module):
             positions: (K + T, position_dimension).
             visible: bool, broadcastable to (N, 1, T, K).
             cached_key: (N, L, H * query_head).
+            windows: with them every chunk counts as an utterance, in what comes back and in `visible`.
 
         Returns:
             Weights (N, H, T, K) and the cache (N, L, H * query_head).
         """
         width = self.heads * self.query
         query, key, query_position = self.in_proj(x).split([width, width, self.heads * self.position], dim=-1)
-        key = torch.cat([cached_key, key], dim=1)
+        key = within_sight(key, cached_key, windows)
+        if windows is not None:
+            query, query_position = windows.chunks(query), windows.chunks(query_position)
         scores = self._split(query) @ self._split(key).transpose(-1, -2)
         by_distance = self._split(query_position) @ self._split(self.linear_pos(positions).unsqueeze(0)).transpose(
             -1, -2
@@ -105,11 +144,15 @@ class SelfAttention(nn.Module):
         self.in_proj = nn.Linear(settings.dimension, heads * settings.value_head)
         self.out_proj = nn.Linear(heads * settings.value_head, settings.dimension)
 
-    def forward(self, x: Tensor, weights: Tensor, cached_value: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, weights: Tensor, cached_value: Tensor, windows: Windows | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Attend; x (N, T, C), weights (N, H, T, K), cached_value (N, L, H * value_head); gives (N, T, C), cache."""
-        value = torch.cat([cached_value, self.in_proj(x)], dim=1)
+        value = within_sight(self.in_proj(x), cached_value, windows)
         heads = value.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         attended = (weights @ heads).transpose(1, 2).flatten(-2)
+        if windows is not None:
+            attended = windows.joined(attended, *x.shape[:2])
         return self.out_proj(attended), value[:, value.shape[1] - cached_value.shape[1] :]
 
 
@@ -122,9 +165,13 @@ class NonlinearAttention(nn.Module):
         self.in_proj = nn.Linear(settings.dimension, 3 * hidden)
         self.out_proj = nn.Linear(hidden, settings.dimension)
 
-    def forward(self, x: Tensor, weights: Tensor, cached: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, weights: Tensor, cached: Tensor, windows: Windows | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Attend; x (N, T, C), weights (N, 1, T, K), cached (N, L, 3C/4); gives (N, T, C) and the next cache."""
         gate, value, after = self.in_proj(x).chunk(3, dim=-1)
-        value = torch.cat([cached, value * gate.tanh()], dim=1)
+        value = within_sight(value * gate.tanh(), cached, windows)
         attended = weights.squeeze(1) @ value
+        if windows is not None:
+            attended = windows.joined(attended, *x.shape[:2])
         return self.out_proj(attended * after), value[:, value.shape[1] - cached.shape[1] :]

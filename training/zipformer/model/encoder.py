@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.zipformer.model.attention import chunk_mask, relative_positions
+from training.zipformer.model.attention import Windows, chunk_mask, relative_positions
 from training.zipformer.model.frontend import FrontEnd
 from training.zipformer.model.layer import LayerCache, Scope
 from training.zipformer.model.settings import CONVOLUTION_LOSS, NEXT_CONTEXT, ModelSettings
@@ -13,6 +13,9 @@ from training.zipformer.model.stack import Downsample, Stack
 
 SILENCE = -15.942385
 """Log-mel energy of digital silence, log(2**-23); what follows the end of an utterance."""
+
+WORTH_CUTTING = 2
+"""Whole utterances are attended to chunk by chunk where they are so many times as long as what a chunk sees."""
 
 
 class EncoderState(NamedTuple):
@@ -84,11 +87,15 @@ class Encoder(nn.Module):
 
     def _whole_scope(self, x: Tensor, padding: Tensor, factor: int, chunk: int, left: int) -> Scope:
         slow_padding = padding[:, ::factor]
-        frames = slow_padding.shape[1]
-        mask = chunk_mask(frames, chunk // factor, left if left < 0 else left // factor, x.device)
+        frames, windows = slow_padding.shape[1], Windows(chunk // factor, left // factor)
+        if chunk and left >= 0 and WORTH_CUTTING * (windows.chunk + windows.left) <= frames:
+            visible = windows.around(~slow_padding.unsqueeze(-1))[:, None, None, :, 0]
+            positions = relative_positions(windows.chunk, windows.left, self.settings.position_dimension, x)
+            return Scope(positions, visible, slow_padding, windows.chunk, windows)
+        mask = chunk_mask(frames, windows.chunk, left if left < 0 else windows.left, x.device)
         visible = mask & ~slow_padding[:, None, None, :]
         positions = relative_positions(frames, 0, self.settings.position_dimension, x)
-        return Scope(positions, visible, slow_padding, chunk // factor)
+        return Scope(positions, visible, slow_padding, windows.chunk)
 
     def _stream_scope(self, x: Tensor, processed: Tensor, factor: int, left: int) -> Scope:
         frames, cached = x.shape[1] // factor, left // factor

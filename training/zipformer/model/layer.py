@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.zipformer.model.attention import AttentionWeights, NonlinearAttention, SelfAttention
+from training.zipformer.model.attention import AttentionWeights, NonlinearAttention, SelfAttention, Windows
 from training.zipformer.model.convolution import ConvolutionModule
 from training.zipformer.model.scaling import BiasNorm, Bypass, activation
 from training.zipformer.model.settings import ModelSettings
@@ -39,6 +39,8 @@ class Scope(NamedTuple):
     """(N, T) bool"""
     chunk: int
     """frames per chunk; 0 for one chunk"""
+    windows: Windows | None = None
+    """of chunks that attention takes side by side; `positions` and `visible` are then those of a chunk"""
 
 
 class FeedForward(nn.Sequential):
@@ -76,17 +78,17 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, scope: Scope, cache: LayerCache) -> tuple[Tensor, LayerCache]:
         """Process (N, T, C); gives (N, T, C) and the next cache."""
         start = x
-        weights, key = self.self_attn_weights(x, scope.positions, scope.visible, cache.key)
+        weights, key = self.self_attn_weights(x, scope.positions, scope.visible, cache.key, scope.windows)
         x = x + self.feed_forward1(x)
-        y, nonlinear = self.nonlin_attention(x, weights[:, :1], cache.nonlinear)
+        y, nonlinear = self.nonlin_attention(x, weights[:, :1], cache.nonlinear, scope.windows)
         x = x + y
-        y, value1 = self.self_attn1(x, weights, cache.value1)
+        y, value1 = self.self_attn1(x, weights, cache.value1, scope.windows)
         x = x + y
         y, conv1 = self.conv_module1(x, scope.padding, scope.chunk, cache.conv1)
         x = x + y
         x = x + self.feed_forward2(x)
         x = self.bypass_mid(start, x)
-        y, value2 = self.self_attn2(x, weights, cache.value2)
+        y, value2 = self.self_attn2(x, weights, cache.value2, scope.windows)
         x = x + y
         y, conv2 = self.conv_module2(x, scope.padding, scope.chunk, cache.conv2)
         x = x + y
