@@ -16,6 +16,7 @@ from training.commands12.models.nc_ssm import NcSsm, NcSsmSize  # noqa: E402
 from training.commands12.models.noise_floor import START_FRAMES, follow, snr  # noqa: E402
 from training.commands12.models.registry import RECIPES  # noqa: E402
 from training.commands12.models.scan import STRETCH_FRAMES, scan_stretch, selective_scan  # noqa: E402
+from training.compiled import library  # noqa: E402
 
 pytestmark = pytest.mark.training
 torch.set_num_threads(1)  # the layers are small: a second thread only waits
@@ -93,13 +94,13 @@ def test_the_scan_is_the_plain_recurrence() -> None:
     torch.testing.assert_close(last, state, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.skipif(scan_kernel.library() is None, reason="no C compiler")
+@pytest.mark.skipif(library(scan_kernel.SOURCE) is None, reason="no C compiler")
 def test_the_compiled_scan_leaves_the_process_its_subnormal_numbers() -> None:
     """Linked with -ffast-math it would have the whole process flush them to zero."""
     assert np.float64(5e-324) * np.ones(1)[0] > 0.0
 
 
-@pytest.mark.skipif(scan_kernel.library() is None, reason="no C compiler")
+@pytest.mark.skipif(library(scan_kernel.SOURCE) is None, reason="no C compiler")
 def test_the_compiled_scan_gives_the_same_numbers_and_gradients() -> None:
     draw = torch.Generator().manual_seed(5)
     shapes = ((16, 13, 3, 5), (16, 13, 4), (16, 13, 4), (16, 3, 4, 5))

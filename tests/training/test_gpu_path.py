@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: scripts/train
 
 import soundfile  # noqa: E402  (after the skip)
 
+from training.compiled import library  # noqa: E402
 from training.zipformer.__main__ import main  # noqa: E402
 from training.zipformer.averaging import MovingAverage  # noqa: E402
 from training.zipformer.checkpoint import CHECKPOINT, load_model  # noqa: E402
@@ -25,7 +26,7 @@ from training.zipformer.data.records import Recording  # noqa: E402
 from training.zipformer.data.rows import Row  # noqa: E402
 from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
 from training.zipformer.flat import FlatParameters  # noqa: E402
-from training.zipformer.loss import lattice  # noqa: E402
+from training.zipformer.loss import lattice, lattice_loop  # noqa: E402
 from training.zipformer.loss.choice import TOLERANCE, disagreement, fastest_sums  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
@@ -218,8 +219,6 @@ def test_a_gpu_is_asked_for_where_there_is_none(
 
 
 def test_a_kernel_is_taken_only_where_it_runs_and_is_right(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fastest_sums(CPU) is lattice.all_alignments
-
     def wrong(*given: Any) -> Any:
         total, blank, emit = lattice.all_alignments(*given)
         return total, blank, emit * 1.01
@@ -229,6 +228,19 @@ def test_a_kernel_is_taken_only_where_it_runs_and_is_right(capsys: pytest.Captur
     if not torch.cuda.is_available():
         assert fastest_sums(torch.device("cuda")) is lattice.all_alignments
         assert "step by step" in capsys.readouterr().out
+
+
+def test_the_loop_sums_as_the_reference_does_and_is_taken_where_there_is_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Clips of many lengths, one of no frames; then without a compiler."""
+    if library(lattice_loop.SOURCE) is None:
+        pytest.skip("no C compiler")
+    assert disagreement(lattice_loop.all_alignments, CPU) < 1e-6
+    assert fastest_sums(CPU) is lattice_loop.all_alignments
+    monkeypatch.setattr(lattice_loop, "library", lambda _: None)
+    assert fastest_sums(CPU) is lattice.all_alignments
+    assert "no C compiler" in capsys.readouterr().out
 
 
 def test_the_kernel_sums_as_the_reference_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_a_batch_filled_up_has_the_same_losses_and_gradients() -> None:
     filled = replace(fixed(pack, 24).batch(rows, seed=3), features=plain.features)
     (before, steep), (after, steep_too) = gradients(plain), gradients(filled)
     assert after == pytest.approx(before, rel=1e-5)
-    rounding = 1e-8 * max(float(one.abs().max()) for one in steep)
+    rounding = 6e-8 * max(float(one.abs().max()) for one in steep)  # one bit of a float32
     for one, other in zip(steep, steep_too, strict=True):
         assert torch.allclose(one, other, atol=1e-4 * float(one.abs().max()) + rounding)
 

@@ -1,25 +1,19 @@
 """The selective state space by a compiled loop: the numbers of scan.py in a third of the time, for training on a CPU.
 
-Built by the system's C compiler on first use; where there is none, `fits` says no and scan.py does the work.
+Where there is no C compiler, `fits` says no and scan.py does the work.
 """
 
 import ctypes
-import shutil
-import subprocess
-import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from training.compiled import library
+
 SOURCE = Path(__file__).with_name("scan_kernel.c")
 LANES = 16
-FAST = ("-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno", "-freciprocal-math")
-"""What -ffast-math would turn on, without the start-up code that it links: that sets the whole process to flush
-subnormal numbers to zero."""
-FLAGS = ("-O3", "-march=native", *FAST, "-shared", "-fPIC")
 
 
 class Shape(ctypes.Structure):
@@ -28,22 +22,10 @@ class Shape(ctypes.Structure):
     _fields_ = (("frames", ctypes.c_int), ("heads", ctypes.c_int), ("states", ctypes.c_int), ("width", ctypes.c_int))
 
 
-@cache
-def library() -> ctypes.CDLL | None:
-    """The compiled loop; None without a compiler."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "scan_kernel.so"
-        subprocess.run([compiler, *FLAGS, "-o", built, SOURCE], check=True)  # noqa: S603 - our file, the system's cc
-        return ctypes.CDLL(str(built))
-
-
 def fits(x: Tensor) -> bool:
     """Whether the loop is for these: float32 on a CPU, a gradient wanted, the batch a multiple of 16."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[0] % LANES == 0
-    return plain and torch.is_grad_enabled() and library() is not None
+    return plain and torch.is_grad_enabled() and library(SOURCE) is not None
 
 
 def compiled_scan(
@@ -68,7 +50,7 @@ def out_of_lanes(signal: Tensor) -> Tensor:
 
 def call(name: str, shape: Shape, *arrays: Tensor) -> None:
     """Run a function of the library on one group of sixteen rows; arrays are contiguous float32."""
-    getattr(library(), name)(shape, *(ctypes.c_void_p(each.data_ptr()) for each in arrays))
+    getattr(library(SOURCE), name)(shape, *(ctypes.c_void_p(each.data_ptr()) for each in arrays))
 
 
 def shape_of(x: Tensor, state: Tensor) -> Shape:

@@ -1,27 +1,31 @@
-"""Which code sums over alignments: the kernel where it runs and agrees with the reference, else the reference."""
+"""Which code sums over alignments: a kernel or a compiled loop that agrees with the reference, else the reference."""
 
 import torch
 
-from training.zipformer.loss import lattice
+from training.zipformer.loss import lattice, lattice_loop
 
 TOLERANCE = 1e-4
 
 
 def fastest_sums(device: torch.device) -> lattice.Sums:
-    """Choose for a device, and say why where it is not the kernel on a GPU."""
-    if device.type != "cuda":
+    """Choose for a device, and say why where it is the reference: the kernel on a GPU, the loop on a CPU."""
+    if device.type not in {"cuda", "cpu"}:
         return lattice.all_alignments
     try:
-        from training.zipformer.loss import lattice_kernel  # noqa: PLC0415  (needs Triton, which only a GPU wants)
+        if device.type == "cuda":
+            from training.zipformer.loss import lattice_kernel  # noqa: PLC0415  (needs Triton, which only a GPU wants)
 
-        difference = disagreement(lattice_kernel.all_alignments, device)
+            sums: lattice.Sums = lattice_kernel.all_alignments
+        else:
+            sums = lattice_loop.all_alignments
+        difference = disagreement(sums, device)
     except Exception as error:  # noqa: BLE001 - whatever a compiler of kernels may fail of, training goes on
         print(f"alignments are summed step by step, for the kernel failed: {error!r}")
         return lattice.all_alignments
     if not difference < TOLERANCE:
         print(f"alignments are summed step by step, for the kernel is wrong by {difference:.2g}")
         return lattice.all_alignments
-    return lattice_kernel.all_alignments
+    return sums
 
 
 def disagreement(sums: lattice.Sums, device: torch.device) -> float:
