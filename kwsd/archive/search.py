@@ -11,9 +11,10 @@ from kwsd.archive.spans import FileSpan
 from kwsd.errors import ConfigError
 from kwsd.events import Detection, Event
 from kwsd.keywords.compile import CompiledKeywords
-from kwsd.search.beam import Match, push_all
+from kwsd.search.beam import Match
 from kwsd.search.search import HISTORY_FRAMES
 from kwsd.search.settings import SearchSettings
+from kwsd.search.side_by_side import SideBySide
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start
@@ -41,11 +42,12 @@ def search_spans(
 ) -> Iterator[tuple[int, Detection]]:
     """Detections with the place of their span; frames of spans may come mixed. Times are the recording's."""
     searching: dict[int, PhraseSpotter] = {}
+    beams = SideBySide(compiled.searched, model.transducer)
     for turn in turns(made):
         heard = {each.span: each.frames for each in turn if each.frames is not None}
         for place in heard.keys() - searching:
             searching[place] = PhraseSpotter(model, compiled, settings)
-        told = search_together([searching[place] for place in heard], [*heard.values()])
+        told = search_together(beams, [searching[place] for place in heard], [*heard.values()])
         for (place, frames), events in zip(heard.items(), told, strict=True):
             begin = frames.origin_sample + encoder_frame_start(frames.first)
             for event in events:
@@ -56,7 +58,9 @@ def search_spans(
                 searching.pop(each.span, None)
 
 
-def search_together(spotters: Sequence[PhraseSpotter], frames: Sequence[Frames]) -> list[Iterator[Event]]:
+def search_together(
+    beams: SideBySide, spotters: Sequence[PhraseSpotter], frames: Sequence[Frames]
+) -> list[Iterator[Event]]:
     """What `search` gives for each of some spotters that share their compiled keywords; together they cost less."""
     going_on = [
         (place, spotter.searching.beam, each.encoder_out, each.first)
@@ -66,7 +70,7 @@ def search_together(spotters: Sequence[PhraseSpotter], frames: Sequence[Frames])
     matches: dict[int, list[Match]] = {}
     if going_on:
         places, *given = zip(*going_on, strict=True)
-        matches = dict(zip(places, push_all(*given), strict=True))
+        matches = dict(zip(places, beams.push(*given), strict=True))
     return [
         spotter.search(each, matches.get(place))
         for place, (spotter, each) in enumerate(zip(spotters, frames, strict=True))

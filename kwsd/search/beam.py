@@ -73,7 +73,16 @@ class BeamSearch:
 
     def push(self, frames: Float32, first_frame: int) -> list[Match]:
         """Consecutive encoder frames (n, C), the first of which has number `first_frame` → matches in order."""
-        return push_all([self], [frames], [first_frame])[0]
+        ahead, matches = Ahead(self.keyword_set, self.acoustics, frames), list[Match]()
+        for offset, number in enumerate(range(first_frame, first_frame + len(frames))):
+            # where only the root lives, and only a blank can follow, nothing changes
+            if len(self.hypotheses) > 1 or not ahead.is_quiet(offset):
+                live = self.live(number)
+                ahead.look(live, offset)
+                matches += self.step(ahead.best(live, offset), number)
+        best = max(h.log_prob for h in self.hypotheses)  # keeps numbers small
+        self.hypotheses = [Hypothesis(h[0], h[1], h[2] - best, h[3], h[4]) for h in self.hypotheses]
+        return matches
 
     def may_grow(self, frame: int, tokens: tuple[int, ...]) -> bool:
         """Whether a longer keyword that contains `tokens`, the last of them emitted near `frame`, may still come."""
@@ -124,82 +133,45 @@ class BeamSearch:
         return Hypothesis(node, (h.context[1], token), total, emissions, 0)
 
 
-def push_all(beams: Sequence[BeamSearch], frames: Sequence[Float32], first_frames: Sequence[int]) -> list[list[Match]]:
-    """What `push` gives for each of some streams that search for one keyword set, up to rounding; frames: (n, C).
-
-    All step together: what a call of NumPy takes beside its arithmetic is most of a frame's cost, and they share it.
-    """
-    count, matches = len(frames[0]), [list[Match]() for _ in beams]
-    at_once = max(1, count // len(beams))  # many streams fill a call, and half of what is asked ahead is for nothing
-    for number in range(count):
-        offset = number % at_once
-        if not offset:
-            ahead = Ahead(beams, [each[number : number + at_once] for each in frames])
-        # where only the root lives, and only a blank can follow, nothing changes
-        moving = [
-            place for place, beam in enumerate(beams) if len(beam.hypotheses) > 1 or not ahead.is_quiet(place, offset)
-        ]
-        live = [beams[place].live(first_frames[place] + number) for place in moving]
-        ahead.look(moving, live, offset)
-        for place, hypotheses in zip(moving, live, strict=True):
-            chosen = ahead.best(place, hypotheses, offset)
-            matches[place] += beams[place].step(chosen, first_frames[place] + number)
-    for beam in beams:  # keeps numbers small
-        best = max(h.log_prob for h in beam.hypotheses)
-        beam.hypotheses = [Hypothesis(h[0], h[1], h[2] - best, h[3], h[4]) for h in beam.hypotheses]
-    return matches
-
-
 class Ahead:
     """What may follow where a hypothesis stands, in each of the frames at hand: asked for all of them once it is there.
 
     A call of NumPy takes as long for eight frames as for one, and most hypotheses stay where they are for some.
     """
 
-    def __init__(self, beams: Sequence[BeamSearch], frames: Sequence[Float32]) -> None:
-        """As many frames of each stream (n, C)."""
-        self._acoustics, self._set = beams[0].acoustics, beams[0].keyword_set
-        self._frames, self._count = np.concatenate(frames), len(frames[0])
-        graph, count = self._set.graph, self._count
-        self._known: list[dict[tuple[Node, Context], list[Following]]] = [{} for _ in beams]
-        self._root = (graph.root, START)
-        log_probs = self._acoustics.log_probs(self._frames, [START] * len(self._frames), [count] * len(beams))
-        following = self._following(log_probs, log_probs + graph.boosts_at(graph.root, self._acoustics))
-        for place, known in enumerate(self._known):
-            known[self._root] = following[place * count : (place + 1) * count]
+    def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics, frames: Float32) -> None:
+        """Of consecutive frames (n, C)."""
+        self._set, self._acoustics, self._frames = keyword_set, acoustics, frames
+        self._root = (keyword_set.graph.root, START)
+        log_probs = acoustics.log_probs(frames, [START] * len(frames))
+        following = self._following(log_probs, log_probs + keyword_set.graph.boosts_at(self._root[0], acoustics))
+        self._known: dict[tuple[Node, Context], list[Following]] = {self._root: following}
         self._blanks = log_probs[:, BLANK_ID].tolist()
 
-    def is_quiet(self, stream: int, offset: int) -> bool:
+    def is_quiet(self, offset: int) -> bool:
         """Whether nothing but a blank can follow at the root."""
-        _, near = self._known[stream][self._root][offset]
+        _, near = self._known[self._root][offset]
         return len(near) == 1 and near[0][1] == BLANK_ID
 
-    def look(self, streams: Sequence[int], live: Sequence[Sequence[Hypothesis]], offset: int) -> None:
-        """From frame `offset` on ask for what is not known yet of where live hypotheses of these streams stand."""
-        new: list[tuple[int, tuple[Node, Context]]] = []
-        groups, left = [], self._count - offset
-        for stream, hypotheses in zip(streams, live, strict=True):
-            known, before = self._known[stream], len(new)
-            places = dict.fromkeys((h.node, h.context) for h in hypotheses)
-            if not offset and self._count > 1:
-                places.update(dict.fromkeys(self._begun(stream)))
-            new += [(stream, at) for at in places if at not in known]
-            if len(new) > before:
-                groups.append(left * (len(new) - before))
+    def look(self, live: Sequence[Hypothesis], offset: int) -> None:
+        """From frame `offset` on ask for what is not known yet of where live hypotheses stand."""
+        places = dict.fromkeys((h.node, h.context) for h in live)
+        if not offset:
+            places.update(dict.fromkeys(self._begun()))
+        new, left = [at for at in places if at not in self._known], len(self._frames) - offset
         if not new:
             return
-        rows = [row for stream, _ in new for row in range(stream * self._count + offset, (stream + 1) * self._count)]
-        contexts = [context for _, (_, context) in new for _ in range(left)]
-        log_probs = self._acoustics.log_probs(self._frames[rows], contexts, groups)
-        boosts = np.array([self._set.graph.boosts_at(node, self._acoustics) for _, (node, _) in new])
+        frames = np.concatenate([self._frames[offset:]] * len(new))
+        log_probs = self._acoustics.log_probs(frames, [context for _, context in new for _ in range(left)])
+        boosts = np.array([self._set.graph.boosts_at(node, self._acoustics) for node, _ in new])
         following = self._following(log_probs, log_probs + boosts.repeat(left, axis=0))
-        for number, (stream, at) in enumerate(new):
-            self._known[stream][at] = [NOTHING] * offset + following[number * left : (number + 1) * left]
+        for number, at in enumerate(new):
+            self._known[at] = [NOTHING] * offset + following[number * left : (number + 1) * left]
 
-    def _begun(self, stream: int) -> Iterator[tuple[Node, Context]]:
+    def _begun(self) -> Iterator[tuple[Node, Context]]:
         """Where the first tokens of keywords lead that are near in these frames."""
         root, context = self._root
-        for _, near in self._known[stream][self._root]:
+        for _, near in self._known[self._root]:
             for _, token, _ in near:
                 if (node := root.child(token)) is not None:
                     yield node, (context[1], token)
@@ -212,10 +184,9 @@ class Ahead:
         near = [*zip(ranks[rows, tokens].tolist(), tokens.tolist(), log_probs[rows, tokens].tolist(), strict=True)]
         return [(most, near[start:end]) for most, start, end in zip(best.tolist(), [0, *ends], ends, strict=False)]
 
-    def best(self, stream: int, live: Sequence[Hypothesis], offset: int) -> list[tuple[Hypothesis, int, float]]:
+    def best(self, live: Sequence[Hypothesis], offset: int) -> list[tuple[Hypothesis, int, float]]:
         """The successors to keep: a blank at the root, then the best. Ties go by hypothesis, then token."""
-        known = self._known[stream]
-        following = [known[h.node, h.context][offset] for h in live]
+        following = [self._known[h.node, h.context][offset] for h in live]
         least = max(h.log_prob + best for h, (best, _) in zip(live, following, strict=True)) - self._set.beam_delta
         ranked = [
             (-h.log_prob - rank, row, token, log_prob)
@@ -226,7 +197,7 @@ class Ahead:
         ]
         ranked.sort()
         return [
-            (live[0], BLANK_ID, self._blanks[stream * self._count + offset]),
+            (live[0], BLANK_ID, self._blanks[offset]),
             *(
                 (live[row], token, log_prob)
                 for _, row, token, log_prob in ranked[: self._set.beam]

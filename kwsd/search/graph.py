@@ -68,6 +68,15 @@ class Node:
         return {token: self._graph.node(index) for token, index in self._children.items()}
 
     @property
+    def path(self) -> tuple[int, ...]:
+        """The tokens that lead here from the root."""
+        tokens, index = [], self._index
+        while index:
+            tokens.append(int(self._graph.tokens[index]))
+            index = int(self._graph.parents[index])
+        return tuple(reversed(tokens))
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no longer sequence begins like this."""
         return not self._children
@@ -97,12 +106,12 @@ class ContextGraph:
         self._grow()
         # Failure nodes, level by level: those above are known, and all edges lie in one sorted array.
         size = int(self.tokens.max()) + 1
-        edges = self._parents[1:].astype(np.int64) * size + self.tokens[1:]
+        edges = self.parents[1:].astype(np.int64) * size + self.tokens[1:]
         self.fails = np.zeros(len(self.tokens), np.int32)
         borders = np.searchsorted(self.levels, np.arange(2, int(self.levels.max()) + 2))
         for first, end in pairwise(borders.tolist()):
             nodes = np.arange(first, end)
-            tried = self.fails[self._parents[nodes]]
+            tried = self.fails[self.parents[nodes]]
             while len(nodes):
                 wanted = tried.astype(np.int64) * size + self.tokens[nodes]
                 place = np.searchsorted(edges, wanted).clip(max=len(edges) - 1)
@@ -157,7 +166,7 @@ class ContextGraph:
         begins[1:] = np.logical_or.accumulate(rows[1:] != rows[:-1], axis=1)  # what the row above does not begin with
         begins &= alive
         count = 1 + int(begins.sum())
-        self.tokens, self.levels, self._parents = (np.full(count, first, np.int32) for first in (-1, 0, -1))
+        self.tokens, self.levels, self.parents = (np.full(count, first, np.int32) for first in (-1, 0, -1))
         self.boosts, self.boost_sums = np.zeros(count), np.zeros(count)
         here, end = np.zeros(len(lengths), np.int32), 1
         for depth in range(alive.shape[1]):
@@ -167,11 +176,11 @@ class ContextGraph:
             here[live] = end - 1 + np.cumsum(new)
             level = slice(end, end + len(above))
             end = level.stop
-            self.tokens[level], self.levels[level], self._parents[level] = rows[live[new], depth], depth + 1, above
+            self.tokens[level], self.levels[level], self.parents[level] = rows[live[new], depth], depth + 1, above
             self.boosts[level] = -np.inf
             np.maximum.at(self.boosts, here[live], boost[live])
             self.boost_sums[level] = self.boost_sums[above] + self.boosts[level]
         self._ends = here.argsort(kind="stable")
         borders = np.arange(count + 1, dtype=np.int32)
         self._first_ends = np.searchsorted(here[self._ends], borders).astype(np.int32)
-        self.first_children = np.searchsorted(self._parents, borders).astype(np.int32)
+        self.first_children = np.searchsorted(self.parents, borders).astype(np.int32)

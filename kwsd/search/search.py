@@ -31,7 +31,7 @@ class KeywordSearch:
         self._rules = Rules(self.keyword_set, self._transducer, self._history)
 
     def push(self, frames: Frames, matches: list[Match] | None = None) -> list[Hit | Miss]:
-        """The next frames, and what `beam.push_all` found in them → what they decide: misses, then hits as spoken.
+        """The next frames, and what `SideBySide` found in them → what they decide: misses, then hits as spoken.
 
         A new origin forgets everything. Frames that were not heard end what is under way; quiet ones decide it first.
         """
