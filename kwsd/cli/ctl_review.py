@@ -117,8 +117,9 @@ def line_of(clip: "SavedClip", marks: "Marks", *, as_json: bool = False) -> str:
 
 def ask(clips: "Sequence[SavedClip]", marks: "Marks", *, silent: bool) -> None:
     """Play each and read a key; every mark is on disk before the next clip. Raises KwsdError: nobody can press one."""
-    from kwsd.tuning.review import sound_of  # noqa: PLC0415 - --help does without
-
+    if not clips:
+        say("no clips are saved there")
+        return
     if sys.stdin is None or not sys.stdin.isatty():
         raise KwsdError("there is no terminal to press keys on; --list shows the clips, --right and --wrong mark them")
     open_ones = sorted(clips, key=lambda clip: marks.of(clip.path) is not None)
@@ -129,7 +130,7 @@ def ask(clips: "Sequence[SavedClip]", marks: "Marks", *, silent: bool) -> None:
             clip = open_ones[place]
             say(line_of(clip, marks))
             if not silent:
-                play_or_say(sound_of(clip))
+                play_or_say(clip)
             key = pressed()
             if key in {"q", "\x04", ""}:
                 return
@@ -138,13 +139,14 @@ def ask(clips: "Sequence[SavedClip]", marks: "Marks", *, silent: bool) -> None:
             place += key != "p"
 
 
-def play_or_say(sound: Any) -> None:
-    """Where nothing can be played, that is said, and the keys work all the same."""
+def play_or_say(clip: "SavedClip") -> None:
+    """Where it cannot be read, or nothing can be played, that is said, and the keys work all the same."""
     from kwsd.audio.portaudio import play  # noqa: PLC0415 - loads PortAudio
     from kwsd.errors import AudioError  # noqa: PLC0415 - likewise
+    from kwsd.tuning.review import sound_of  # noqa: PLC0415 - likewise
 
     try:
-        play(sound)
+        play(sound_of(clip))
     except AudioError as error:
         logger.warning("%s", error)
 

@@ -61,6 +61,27 @@ def test_one_key_marks_each(clips: Path, tmp_path: Path) -> None:
     assert (clips / ".marks.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_damaged_clip_stands_in_no_ones_way(clips: Path, tmp_path: Path) -> None:
+    """1. The first cannot be read: said, and it can be deleted. 2. The next is asked about. 3. No clips: said."""
+    (clips / NAMES[0]).write_bytes(b"RIFF")
+    ours, theirs = pty.openpty()
+    command = [KWSCTL, "review", str(clips)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=theirs, env=clean_environment(tmp_path), stdout=pipe, stderr=pipe, text=True
+    ) as asking:
+        os.close(theirs)
+        os.write(ours, b"drq")
+        _, told = asking.communicate(timeout=30)
+    os.close(ours)
+    assert (asking.returncode, f"{NAMES[0]} is not audio" in told) == (0, True), told
+    assert not (clips / NAMES[0]).exists()
+    assert marks_of(clips) == {NAMES[1]: "right"}
+    (tmp_path / "none").mkdir()
+    none = run(KWSCTL, "review", "none", home=tmp_path)
+    assert (none.returncode, none.stdout, none.stderr) == (0, "no clips are saved there\n", "")
+
+
 def test_what_is_too_old_or_too_much_goes(clips: Path, tmp_path: Path) -> None:
     run(KWSCTL, "review", clips, "--list", "--limit-days", "9.5", home=tmp_path)
     assert sorted(path.name for path in clips.glob("*.wav")) == [*NAMES[1:]]
