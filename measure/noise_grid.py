@@ -11,20 +11,27 @@ from measure import noises
 from measure.accuracy import Clip, classify, figures
 
 NOISES = ("factory", "white", "babble", "street")
+ASKED_FOR = (*NOISES, "tones")
+"""Beside the grid: what the published evaluation calls babble, see `noises.held_tones`."""
 SNRS_DB = (-15, -10, -5, 0, 5, 10, 15)
 SEED = 34
 SOUND_S = 60.0
+BABBLE_S = 5.0
+"""So often other talkers, and another number of them: with five over the whole minute it was the hardest alone."""
 
 
 def noise(shared: Path, kind: str) -> FloatArray:
-    """About a minute of one of NOISES."""
+    """About a minute of one of ASKED_FOR."""
     generator = np.random.default_rng(SEED)
     if kind == "factory":
         return noises.factory(shared / "noise", SOUND_S, generator, held_out=True)
     if kind == "street":
         return noises.street(shared / "noise", SOUND_S, generator, held_out=True)
     if kind == "babble":
-        return noises.babble(shared / "speech", "dev", SOUND_S, generator)
+        times = int(SOUND_S / BABBLE_S)
+        return np.concatenate([noises.babble(shared / "speech", "dev", BABBLE_S, generator) for _ in range(times)])
+    if kind == "tones":
+        return np.concatenate([noises.held_tones(generator) for _ in range(int(SOUND_S))])
     return noises.coloured_noise(SOUND_S, 0.0, generator)
 
 

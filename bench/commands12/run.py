@@ -20,7 +20,7 @@ from kwsd.limits import EngineName
 from measure import command_figures
 from measure.accuracy import Clip, measure, test_clips
 from measure.command_figures import CLEAN, Cell
-from measure.noise_grid import NOISES, SNRS_DB, accuracy_in, noise
+from measure.noise_grid import ASKED_FOR, NOISES, SNRS_DB, accuracy_in, noise
 from measure.paths import SHARED
 
 TEST = Path("speech_commands", "test_a", "manifest.tsv")
@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     size.add_argument("--quick", action="store_true", help="two models, a ninth of the clips, two ratios")
     size.add_argument("--full", action="store_true", help="all clips in every cell, then streams and costs (hours)")
     parser.add_argument("--model", choices=known_models(), help="only this one")
-    parser.add_argument("--noise-type", choices=NOISES, help="only this noise")
+    parser.add_argument("--noise-type", choices=ASKED_FOR, help="only this noise; tones only if asked for")
     parser.add_argument("--snr", type=int, choices=SNRS_DB, help="only this ratio, dB")
     parser.add_argument("--data-dir", type=Path, default=SHARED, metavar="DIR", help="the shared data (%(default)s)")
     parser.add_argument(

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from bench.commands12 import run
 from measure.accuracy import Clip
 from measure.command_figures import CLEAN, Cell, read, write
+from measure.noise_grid import BABBLE_S, noise
+from measure.wav import RATE
 from testkit.spoken import spoken
 
 CELL = Cell("ds-cnn", CLEAN, 0, 10)
@@ -69,3 +73,18 @@ def test_noise_that_is_not_there_is_told_before_anything_is_measured(
     assert run.main(["--noise-type", "street", "--data-dir", str(tmp_path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert str(run.NOISE) in line
+
+
+def test_the_babble_of_the_grid_has_other_talkers_every_five_seconds_at_one_level(tmp_path: Path) -> None:
+    """Ten recordings of 2 s, each louder than the one before: a voice over the whole minute would rise and fall."""
+    (tmp_path / "speech").mkdir()
+    lines = ["path\tsplit\ttranscript"]
+    for number in range(10):
+        time = np.arange(2 * RATE) / RATE
+        sound = 2.0 ** (number - 10) * np.sin(2 * np.pi * (300 + 100 * number) * time)
+        soundfile.write(tmp_path / "speech" / f"{number}.wav", sound, RATE)
+        lines.append(f"{number}.wav\tdev\tHELLO")
+    (tmp_path / "speech" / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    stretches = noise(tmp_path, "babble").reshape(-1, int(BABBLE_S * RATE))
+    assert len(stretches) == 12
+    assert stretches.std(axis=1) == pytest.approx(0.1, rel=1e-3)

@@ -14,6 +14,7 @@ from training.commands12.sheets import Sheets, read_sheets
 
 BABBLE_STRETCHES, BABBLE_SECONDS = 16, 40.0
 MADE_STRETCHES, MADE_SECONDS = 3, 60.0  # of each kind of noise that is put together or computed
+HELD_TONES = 2000
 SEED = 12
 FILE_NAME = "bank.npz"
 
@@ -102,11 +103,12 @@ def everything_is(label: str, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.u
 
 
 def make_noise(shared: Path) -> NDArray[np.uint8]:
-    """Recorded noise, babble of training speakers, factory, street, white to brown noise."""
+    """Recorded noise, babble of training speakers, factory, street, white to brown noise, held tones."""
     generator = np.random.default_rng(SEED)
     folder = shared / "noise"
     chatter = (noises.babble(shared / "speech", "train", BABBLE_SECONDS, generator) for _ in range(BABBLE_STRETCHES))
     works = (noises.factory(folder, MADE_SECONDS, generator) for _ in range(MADE_STRETCHES))
     streets = (noises.street(folder, MADE_SECONDS, generator) for _ in range(MADE_STRETCHES))
     coloured = (noises.coloured_noise(MADE_SECONDS, exponent, generator) for exponent in (0.0, 0.0, 0.5, 1.0, 1.5))
-    return audio.noise_pictures((*noises.training_noise(folder), *chatter, *works, *streets, *coloured))
+    tones = (noises.held_tones(generator) for _ in range(HELD_TONES))
+    return audio.noise_pictures((*noises.training_noise(folder), *chatter, *works, *streets, *coloured, *tones))
