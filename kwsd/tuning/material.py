@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,10 @@ from kwsd.small_files import read_small
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import SAMPLE_RATE
 from kwsd.tuning.kept import sounds_in
-from kwsd.tuning.marks import Marks
+from kwsd.tuning.marks import FILE, Marks
 from kwsd.tuning.takes import levels
+
+logger = logging.getLogger(__name__)
 
 AROUND_S = 0.8  # of noise, before and behind a recording that may be cut closely
 
@@ -58,7 +62,7 @@ def _inside(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
     if not path.is_dir():
         yield from _of_manifest(path, labels)
         return
-    marks = Marks(path)
+    marks, strangers = Marks(path), Counter[Path]()
     for file in sounds_in(path):
         mark = marks.of(file)
         if mark is not None:
@@ -67,6 +71,11 @@ def _inside(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
                 yield Recording(file, label, right=mark == "right")
         elif plain(file.parent.name) in labels:
             yield Recording(file, labels[plain(file.parent.name)])
+        else:
+            strangers[file.parent] += 1
+    for folder, count in strangers.items():
+        if not (folder / FILE).exists():  # clips that nobody judged yet are no mistake
+            logger.warning("%s: no keyword is called so; %d recordings are left out", folder, count)
 
 
 def _of_manifest(path: Path, labels: dict[str, str]) -> Iterator[Recording]:

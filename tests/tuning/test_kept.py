@@ -108,8 +108,8 @@ def test_what_cannot_be_kept_or_read_is_named(model: Model, tmp_path: Path) -> N
         KeptFrames(tmp_path / "w", model).keep(tmp_path / "file", lambda _samples: None)
 
 
-def test_positives_are_found_by_folder_manifest_and_mark(tmp_path: Path) -> None:
-    """1. Folders named after phrase or name. 2. A manifest. 3. Saved clips, one judged right, one wrong."""
+def test_positives_are_found_by_folder_manifest_and_mark(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """1. Folders named after phrase or name; another is told. 2. A manifest. 3. Clips, one judged right, one wrong."""
     keywords = [Keyword("lights on", name="lamp"), Keyword("stop")]
     for name in (
         "said/lights_on/1.wav",
@@ -133,6 +133,7 @@ def test_positives_are_found_by_folder_manifest_and_mark(tmp_path: Path) -> None
         ("a-1-stop.wav", "stop", True),
         ("b-2-stop.wav", "stop", False),
     ]
+    assert caplog.messages == [f"{tmp_path}/said/other: no keyword is called so; 1 recordings are left out"]
     (chunk,) = between_pauses(tmp_path / "clips" / "a-1-stop.wav")
     assert len(chunk.samples) == 8000 + 2 * 12_800
 
