@@ -17,6 +17,7 @@ from kwsd.acoustic.stream import AcousticStream
 from kwsd.audio.file import FileSource
 from kwsd.errors import AudioError, KwsdError
 from kwsd.homes import exists, is_directory
+from kwsd.small_files import write_private
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE, samples
 
@@ -26,6 +27,7 @@ CURVES_FILE = "curves.jsonl"
 """What was measured last, beside the frames: for the page."""
 LISTENED = "listened"
 """What the pieces of a room begin with that was listened to."""
+STAYS = "what was kept before stays"
 SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 
 Advance = Callable[[int], None]
@@ -58,7 +60,7 @@ class KeptFrames:
         done = self.folder / f"{name}.done"
         if done.exists():
             pieces = [self.folder / line for line in done.read_text().split()]
-            if all(piece.exists() for piece in pieces):
+            if pieces and all(piece.exists() for piece in pieces):
                 advance(sum(map(samples_of, pieces)))
                 return pieces
         chunks, pieces = iter(read(path) if read else FileSource(path)), list[Path]()
@@ -70,7 +72,10 @@ class KeptFrames:
                     advance(len(chunk.samples))
             else:
                 self._write(pieces[-1], encoded(self._model, piece, advance), keeps_part=False)
-        done.write_text("".join(f"{piece.name}\n" for piece in pieces))
+        try:
+            write_private(done, "".join(f"{piece.name}\n" for piece in pieces))
+        except OSError as error:
+            raise KwsdError(f"{self.folder}: cannot be written: {error.strerror}; {STAYS}") from error
         return pieces
 
     def listened(self, room: Iterable[Frames], advance: Advance) -> Iterator[Path]:
@@ -95,8 +100,7 @@ class KeptFrames:
                 for frames in piece:
                     file.write(frames)
         except OSError as error:
-            stays = "what was kept before stays"
-            raise KwsdError(f"{self.folder}: cannot be written: {error.strerror}; {stays}") from error
+            raise KwsdError(f"{self.folder}: cannot be written: {error.strerror}; {STAYS}") from error
 
     def listened_to(self) -> list[Path]:
         """The pieces of all that was ever listened to."""

@@ -97,6 +97,16 @@ def test_a_full_disk_is_named_and_what_came_is_kept(model: Model, tmp_path: Path
     assert 0 < samples_of(piece) < len(SCENE)
 
 
+def test_a_note_that_a_full_disk_cut_off_hides_no_recording(model: Model, tmp_path: Path) -> None:
+    """1. Encoded; what says so is emptied. 2. Asked again: it is all there."""
+    soundfile.write(tmp_path / "a.wav", SCENE, 16_000)
+    frames = KeptFrames(tmp_path / "w", model)
+    pieces = frames.keep(tmp_path / "a.wav", lambda _samples: None)
+    (note,) = frames.folder.glob("*.done")
+    note.write_text("")
+    assert frames.keep(tmp_path / "a.wav", lambda _samples: None) == pieces != []
+
+
 def test_what_cannot_be_kept_or_read_is_named(model: Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(KwsdError, match="cannot be made"):
