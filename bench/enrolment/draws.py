@@ -37,9 +37,9 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     for word, takes in track(drawn, "candidates"):
         keyword = Keyword(word)
         found[word, takes] = enrol.find_candidates(model, keyword, [readings(path) for path in takes])[: enrol.TRIED]
-    hours, search = hours_of("room"), model.settings()
+    hours, search = hours_of("dev"), model.settings()
     tried = {way_of(word, each.spelling) for (word, _), some in found.items() for each in some}
-    false = hits_in(model, tried | {way_of(word, choice.NOW) for word in paths}, "room", lenient)
+    false = hits_in(model, tried | {way_of(word, choice.NOW) for word in paths}, "dev", lenient)
     score = cache(
         lambda word, text, path: enrol.score_takes(
             model,

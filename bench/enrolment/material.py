@@ -23,7 +23,7 @@ from measure.scoring import Label
 from measure.streams import UTTERANCE_GAP_S, floor, speech_rows
 from measure.wav import RATE, silence
 
-SHARE_APART, SHARE_ROOM = 21, 70  # of a hundred of the untranscribed clips, by the hash of their path
+SHARE_APART = 21  # of a hundred of the untranscribed clips, by the hash of their path
 GAPS_S = (1.0, 2.0)
 FOLDER = WORK / "enrol"
 
@@ -67,8 +67,7 @@ def word_stream(model: Model, word: str, paths: Sequence[str]) -> tuple[list[Fra
 def hours_of(name: str) -> float:
     """How much speech there is.
 
-    `room` is what enrolling holds candidates against, as long as a night of `kwsctl tune --listen 8h`: speakers of dev
-    and other clips of what `apart` has, which was set apart before the first run, for the test alone.
+    `dev` is what enrolling holds candidates against; `apart` was set apart before the first run, for the test alone.
     """
     rows = [row for row in speech_rows() if in_part(row, name)]
     return sum(float(row["seconds"]) + UTTERANCE_GAP_S for row in rows) / 3600
@@ -86,13 +85,12 @@ def background_frames(model: Model, name: str) -> list[Frames]:
 
 def in_part(row: manifests.Row, name: str) -> bool:
     """Whether an utterance belongs to a background."""
-    number = int(sha1(row["path"].encode(), usedforsecurity=False).hexdigest(), 16) % 100
-    untranscribed = row["corpus"] == "commonvoice-en-korliu-untranscribed"
-    if name == "room":
+    if name == "dev":
         single = ("custom", "speechcommands", "speechocean")
-        spoken = row["split"] == "dev" and not row["corpus"].startswith(single)
-        return spoken or (untranscribed and SHARE_APART <= number < SHARE_ROOM)
-    return row["corpus"] == "libri-251" or (untranscribed and number < SHARE_APART)
+        return row["split"] == "dev" and not row["corpus"].startswith(single)
+    number = int(sha1(row["path"].encode(), usedforsecurity=False).hexdigest(), 16) % 100
+    untranscribed = row["corpus"] == "commonvoice-en-korliu-untranscribed" and number < SHARE_APART
+    return untranscribed or row["corpus"] == "libri-251"
 
 
 def keep(model: Model, file: Path, pieces: Iterable[np.ndarray[tuple[int], np.dtype[np.float32]]]) -> None:

@@ -162,7 +162,7 @@ def write_page(model: str, rows: Sequence[Row], hours: float) -> str:
         "",
         f"Made by `python -m bench enrol` with {model}: {TAKES} takes at random, {DRAWS} draws a word, tested on its",
         f"other recordings; false alarms in {hours:.2f} h of speech set apart, a word at a time, with the Poisson",
-        f"bound of their mean. {PER_HOUR}/h were put up with, by {hours_of('room'):.2f} h of other speech.",
+        f"bound of their mean. {PER_HOUR}/h were put up with, by {hours_of('dev'):.2f} h of other speech.",
         f"*At {PER_HOUR}/h* is recall where, in every draw, the threshold lets through at most {int(PER_HOUR * hours)}",
         "in the speech set apart.",
         "A word is new where neither the lexicon nor CMUdict has it.",

@@ -19,17 +19,7 @@ class Marks:
     def __init__(self, folder: Path) -> None:
         """Raises KwsdError: there are marks and they cannot be read."""
         self._folder = folder
-        try:
-            found = parse_json(read_small(folder / FILE))
-            self._marks: dict[str, Mark] = {
-                str(name): mark for name, mark in found.items() if mark in {"right", "wrong"}
-            }
-        except FileNotFoundError:
-            self._marks = {}
-        except (OSError, ValueError, AttributeError) as error:
-            raise KwsdError(
-                f"{folder / FILE}: cannot be read ({reason(error)}); delete it to judge the clips anew"
-            ) from error
+        self._marks = read_marks(folder / FILE)
 
     def of(self, clip: Path) -> Mark | None:
         """What was said of a clip of the folder."""
@@ -40,10 +30,23 @@ class Marks:
 
         Raises:
             OSError: it cannot be written; what was known before is.
+            KwsdError: what others marked meanwhile cannot be read.
         """
-        marks = {name: known for name, known in self._marks.items() if (self._folder / name).exists()}
+        known_now = read_marks(self._folder / FILE)
+        marks = {name: known for name, known in known_now.items() if (self._folder / name).exists()}
         marks.pop(clip.name, None)
         if mark is not None:
             marks[clip.name] = mark
         write_private(self._folder / FILE, json.dumps(marks, ensure_ascii=False, indent=0))
         self._marks = marks
+
+
+def read_marks(path: Path) -> dict[str, Mark]:
+    """All that are known, by the names of clips. Raises KwsdError: there are some and they cannot be read."""
+    try:
+        found = parse_json(read_small(path))
+        return {str(name): mark for name, mark in found.items() if mark in {"right", "wrong"}}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise KwsdError(f"{path}: cannot be read ({reason(error)}); delete it to judge the clips anew") from error

@@ -167,6 +167,10 @@ def test_marks_are_private_whole_and_forgotten_with_their_clips(tmp_path: Path) 
     assert Marks(tmp_path).of(tmp_path / "a.wav") is None
     assert Marks(tmp_path).of(tmp_path / "b.wav") == "right"
     assert (tmp_path / ".marks.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "c.wav").write_text("x")
+    Marks(tmp_path).set(tmp_path / "c.wav", "wrong")  # by the page, while `kwsctl review` is at it
+    marks.set(tmp_path / "b.wav", "wrong")
+    assert (marks.of(tmp_path / "c.wav"), Marks(tmp_path).of(tmp_path / "c.wav")) == ("wrong", "wrong")
     (tmp_path / ".marks.json").write_text("[")
     with pytest.raises(KwsdError, match="delete it"):
         Marks(tmp_path)
