@@ -17,7 +17,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.small_files import read_small
 from kwsd.stream import Chunk, Float32
 from kwsd.timebase import SAMPLE_RATE
-from kwsd.tuning.kept import sounds_in
+from kwsd.tuning.kept import SOUNDS, sounds_in
 from kwsd.tuning.marks import FILE, Marks
 from kwsd.tuning.takes import levels
 
@@ -50,7 +50,7 @@ def find_recordings(given: Sequence[Path], keywords: Sequence[Keyword]) -> list[
         except OSError as error:
             raise KwsdError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:
-            raise KwsdError(f"{path}: cannot be read: {error}") from error
+            raise KwsdError(f"{path}: {error}") from error
         if not inside:
             known = ", ".join(dict.fromkeys(each.label for each in keywords))
             raise KwsdError(f"{path}: has no recordings of any keyword; folders or rows are to be called: {known}")
@@ -80,7 +80,12 @@ def _inside(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
 
 def _of_manifest(path: Path, labels: dict[str, str]) -> Iterator[Recording]:
     """A TSV or CSV with a header: `path`, and `keyword`, `phrase` or `transcript`."""
-    text = read_small(path).decode("utf-8")
+    if path.suffix.lower() in SOUNDS:
+        raise ValueError("is one recording; give the folder that is called as its keyword, or a manifest")
+    try:
+        text = read_small(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("is no manifest, for it is no text in UTF-8") from error
     rows = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
     column = next((name for name in ("keyword", "phrase", "transcript") if name in (rows.fieldnames or ())), None)
     if column is None or "path" not in (rows.fieldnames or ()):

@@ -72,7 +72,7 @@ def test_a_damaged_clip_stands_in_no_ones_way(clips: Path, tmp_path: Path) -> No
     ) as asking:
         os.close(theirs)
         os.write(ours, b"drq")
-        _, told = asking.communicate(timeout=30)
+        _, told = asking.communicate(timeout=100)
     os.close(ours)
     assert (asking.returncode, f"{NAMES[0]} is not audio" in told) == (0, True), told
     assert not (clips / NAMES[0]).exists()

@@ -178,7 +178,8 @@ def gathering(command: Sequence[object], home: Path) -> Iterator[subprocess.Pope
         (("none",), 1, "none: cannot be read: No such file"),
         (("said", "--keywords", "none.toml"), 78, "none.toml"),
         (("said", "--listen", "soon"), 2, "is no time"),
-        (("talk.wav",), 1, "talk.wav: cannot be read"),
+        (("talk.wav",), 1, "talk.wav: is one recording; give the folder that is called as its keyword"),
+        (("bytes",), 1, "bytes: is no manifest, for it is no text in UTF-8"),
         (("said", "--background", "none.wav"), 1, "none.wav does not exist"),
         (("said", "--png", "none/c.png"), 2, "there is no folder none"),
         (("said", "--work", "talk.wav"), 1, "cannot be made"),
@@ -188,6 +189,7 @@ def test_what_is_wrong_is_named_and_changes_nothing(
     home: Path, tiny_model_dir: Path, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     (home / "k.txt").write_text("stop\n")
+    (home / "bytes").write_bytes(b"\xbc")
     given = ["--model", str(tiny_model_dir)]
     given += [] if "--keywords" in arguments else ["--keywords", "k.toml"]
     given += [] if "--work" in arguments else ["--work", "w"]
