@@ -436,6 +436,29 @@ def test_it_is_fit_for_everybody(browser: Any, demo: Stage, size: tuple[int, int
         _photograph(one.page, name.format("teach"))
 
 
+def test_a_lesson_is_learned_and_written_by_keyboard(browser: Any, demo: Stage) -> None:
+    """1. Three takes are there. 2. Learn: what they lead to. 3. Write: it is in the file. 4. Begun again: no takes."""
+    assert demo.lessons is not None
+    with person(browser, demo.lessons, PHONE) as one:
+        one.open()
+        one.go("teach")
+        _take_a_lesson(one.page, demo.lessons)
+        one.page.focus("#teach-learn")
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#learned li:has-text('False alarms to be expected')")
+        assert "of 3 takes are heard" in one.page.inner_text("#learned li:first-child")
+        one.page.focus("#teach-keep")
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#teach-told:has-text('Written. Listening for 2.')")
+        assert 'phrase = "hadouken"' in (demo.directory / "taught.toml").read_text()
+        one.page.focus("#teach-name")
+        one.page.keyboard.press("Enter")
+        one.page.wait_for_selector("#teach-told:has-text('once in each take.')")
+        assert one.page.locator("#takes li").count() == 0
+        assert one.page.is_hidden("#teach-anew")
+        assert (one.troubles, one.elsewhere) == ([], [])
+
+
 def _is_fit(page: Any, what: str) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="no axe: scripts/environment test lint bench browser"
