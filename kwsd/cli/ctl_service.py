@@ -58,7 +58,8 @@ def run_install(arguments: argparse.Namespace) -> int:
     from kwsd.setup.units import running_programs  # noqa: PLC0415 - likewise
 
     scope = _scope(arguments)
-    places = find_places(scope, arguments.root.absolute())
+    root = arguments.root.absolute()
+    places = find_places(scope, root)
     outcome = install(places, running_programs(), documents(), start=_starts(arguments))
     for path in outcome.kept:
         logger.warning("%s: was not as kwsd had left it, and is kept under this name", path)
@@ -66,6 +67,9 @@ def run_install(arguments: argparse.Namespace) -> int:
     edit = "sudoedit" if scope == "system" else "${EDITOR:-nano}"
     print("next:")
     print(f"  {edit} {places.keywords}    # what to listen for; a change takes effect by itself")
+    if not outcome.started:
+        told = f"sudo systemctl --root={root} enable" if root != Path("/") else "sudo systemctl enable --now"
+        print(f"  {told if scope == 'system' else 'systemctl --user enable --now'} kwsd    # starts it, now and later")
     print("  kwsctl listen    # what is heard, as it is heard")
     print("  kwsctl doctor    # if nothing is")
     return DONE

@@ -75,7 +75,8 @@ def require_extra(extra: str, libraries: Iterable[str]) -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         verb, it = ("is", "it comes") if len(missing) == 1 else ("are", "they come")
-        raise KwsdError(f"{' and '.join(missing)} {verb} not installed; {it} with: pip install 'kwsd[{extra}]'")
+        listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[:-1] else missing)
+        raise KwsdError(f"{listed} {verb} not installed; {it} with: pip install 'kwsd[{extra}]'")
 
 
 def _forget_stdout() -> None:

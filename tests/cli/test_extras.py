@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.programs import make_parsers
+from kwsd.errors import KwsdError
 from testkit.commands import run
 from testkit.packages import build_wheel, plain_environment
 
@@ -121,6 +123,13 @@ def test_without_its_extra_a_command_says_which(plain: Path, place: Path) -> Non
         assert code in {1, 2, 78}, (command, code)
         assert INSTALL.findall(said) == [NEEDING[command]], (command, said)
         assert len(said.splitlines()) == 1, (command, said)
+
+
+def test_all_that_is_missing_is_listed() -> None:
+    with pytest.raises(KwsdError, match=r"^not_one is not installed; it comes with: pip install 'kwsd.archive.'$"):
+        require_extra("archive", ["json", "not_one"])
+    with pytest.raises(KwsdError, match=r"^not_one, nor_two and nor_three are not installed; they come with: "):
+        require_extra("archive", ["not_one", "json", "nor_two", "nor_three"])
 
 
 def test_what_needs_no_extra_does_without(plain: Path, place: Path) -> None:

@@ -122,6 +122,7 @@ def test_the_files_of_an_image(tmp_path: Path) -> None:
     if "other users may not" in installed.stderr:
         pytest.skip("needs a checkout that other users may read")
     assert (installed.returncode, "nothing was started" in installed.stdout) == (0, True), installed.stderr
+    assert f"sudo systemctl --root={root} enable kwsd " in installed.stdout
     unit = (root / "etc/systemd/system/kwsd.service").read_text()
     assert f"ExecStart={Path(KWSCTL).parent}/kwsd " in unit
     assert {path.name for path in (root / "usr/local/share/bash-completion/completions").iterdir()} >= {
