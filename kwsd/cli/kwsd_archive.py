@@ -147,7 +147,7 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
         for problem in searched.problems:
             logger.warning("%s", problem)
             done = DONE_IN_PART
-        logger.warning("searched: %.2f h of sound, %.1f core-seconds", searched.sound_s / 3600, searched.core_s)
+        logger.info("searched: %.2f h of sound, %.1f core-seconds", searched.sound_s / 3600, searched.core_s)
         rows = searched.rows
         tell_hits(rows, arguments.out)
     if arguments.report is not None:
@@ -172,7 +172,7 @@ def tell_index(report: "IndexReport", folder: Path) -> int:
             logger.warning("%s: %s", each.recording, "; ".join(each.notes))
     hours = sum(each.sound_s for each in report.outcomes.values()) / 3600
     told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-    logger.warning("%s: %.2f h of sound, %.1f core-seconds", told or "nothing", hours, report.core_s)
+    logger.info("%s: %.2f h of sound, %.1f core-seconds", told or "nothing", hours, report.core_s)
     if report.store_error:
         raise KwsdError(f"{report.store_error}; make room, and run it again: it goes on from here")
     return DONE_IN_PART if set(counts) & {"failed", "waiting"} else DONE
@@ -190,7 +190,7 @@ def tell_page(workers: "Workers", path: Path, outcomes: "Sequence[FileOutcome]",
             sounds |= {} if isinstance(result, Exception) else result
             advance()
     write_page(path, outcomes, rows, sounds)
-    logger.warning("%d recordings in %s", len(outcomes), path)
+    logger.info("%d recordings in %s", len(outcomes), path)
 
 
 def tell_hits(rows: "Sequence[Row]", out: Path | None) -> None:
@@ -201,7 +201,7 @@ def tell_hits(rows: "Sequence[Row]", out: Path | None) -> None:
 
     if out is not None:
         write_hits(out, rows)
-        logger.warning("%d hits in %s", len(rows), out)
+        logger.info("%d hits in %s", len(rows), out)
         return
     for row in rows:
         write_line(printable(f"{row['recording']}: {row['start']:8.2f} s  {row['keyword']}  {row['score']:.2f}"))

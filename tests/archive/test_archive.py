@@ -38,6 +38,8 @@ def test_a_folder_is_indexed_and_searched(talk: Path, keywords: Path, tiny_model
     out = tmp_path / "hits.jsonl"
     done = run("search", "--keywords", keywords, "--out", out, store_flag(store), model=tiny_model_dir)
     assert done.returncode == 0, done.stderr
+    assert "core-seconds" in done.stderr
+    assert "warning" not in done.stderr
     rows = read(out)
     found = [(Path(row["recording"]).name, row["keyword"]) for row in rows]
     assert len(set(found)) == len(found)
