@@ -34,7 +34,7 @@ HOPELESS_NATS = -80.0
 """Behind any text: no sentence is accepted from so far, and the nearest one is not to be told from others."""
 UNSPOKEN_NATS = -8.0
 """Mean log-probability of the units of a word below which it was not said, however well the others fit."""
-SHORT_UNITS, SHORT_FACTOR, SHORT_MOST = 5, 2.5, 0.5
+SHORT_UNITS, SHORT_FACTOR, SHORT_MOST = 5, 1.2, 0.5
 """Sentences of so few units come about by chance among other words: their score has to be so many times the threshold,
 but for one that is set higher than the last of these."""
 PAUSE_FRAMES = 4

@@ -11,7 +11,7 @@ from kwsd.timebase import encoder_frames
 class SentenceSettings:
     """[intents]: for `--sentences`, and for the lists that follow a keyword."""
 
-    threshold: Annotated[float, THRESHOLD] = 0.1
+    threshold: Annotated[float, THRESHOLD] = 0.21
     """Smallest score of a sentence that is accepted; below it the nearest sentence is told as rejected."""
     armed_s: Annotated[float, ARMED_S] = 8.0
     """Seconds after a wake word in which a sentence, or a word of a list that follows, may begin."""
