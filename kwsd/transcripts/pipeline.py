@@ -111,12 +111,13 @@ class PipelineProcess:
         process, connection = self._process, self._connection
 
         def end_when_idle() -> None:
-            with connection:
-                while process.poll() is None:
-                    time.sleep(min(1.0, self._idle_s / 4))
-                    with self._one_at_a_time:
-                        if time.monotonic() - self._used_s >= self._idle_s:
-                            end_group(process)
+            while process.poll() is None:
+                time.sleep(min(1.0, self._idle_s / 4))
+                with self._one_at_a_time:
+                    if time.monotonic() - self._used_s >= self._idle_s:
+                        end_group(process)
+            with self._one_at_a_time, connection:  # not before who waits has read why it ended
+                pass
 
         threading.Thread(target=end_when_idle, name="idle", daemon=True).start()
         return connection

@@ -70,7 +70,7 @@ def test_a_new_keyword_that_is_heard_as_it_is_spelt_is_added(tmp_path: Path, tin
 
 
 def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path], tiny_model_dir: Path) -> None:
-    """On a terminal: how much of it is done, and when the rest will be."""
+    """On a terminal: how much of it is done, from the first to the last, and when the rest will be."""
     soundfile.write(tmp_path / "talk.wav", np.tile(speak("TURN OFF", tail_s=1.0), 200), 16_000)
     terminal, stderr = pty.openpty()
     command = [KWSCTL, "enrol", "saoirse", "--from", *map(str, takes), "--keywords", "k.toml", "--dry-run"]
@@ -85,7 +85,7 @@ def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path]
     os.close(terminal)
     assert process.wait(60) == 0, shown
     steps = set(re.findall(rb"searching [^%]*?(\d+)%", shown))
-    assert len(steps) > 2, shown
+    assert {b"0", b"100"} <= steps, shown  # what is between is shown ten times a second, and this may be over sooner
 
 
 @pytest.mark.parametrize(

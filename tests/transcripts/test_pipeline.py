@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,11 +92,33 @@ def test_rubbish_death_and_waiting_are_named(code: str, why: str) -> None:
         assert time.monotonic() - began_s < 20
 
 
+def test_why_it_ended_is_told_however_late_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. It is being waited for, says why it cannot go on, and ends. 2. Only after that is anything read."""
+    with process('tell(b\'{"error": "no config.json"}\')') as made:
+        line = PipelineProcess._line
+
+        def late(*arguments: Any) -> bytes:
+            assert eventually(lambda: not made.is_running)
+            time.sleep(2.0)  # as long as its end is looked for
+            return line(made, *arguments)
+
+        monkeypatch.setattr(made, "_line", late)
+        with pytest.raises(TranscriptError, match="no config"):
+            text_of(made)
+
+
 def test_one_that_died_is_started_anew(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    with process(
-        f"import pathlib; mark = pathlib.Path({str(mark)!r})\nmark.exists() or (mark.touch(), sys.exit())\n{ECHO}"
-    ) as made:
+    dies_once = f"""
+import pathlib
+mark = pathlib.Path({str(mark)!r})
+if not mark.exists():
+    mark.touch()
+    tell(READY)
+    hear()
+    sys.exit()
+"""
+    with process(dies_once + ECHO) as made:
         with pytest.raises(TranscriptError, match="died"):
             text_of(made)
         assert text_of(made).text.startswith("64000 ")
