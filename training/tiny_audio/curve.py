@@ -44,7 +44,7 @@ def append(folder: Path, line: Line) -> None:
     )
     axes.set(xlabel="step", ylabel="nats per token")
     errors.set(ylabel="%", ylim=(0, 110))
-    figure.legend(fontsize=7)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=7)
     figure.savefig(folder / PICTURE, dpi=100)
 
 
