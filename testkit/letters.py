@@ -3,8 +3,9 @@
 from kwsd.text.pieces import Tokenizer
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'-"
+LETTER_TOKENS = ("<blk>", "<unk>", "▁", *LETTERS)
 
 
 def letter_tokenizer() -> Tokenizer:
     """`LIGHT UP` → ▁ L I G H T ▁ U P. Upper case only."""
-    return Tokenizer(lambda word: ["▁", *word], ("<blk>", "<unk>", "▁", *LETTERS))
+    return Tokenizer(lambda word: ["▁", *word], LETTER_TOKENS)

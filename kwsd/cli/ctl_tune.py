@@ -34,7 +34,6 @@ examples:
   kwsctl tune said.tsv clips/ --false-alarms 0.1/h         a manifest (path, keyword); clips that were judged
   kwsctl tune said/ --png curves.png --write               write what is proposed into the keyword file
 What was encoded is kept, so that a second run, or one that goes on after Ctrl-C, costs the search alone."""
-FULL_SCALE = 32767
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -240,7 +239,8 @@ def room_of(setup: "Setup", arguments: argparse.Namespace) -> "Iterator[tuple[st
 
 def kept_sound(path: Path, chunks: "Iterable[Chunk]") -> "Iterator[Chunk]":
     """Write sound as it passes, into a file for the user alone."""
-    from kwsd.timebase import SAMPLE_RATE  # noqa: PLC0415 - as above
+    from kwsd.audio.wav import to_pcm  # noqa: PLC0415 - as above
+    from kwsd.timebase import SAMPLE_RATE  # noqa: PLC0415 - likewise
 
     path.touch(mode=0o600)
     with wave.open(str(path), "wb") as file:
@@ -248,5 +248,5 @@ def kept_sound(path: Path, chunks: "Iterable[Chunk]") -> "Iterator[Chunk]":
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         for chunk in chunks:
-            file.writeframes((chunk.samples.clip(-1, 1) * FULL_SCALE).astype("<i2").tobytes())
+            file.writeframes(to_pcm(chunk.samples).astype("<i2").tobytes())
             yield chunk

@@ -26,11 +26,6 @@ IN_TEXT = {"boost": ":", "threshold": "#"}
 """What a line of a text file can say, and how."""
 
 
-def find_keyword(path: Path, name: str) -> Keyword:
-    """The keyword of that name or phrase in a TOML file; a new one where it has none such. Raises as the next one."""
-    return known_keyword(path, name) or Keyword(name)
-
-
 def known_keyword(path: Path, name: str) -> Keyword | None:
     """The keyword of that name or phrase in a TOML file; None where it has none such, or is not there.
 

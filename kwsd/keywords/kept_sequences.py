@@ -63,7 +63,8 @@ def read_back(path: Path) -> Listed:
     checksum, _, content = read_small(path).partition(b"\n")
     if sha256(content).hexdigest().encode() != checksum:
         raise ValueError("it is damaged")
-    path.touch()
+    with suppress(OSError):  # of another user's it cannot be told that it was read
+        path.touch()
     return tuple(
         tuple(TokenSequence(tuple(tokens), spelling) for tokens, spelling in each) for each in parse_json(content)
     )

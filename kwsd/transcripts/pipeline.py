@@ -116,8 +116,8 @@ class PipelineProcess:
                 with self._one_at_a_time:
                     if time.monotonic() - self._used_s >= self._idle_s:
                         end_group(process)
-            with self._one_at_a_time, connection:  # not before who waits has read why it ended
-                pass
+            with self._one_at_a_time:  # who waits has read why it ended
+                connection.close()
 
         threading.Thread(target=end_when_idle, name="idle", daemon=True).start()
         return connection

@@ -39,6 +39,11 @@ class House:
         """That of each source, by name."""
         return {each["name"]: each for each in self.daemon.ask(command="status")["data"]["sources"]}
 
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command to its daemon."""
+        command = [KWSCTL, *words, "--socket", str(self.directory / "s")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
     def states(self) -> list[object]:
         """Of the kitchen and the hall."""
         return [each["state"] for each in self.status().values()]
@@ -94,26 +99,21 @@ def test_one_is_muted_and_stays_so_the_other_hears(tmp_path: Path, tiny_model_di
 
     Result: each state says so, events bear the name, the mistake names those that there are.
     """
-
-    def ctl(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [KWSCTL, *words, "--socket", str(tmp_path / "s")]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
     with house(tmp_path, tiny_model_dir) as there:
         client, _ = there.daemon.client()
         with client:
-            assert ctl("mute", "--source", "hall").returncode == 0
+            assert there.ctl("mute", "--source", "hall").returncode == 0
             assert client.read_until("muted")["source"] == "hall"
             assert there.states() == ["listening", "muted"]
-            assert ctl("status").returncode == 0
-            assert "hall" in ctl("status").stdout
+            assert there.ctl("status").returncode == 0
+            assert "hall" in there.ctl("status").stdout
             there.kitchen.say(phrase("LIGHT ON"))
             assert client.read_until("detection")["source"] == "kitchen"
-            assert ctl("mute").returncode == 0
+            assert there.ctl("mute").returncode == 0
             assert there.states() == ["muted", "muted"]
-            assert ctl("unmute").returncode == 0
+            assert there.ctl("unmute").returncode == 0
             assert eventually(lambda: there.states() == ["listening", "listening"])
-            wrong = ctl("mute", "--source", "cellar")
+            wrong = there.ctl("mute", "--source", "cellar")
             assert wrong.returncode != 0
             assert 'there is no "cellar"; there are: kitchen, hall' in wrong.stderr
 
@@ -227,11 +227,6 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
     Result: the events that are published name their source; Home Assistant is told that it is degraded, and why;
     `kwsctl metrics` has each source's own; `kwsctl doctor` says what is wrong with the hall, and the kitchen is well.
     """
-
-    def ctl(*words: str) -> str:
-        command = [KWSCTL, *words, "--socket", str(tmp_path / "s")]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
     with (
         running_broker(tmp_path) as broker,
         house(tmp_path, tiny_model_dir) as there,
@@ -250,7 +245,7 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
         ]
         there.hall.pull_out()
         assert eventually(lambda: '"degraded"' in listener.last("state") and "hall: " in listener.last("state"), 10)
-        told = ctl("metrics")
+        told = there.ctl("metrics").stdout
         for line in (
             'kwsd_source_state{source="kitchen",state="listening"} 1.0',
             'kwsd_source_state{source="hall",state="waiting"} 1.0',
@@ -258,7 +253,7 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
             'kwsd_source_microphone_open{source="hall"} 0.0',
         ):
             assert line in told
-        looked = ctl("doctor", "--json", "--config", str(tmp_path / "config.toml")).splitlines()
+        looked = there.ctl("doctor", "--json", "--config", str(tmp_path / "config.toml")).stdout.splitlines()
         symptoms = [json.loads(line) for line in looked]
         microphones = [(each["verdict"], each["what"]) for each in symptoms if each["area"] == "microphone"]
         assert [verdict for verdict, _ in microphones] == ["well", "wrong"]

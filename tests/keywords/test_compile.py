@@ -7,9 +7,7 @@ from kwsd.keywords.compile import compile_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.text.pieces import Tokenizer
-from testkit.letters import LETTERS
-
-TOKENS = ("<blk>", "<unk>", "▁", *LETTERS)
+from testkit.letters import LETTER_TOKENS
 
 
 class Looking(Tokenizer):
@@ -17,7 +15,7 @@ class Looking(Tokenizer):
 
     def __init__(self) -> None:
         """Nothing seen yet."""
-        super().__init__(lambda word: ["▁", *word], TOKENS)
+        super().__init__(lambda word: ["▁", *word], LETTER_TOKENS)
         self.seen: list[bool] = []
 
     def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
@@ -29,6 +27,6 @@ class Looking(Tokenizer):
 def test_the_collector_runs_on_for_all_threads_while_a_list_is_compiled() -> None:
     """1. A list is compiled. 2. In the middle of it somebody looks: garbage is collected as ever."""
     looking = Looking()
-    compile_keywords([Keyword("lights on"), Keyword("lights off")], looking, len(TOKENS), SearchSettings())
+    compile_keywords([Keyword("lights on"), Keyword("lights off")], looking, len(LETTER_TOKENS), SearchSettings())
     assert len(looking.seen) > 1
     assert all(looking.seen)

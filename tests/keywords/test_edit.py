@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.errors import KeywordFileError
-from kwsd.keywords.edit import find_keyword, write_keywords
+from kwsd.keywords.edit import known_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
 
 BEFORE = """\
@@ -23,6 +23,13 @@ threshold = 0.9 # was too much
 """
 
 
+def found(path: Path, name: str) -> Keyword:
+    """One that is there."""
+    keyword = known_keyword(path, name)
+    assert keyword is not None
+    return keyword
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "k.toml"
@@ -32,31 +39,32 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_comments_and_order_stay_and_a_backup_lies_beside_it(path: Path) -> None:
-    keyword = find_keyword(path, "HADOUKEN")
-    assert keyword == find_keyword(path, "game") == Keyword("hadouken", name="game", threshold=0.9)
+    keyword = found(path, "HADOUKEN")
+    assert keyword == found(path, "game") == Keyword("hadouken", name="game", threshold=0.9)
     backup = write_keywords(path, {keyword: {"spellings": ("/AE D AX/",), "threshold": 0.5}})
     assert backup == path.with_name("k.toml.bak")
     assert backup.read_text() == BEFORE
     after = path.read_text()
     assert after.replace("0.5 # was", "0.9 # was").replace('spellings = ["/AE D AX/"]\n', "") == BEFORE
-    assert find_keyword(path, "game") == Keyword("hadouken", name="game", threshold=0.5, spellings=("/AE D AX/",))
+    assert found(path, "game") == Keyword("hadouken", name="game", threshold=0.5, spellings=("/AE D AX/",))
     assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_keyword_that_is_not_there_is_added_and_a_file_made(path: Path, tmp_path: Path) -> None:
-    write_keywords(path, {find_keyword(path, "fenrir"): {"threshold": 0.4}})
+    assert known_keyword(path, "fenrir") is None
+    write_keywords(path, {Keyword("fenrir"): {"threshold": 0.4}})
     assert path.read_text().startswith(BEFORE)
-    assert find_keyword(path, "fenrir").threshold == 0.4
+    assert found(path, "fenrir").threshold == 0.4
     assert write_keywords(tmp_path / "new.toml", {Keyword("fenrir"): {"threshold": 0.4}}) is None
-    assert find_keyword(tmp_path / "new.toml", "fenrir") == Keyword("fenrir", threshold=0.4)
+    assert found(tmp_path / "new.toml", "fenrir") == Keyword("fenrir", threshold=0.4)
 
 
 def test_a_link_stays_one(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.toml"
     link.symlink_to(path)
-    write_keywords(link, {find_keyword(link, "game"): {"threshold": 0.4}})
+    write_keywords(link, {found(link, "game"): {"threshold": 0.4}})
     assert link.is_symlink()
-    assert find_keyword(path, "game").threshold == 0.4
+    assert found(path, "game").threshold == 0.4
 
 
 @pytest.mark.parametrize(("name", "content"), [("broken.toml", "[[keyword"), ("k.toml", None)])
@@ -76,7 +84,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_keywords(path, {find_keyword(path, "game"): {"threshold": 0.4}})
+        write_keywords(path, {found(path, "game"): {"threshold": 0.4}})
     assert path.read_text() == BEFORE
     assert not list(path.parent.glob(".*part"))
 
@@ -90,7 +98,7 @@ def test_a_disk_too_full_for_a_backup_leaves_the_one_that_is_there(path: Path, m
     backup.write_text("from before")
     monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(OSError, match="No space left") as raised:
-        write_keywords(path, {find_keyword(path, "game"): {"threshold": 0.4}})
+        write_keywords(path, {found(path, "game"): {"threshold": 0.4}})
     assert raised.value.filename == str(backup)
     assert (path.read_text(), backup.read_text()) == (BEFORE, "from before")
 
@@ -116,7 +124,8 @@ def test_thresholds_and_boosts_of_a_text_file_change_and_nothing_else(tmp_path: 
 
 
 def test_the_backup_is_what_was_there_before_all_changes(path: Path) -> None:
-    write_keywords(path, {find_keyword(path, name): {"threshold": 0.4} for name in ("game", "lights on", "new one")})
+    keywords = (found(path, "game"), found(path, "lights on"), Keyword("new one"))
+    write_keywords(path, dict.fromkeys(keywords, {"threshold": 0.4}))
     assert path.with_name("k.toml.bak").read_text() == BEFORE
 
 

@@ -11,9 +11,7 @@ from kwsd.keywords.kept_sequences import MOST_FILES, known_token_sequences
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import all_token_sequences
 from kwsd.text.pieces import Tokenizer
-from testkit.letters import LETTERS
-
-TOKENS = ("<blk>", "<unk>", "▁", *LETTERS)
+from testkit.letters import LETTER_TOKENS
 
 
 class Counting(Tokenizer):
@@ -21,7 +19,7 @@ class Counting(Tokenizer):
 
     def __init__(self, fingerprint: str = "letters") -> None:
         """Of letters."""
-        super().__init__(lambda word: ["▁", *word], TOKENS, fingerprint)
+        super().__init__(lambda word: ["▁", *word], LETTER_TOKENS, fingerprint)
         self.asked = 0
 
     def encodings(self, text: str) -> Iterator[tuple[int, ...]]:
@@ -110,6 +108,19 @@ def test_a_directory_that_cannot_be_written_costs_nothing(folder: Path) -> None:
     """Here a file stands in its way, which stops root as well."""
     folder.parent.write_text("", encoding="utf-8")
     assert known_token_sequences(LONG, Counting()) == all_token_sequences(LONG, Counting())
+
+
+def test_a_file_that_may_only_be_read_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. A list is kept. 2. It is another user's: nothing about it can be changed. Result: it is read all the same."""
+    known_token_sequences(LONG, Counting())
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    again = Counting()
+    known_token_sequences(LONG, again)
+    assert again.asked == 0
 
 
 def test_the_oldest_goes(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kwsd.audio.wav import wav_bytes
+from kwsd.audio.wav import to_pcm, wav_bytes
 from kwsd.bridges.web.hub import Hub
 from kwsd.config import Settings
 from kwsd.errors import KwsdError
@@ -17,7 +17,6 @@ from kwsd.tuning.marks import Marks
 from kwsd.tuning.review import SavedClip, delete_clip, saved_clips, sound_of
 
 MOST_SHOWN = 200
-FULL_SCALE = 32767
 
 
 class SavedError(KwsdError):
@@ -66,8 +65,7 @@ class SavedClips:
 
     def sound(self, number: int) -> bytes:
         """A clip as a WAV file, whatever the file is. Raises KwsdError."""
-        pcm = sound_of(self._clip(number)).clip(-1, 1) * FULL_SCALE
-        return wav_bytes(pcm.astype("<i2"))
+        return wav_bytes(to_pcm(sound_of(self._clip(number))))
 
     def judge(self, asked: VerdictRequest) -> dict[str, Any]:
         """Mark a clip or delete it; on disk when this returns. Raises KwsdError."""
