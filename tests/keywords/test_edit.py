@@ -125,7 +125,7 @@ def test_thresholds_and_boosts_of_a_text_file_change_and_nothing_else(tmp_path: 
 
 def test_the_backup_is_what_was_there_before_all_changes(path: Path) -> None:
     keywords = (found(path, "game"), found(path, "lights on"), Keyword("new one"))
-    write_keywords(path, dict.fromkeys(keywords, {"threshold": 0.4}))
+    write_keywords(path, {keyword: {"threshold": 0.4} for keyword in keywords})
     assert path.with_name("k.toml.bak").read_text() == BEFORE
 
 

@@ -113,6 +113,7 @@ def test_a_directory_that_cannot_be_written_costs_nothing(folder: Path) -> None:
 def test_a_file_that_may_only_be_read_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """1. A list is kept. 2. It is another user's: nothing about it can be changed. Result: it is read all the same."""
     known_token_sequences(LONG, Counting())
+    assert len([*folder.iterdir()]) == 1
 
     def refuse(*_arguments: object) -> None:
         raise PermissionError
