@@ -52,6 +52,10 @@ CONTAINERS = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"FORM", b".s
 """How files with a header begin."""
 
 
+class NoFileError(AudioError):
+    """Nothing is there, or a pipe or a device: something else may have been meant."""
+
+
 class SoundSource:
     """A Source over what soundfile has opened. Sound that is damaged or cut off gives what comes before."""
 
@@ -218,14 +222,13 @@ def _begin(path: Path) -> bytes:
     try:
         found = path.stat()
     except FileNotFoundError as error:
-        takes = f"--input takes an audio file ({READABLE}), mic, or - for stdin"
-        raise AudioError(f"{path} does not exist: {takes}") from error
+        raise NoFileError(f"{path} does not exist: give an audio file ({READABLE})") from error
     except (OSError, ValueError) as error:
         raise AudioError(f"{path} cannot be read: {error}") from error
     if stat.S_ISDIR(found.st_mode):
-        raise AudioError(f"{path} is a directory: give its files, --input {path}/*")
-    if not stat.S_ISREG(found.st_mode):
-        raise AudioError(f"{path} is not a regular file: to read a pipe or device, send its sound to --input -")
+        raise AudioError(f"{path} is a directory: give its files, {path}/*")
+    if not stat.S_ISREG(found.st_mode):  # of a pipe or device nobody knows whether it ever begins or ends
+        raise NoFileError(f"{path} is not a regular file: give an audio file ({READABLE})")
     if found.st_size == 0:
         raise AudioError(f"{path} is empty: record or copy it again")
     try:

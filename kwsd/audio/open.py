@@ -2,7 +2,7 @@
 
 import shlex
 
-from kwsd.audio.file import FileSource
+from kwsd.audio.file import FileSource, NoFileError
 from kwsd.audio.microphone import MicrophoneSource
 from kwsd.audio.pipe import stdin_source
 from kwsd.audio.source import Source
@@ -31,4 +31,7 @@ def open_source(
         )
     if not spec:
         raise AudioError("--input is empty: it takes an audio file, mic, or - for stdin")
-    return FileSource(expanded(spec), channel, raw)
+    try:
+        return FileSource(expanded(spec), channel, raw)
+    except NoFileError as error:
+        raise AudioError(f"{error}, mic, or - for stdin, such as what a pipe brings") from error

@@ -212,7 +212,7 @@ def test_what_is_not_a_readable_file_is_named_with_the_remedy(tmp_path: Path) ->
     (tmp_path / "slow.wav").write_bytes(wav_header(4_000, rate_hz=1) + bytes(4_000))
     os.mkfifo(tmp_path / "fifo")
     for name, reason in {
-        "missing.wav": "does not exist: --input takes an audio file",
+        "missing.wav": "does not exist: give an audio file (WAV, FLAC, OGG, Opus or MP3), mic, or - for stdin",
         "x" * 300: "cannot be read: [Errno 36] File name too long",
         "empty.wav/below": "cannot be read: [Errno 20] Not a directory",
         ".": "is a directory",
@@ -220,7 +220,7 @@ def test_what_is_not_a_readable_file_is_named_with_the_remedy(tmp_path: Path) ->
         "letter.txt": "is not audio that can be read (WAV, FLAC, OGG, Opus or MP3)",
         "picture.wav": "is not audio",
         "slow.wav": "claims a rate of 1 Hz",
-        "fifo": "is not a regular file: to read a pipe",
+        "fifo": "is not a regular file: give an audio file (WAV, FLAC, OGG, Opus or MP3), mic, or - for stdin",
     }.items():
         with pytest.raises(AudioError) as raised:
             open_source(str(tmp_path / name))

@@ -91,7 +91,12 @@ def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path]
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (("--from", "none.wav", "--keywords", "k.toml"), 1, "none.wav does not exist"),
+        (
+            ("--from", "none.wav", "--keywords", "k.toml"),
+            1,
+            "none.wav does not exist: give an audio file (WAV, FLAC, OGG, Opus or MP3)\n",
+        ),
+        (("--from", "pipe", "--keywords", "k.toml"), 1, "pipe is not a regular file: give an audio file"),
         (("--from", "empty", "--keywords", "k.toml"), 1, "empty: has no recordings"),
         (("--from", "a.wav", "--keywords", "k.txt"), 78, "written to TOML only"),
         (("--from", "a.wav", "--keywords", "none/k.toml"), 78, "there is no folder none to write it in"),
@@ -102,6 +107,7 @@ def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path]
 )
 def test_what_is_wrong_is_named(tmp_path: Path, arguments: tuple[str, ...], code: int, complaint: str) -> None:
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     done = run(KWSCTL, "enrol", "saoirse", *arguments, home=tmp_path)
     assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
 
