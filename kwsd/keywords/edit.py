@@ -9,19 +9,20 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from kwsd.errors import KeywordFileError
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.no_text import BOM
 from kwsd.keywords.save import save_keyword_file
 from kwsd.keywords.shipped import shipped_lists
 from kwsd.keywords.text_lines import keyword_of_line
 from kwsd.keywords.toml_tables import read_tables
-from kwsd.small_files import read_small
+from kwsd.small_files import parse_toml, read_small
 
 Changes = Mapping[Keyword, Mapping[str, Any]]
 """Keyword → keys and values, as in TOML."""
 
-BOM = b"\xef\xbb\xbf"
 IN_TEXT = {"boost": ":", "threshold": "#"}
 """What a line of a text file can say, and how."""
 
@@ -36,9 +37,14 @@ def known_keyword(path: Path, name: str) -> Keyword | None:
         raise KeywordFileError(f"{path}: spellings are written to TOML only; give a file called *.toml")
     for line in read_tables(editable(path)):
         found = line.keyword
-        if found is not None and name.casefold() in {found.label.casefold(), found.phrase.casefold()}:
+        if found is not None and alike(name) in {alike(found.label), alike(found.phrase)}:
             return found
     return None
+
+
+def alike(name: str) -> str:
+    """What a name has in common with those that only differ in case, blanks, or how an accent is written."""
+    return " ".join(normalize("NFC", name).casefold().split())
 
 
 def write_keywords(path: Path, changes: Changes) -> Path | None:
@@ -54,7 +60,9 @@ def write_keywords(path: Path, changes: Changes) -> Path | None:
         OSError: it cannot be written; it is as it was.
     """
     content = editable(path)
-    return save_keyword_file(path, in_tables(content, changes) if is_toml(path) else in_lines(path, content, changes))
+    return save_keyword_file(
+        path, in_tables(path, content, changes) if is_toml(path) else in_lines(path, content, changes)
+    )
 
 
 def editable(path: Path) -> bytes:
@@ -94,28 +102,60 @@ def why_not_written(path: Path) -> str | None:
     return None
 
 
-def in_tables(content: bytes, changes: Changes) -> bytes:
-    """The content of a TOML file with the changes."""
+def in_tables(path: Path, content: bytes, changes: Changes) -> bytes:
+    """The content of a TOML file with the changes, its comments and line ends. Raises KeywordFileError."""
     import tomlkit  # noqa: PLC0415 - of the extra `tune`
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - likewise
 
-    document = tomlkit.parse(content.decode())
-    tables = document.get("keyword")
-    if tables is None:
-        tables = document.setdefault("keyword", tomlkit.aot())
+    text = content.removeprefix(BOM).decode()
+    ends_lines = "\r\n" if "\r\n" in text else "\n"
+    wanted = parse_toml(text.encode())
+    tables = wanted.setdefault("keyword", [])
+    done = isinstance(tables, list) and all(isinstance(each, dict) for each in tables)
+    if done:
+        change_tables(tables, changes)
+        try:
+            document = tomlkit.parse(text if text.endswith("\n") or not text else text + ends_lines)
+            if "keyword" not in document:
+                document["keyword"] = tomlkit.aot()
+            change_tables(document["keyword"], changes)
+            written = tomlkit.dumps(document)
+            if ends_lines != "\n":
+                written = re.sub(r"(?<!\r)\n", ends_lines, written)
+            done = parse_toml(written.encode()) == wanted
+        except (TOMLKitError, ValueError):
+            done = False
+    if not done:
+        raise KeywordFileError(f"{path}: is laid out in a way that no program changes; write keywords as [[keyword]]")
+    return (BOM if content.startswith(BOM) else b"") + written.encode()
+
+
+def change_tables(tables: list[Any], changes: Changes) -> None:
+    """Set keys of tables, as tomlkit or tomllib have them, and add tables for keywords that have none."""
     names = [(str(each.get("phrase", "")).strip(), str(each.get("name", "")).strip()) for each in tables]
     for keyword, values in changes.items():
         own = (keyword.phrase, keyword.name)
-        if own in names:
-            table = tables[names.index(own)]
-        else:
-            table = tomlkit.table()
-            table["phrase"] = keyword.phrase
-            if keyword.name:
-                table["name"] = keyword.name
-            tables.append(table)
+        if own not in names:
+            add(tables, {"phrase": keyword.phrase, **({"name": keyword.name} if keyword.name else {})})
+            names.append(own)
+        table = tables[names.index(own)]
         for key, value in values.items():
-            table[key] = list(value) if isinstance(value, tuple) else value
-    return tomlkit.dumps(document).encode()
+            there = table.get(key)
+            if isinstance(value, tuple) and there is not None and list(value[: len(there)]) == list(there):
+                for more in value[len(there) :]:
+                    add(there, more)
+            else:
+                table[key] = list(value) if isinstance(value, tuple) else value
+
+
+def add(values: Any, value: Any) -> None:
+    """One more at the end, on a line of its own where each has one."""
+    text = values.as_string() if hasattr(values, "add_line") else ""
+    if "\n" in text:
+        indents = re.findall(r"\n([ \t]+)", text)
+        values.add_line(value, indent=indents[0] if indents else "    ")
+    else:
+        values.append(value)
 
 
 def in_lines(path: Path, content: bytes, changes: Changes) -> bytes:

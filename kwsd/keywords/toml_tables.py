@@ -7,6 +7,7 @@ from kwsd.errors import nearest_of
 from kwsd.fields import read_fields, types_of
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.line import Line
+from kwsd.keywords.no_text import BOM
 from kwsd.small_files import parse_toml
 
 
@@ -17,7 +18,7 @@ def read_tables(content: bytes) -> list[Line]:
         ValueError: the content is not TOML.
     """
     try:
-        document = parse_toml(content)
+        document = parse_toml(content.removeprefix(BOM))
     except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
         raise ValueError(f"is not TOML: {error}") from error
     tables = document.pop("keyword", [])

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kwsd.errors import KeywordFileError
 from kwsd.keywords.edit import known_keyword, write_keywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.toml_tables import read_tables
 
 BEFORE = """\
 # kitchen
@@ -57,6 +59,55 @@ def test_a_keyword_that_is_not_there_is_added_and_a_file_made(path: Path, tmp_pa
     assert found(path, "fenrir").threshold == 0.4
     assert write_keywords(tmp_path / "new.toml", {Keyword("fenrir"): {"threshold": 0.4}}) is None
     assert found(tmp_path / "new.toml", "fenrir") == Keyword("fenrir", threshold=0.4)
+
+
+LAYOUTS = (
+    '[[keyword]]\nphrase = "stop" # a comment that no line end follows',
+    '[[keyword]]\nphrase = "game"',
+    'keyword = [{ phrase = "stop" }, { phrase = "game" }] # inline\n',
+    'keyword = [\n  # tables\n  { phrase = "stop" } # in lines\n]\n',
+    "keyword = []\n",
+    "# nothing yet\n",
+    "\ufeff# of an editor that marks UTF-8\n[[keyword]]\nphrase = 'game'\n",
+    "\ufeff",
+    '[[keyword]]\nphrase = "game"\nspellings = [\n  # a\n  "/AE/", # b\n  "/D/" # c\n  # d\n] # e\n# f\n',
+    '# lines\r\n[[keyword]] # end so\r\nphrase = "game"\r\nspellings = [\r\n  "/AE/",\r\n]\r\n',
+    '[[keyword]]\nphrase = "stop"\n\n[[keyword]]\nphrase = "  Game " # blanks\n',
+    '[["keyword"]]\n"phrase" = "g\\u0061me"\nspellings = []\n',
+)
+
+
+@pytest.mark.parametrize("before", LAYOUTS)
+def test_a_file_of_any_layout_keeps_its_comments_and_line_ends(tmp_path: Path, before: str) -> None:
+    """A keyword that is there, or not, gets spellings and a threshold, twice; what else is said stays as it was."""
+    path = tmp_path / "k.toml"
+    path.write_bytes(before.encode())
+    for number in (1, 2):
+        keyword = known_keyword(path, "game") or Keyword("game")
+        others = [line.keyword for line in read_tables(path.read_bytes()) if line.keyword != keyword]
+        more, threshold = (*keyword.spellings, f"/D {number}/"), number / 10
+        write_keywords(path, {keyword: {"spellings": more, "threshold": threshold}})
+        assert found(path, "game") == replace(keyword, spellings=more, threshold=threshold)
+        lines = read_tables(path.read_bytes())
+        assert [line.keyword for line in lines if line.keyword != found(path, "game")] == others
+    after = path.read_bytes().decode()
+    assert [part for part in before.split("#")[1:] if part.strip() and part.splitlines()[0] not in after] == []
+    assert before.startswith("\ufeff") == after.startswith("\ufeff")
+    assert "\r\n" not in before or "\n" not in after.replace("\r\n", "")
+
+
+@pytest.mark.parametrize("before", ['[keyword]\nphrase = "game"\n', 'keyword = ["game"]\n', "keyword = 1\n"])
+def test_a_layout_that_cannot_be_changed_is_refused_and_stays(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "k.toml"
+    path.write_text(before)
+    with pytest.raises(KeywordFileError, match=r"k\.toml: is laid out .* write keywords as \[\[keyword\]\]"):
+        write_keywords(path, {Keyword("game"): {"threshold": 0.4}})
+    assert path.read_text() == before
+
+
+def test_a_name_is_known_however_it_is_typed(path: Path) -> None:
+    path.write_text('[[keyword]]\nphrase = "Olá  mundo"\n')
+    assert known_keyword(path, "ola\u0301 MUNDO") == found(path, "olá mundo")
 
 
 def test_a_link_stays_one(path: Path, tmp_path: Path) -> None:
