@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,18 @@ def watched(words: Sequence[str], workers: int) -> Run:
     if process.returncode or cost is None:
         raise RuntimeError(f"{words[-1]}: kwsd-archive ended with {process.returncode}: {told[-2000:]}")
     return Run(workers, time.monotonic() - began_s, float(cost.group(1)), peak_bytes / 1e6)
+
+
+def kill_index(sources: Sequence[Path], store: Path, workers: int, model: Path, enough: Callable[[], bool]) -> None:
+    """Begin one and end it at once, workers and all, when there is enough of it."""
+    words = command("index", *sources, store_flag(store), "--workers", str(workers), model=model)
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if enough():
+                for each in (*psutil.Process(process.pid).children(recursive=True), process):
+                    with suppress(psutil.Error):
+                        each.kill()
+            time.sleep(LOOK_EVERY_S)
 
 
 def alternate(sources: Sequence[Path], folder: Path, times: int) -> list[Run]:

@@ -91,8 +91,11 @@ class IcefallCaches:
         """Each stream's part of every cache."""
         if len(states) == 1:
             return [tuple(outputs)]
-        parts = [np.split(cache, len(states), axis) for cache, axis in zip(outputs, self._axes, strict=True)]
-        return [tuple(part[number] for part in parts) for number in range(len(states))]
+        before = [(slice(None),) * axis for axis in self._axes]  # np.split costs as much as a small encoder
+        return [
+            tuple(cache[*axes, number : number + 1] for cache, axes in zip(outputs, before, strict=True))
+            for number in range(len(states))
+        ]
 
     def frames(self, encoder_out: NDArray[np.float32], streams: int) -> Sequence[NDArray[np.float32]]:
         """The graph's (streams, 8, C) as it is."""
