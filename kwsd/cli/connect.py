@@ -1,14 +1,20 @@
 """How a command finds the daemon: `--socket`, `--config` and `--timeout`."""
 
 import argparse
+import logging
 import os
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 from kwsd import limits
 from kwsd.cli.arguments import number_in
 from kwsd.errors import KwsdError
 from kwsd.protocol.connection import TIMEOUT_S, DaemonConnection
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S, LOOKS_EVERY_S = 300.0, 0.5
 
 
 def add_socket_argument(parser: argparse.ArgumentParser) -> None:
@@ -51,3 +57,15 @@ def path_of_daemon(arguments: argparse.Namespace, name: str) -> Path | None:
     except (OSError, KwsdError):
         return None
     return Path(told) if told else None
+
+
+def wait_for_daemon(arguments: argparse.Namespace, gone: KwsdError, kept: str) -> None:
+    """Until it listens again. Raises `gone` where it takes too long."""
+    logger.warning("%s; %s, and this goes on as soon as it listens", gone, kept)
+    gives_up_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < gives_up_s:
+        with suppress(KwsdError), connect(arguments) as client:
+            if client.ask("status")["state"] == "listening":
+                return
+        time.sleep(LOOKS_EVERY_S)
+    raise KwsdError(f"{gone}; {kept}: the same command goes on with them, once the daemon listens")

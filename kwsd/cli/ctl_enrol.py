@@ -3,14 +3,12 @@
 import argparse
 import logging
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kwsd.cli.connect import add_socket_argument, connect, socket_of
+from kwsd.cli.connect import add_socket_argument, socket_of, wait_for_daemon
 from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.rates import per_hour
 from kwsd.cli.terminal import say
@@ -32,7 +30,6 @@ examples:
   kwsctl enrol hadouken --background talk/     and hold it against an hour of what the room hears
 The keyword file is TOML; its comments and order stay, and what was there before lies beside it as *.bak."""
 FEWEST, MOST_RETRIES = 3, 5
-PATIENCE_S, LOOKS_EVERY_S = 300.0, 0.5
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -183,18 +180,6 @@ def takes_of_daemon(arguments: argparse.Namespace, kept: "KeptTakes") -> "Sequen
             except OSError as error:
                 logger.warning("%s: the take cannot be kept for another try: %s", kept.folder, error.strerror)
     return good
-
-
-def wait_for_daemon(arguments: argparse.Namespace, gone: KwsdError, kept: str) -> None:
-    """Until it listens again. Raises `gone` where it takes too long."""
-    logger.warning("%s; %s, and this goes on as soon as it listens", gone, kept)
-    gives_up_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < gives_up_s:
-        with suppress(KwsdError), connect(arguments) as client:
-            if client.ask("status")["state"] == "listening":
-                return
-        time.sleep(LOOKS_EVERY_S)
-    raise KwsdError(f"{gone}; {kept}: the same command goes on with them, once the daemon listens")
 
 
 def show_level(level_db: float) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kwsd.cli.arguments import number
-from kwsd.cli.connect import add_socket_argument, connect, socket_of
+from kwsd.cli.connect import add_socket_argument, connect, socket_of, wait_for_daemon
 from kwsd.cli.exit_codes import require_extra
 from kwsd.cli.rates import duration_s, per_hour
 from kwsd.cli.terminal import say
@@ -186,18 +186,36 @@ def encode_positives(setup: "Setup", given: Sequence[Path], keywords: "Sequence[
 
 
 def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
-    """Keep frames of the room for so long; whatever ends it sooner keeps what came."""
+    """Keep frames of the room for so long, also beyond the end of a daemon; whatever ends it sooner keeps what came."""
     from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - as above
+    from kwsd.protocol.connection import NoDaemonError  # noqa: PLC0415 - likewise
+    from kwsd.timebase import seconds  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept import hours_of  # noqa: PLC0415 - likewise
 
-    kept, sound = setup.kept, arguments.keep_sound
+    kept, sound, heard = setup.kept, arguments.keep_sound, 0
     what = f"frames, and sound in {sound}" if sound else "encoder frames only, never sound"
     before = kept.listened_to()
-    with room_of(setup, arguments) as (whose, room), sound_progress("listening", arguments.listen) as advance:
-        logger.info("listening by %s; kept in %s: %s. Ctrl-C ends it, and loses nothing", whose, kept.folder, what)
+
+    def done(samples: int) -> None:
+        nonlocal heard
+        heard += samples
+        advance(samples)
+
+    with sound_progress("listening", arguments.listen) as advance:
         try:
-            for _ in kept.listened(room, advance):
-                pass
+            while (left_s := arguments.listen - seconds(heard)) > 0:
+                try:
+                    with room_of(setup, arguments, left_s) as (whose, room):
+                        said = "listening by %s; kept in %s: %s. Ctrl-C ends it, and loses nothing"
+                        logger.info(said, whose, kept.folder, what)
+                        for _ in kept.listened(room, done):
+                            pass
+                except NoDaemonError as error:
+                    if sound or not heard:  # a second part would take the place of the first in the file of sound
+                        raise
+                    wait_for_daemon(arguments, error, f"{seconds(heard) / 3600:.2f} h are kept")
+                else:
+                    return
         finally:
             there = kept.listened_to()
             new_h, all_h = hours_of(set(there) - set(before)), hours_of(there)
@@ -205,8 +223,8 @@ def listen_to_room(setup: "Setup", arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def room_of(setup: "Setup", arguments: argparse.Namespace) -> "Iterator[tuple[str, Iterable[Frames]]]":
-    """By what the room is heard, and its frames: by the running daemon, else by a microphone of our own.
+def room_of(setup: "Setup", arguments: argparse.Namespace, length_s: float) -> "Iterator[tuple[str, Iterable[Frames]]]":
+    """By what the room is heard, and its frames for so long: by the running daemon, else by a microphone of our own.
 
     Raises:
         KwsdError: neither hears it.
@@ -217,7 +235,7 @@ def room_of(setup: "Setup", arguments: argparse.Namespace) -> "Iterator[tuple[st
     from kwsd.tuning.kept import encoded, until  # noqa: PLC0415 - likewise
     from kwsd.tuning.record import daemon_chunks, daemon_frames  # noqa: PLC0415 - likewise
 
-    length_s, sound = arguments.listen, arguments.keep_sound
+    sound = arguments.keep_sound
     if arguments.device is None:
         try:
             with connect(arguments) as client:

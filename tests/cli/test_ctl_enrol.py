@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kwsd.cli import ctl_enrol
+from kwsd.cli import connect, ctl_enrol
 from kwsd.cli.kwsctl import main
 from kwsd.cli.terminal import say
 from testkit.commands import KWSCTL, KWSD, clean_environment, run
@@ -195,7 +195,7 @@ def test_takes_outlive_the_daemon(
     monkeypatch.setattr(ctl_enrol, "say", answer)
     with plug, ExitStack() as stack:
         start("--clips")
-        monkeypatch.setattr(ctl_enrol, "PATIENCE_S", 1.0)
+        monkeypatch.setattr(connect, "PATIENCE_S", 1.0)
         assert main(["enrol", "LIGHT ON", *given]) == 1
         told = capsys.readouterr()
         assert "has ended; 1 of 3 takes are kept, and this goes on as soon as it listens" in told.err
@@ -203,7 +203,7 @@ def test_takes_outlive_the_daemon(
         (kept,) = (tmp_path / "w").rglob("*.wav")
         assert [path.stat().st_mode & 0o077 for path in (kept, kept.parent)] == [0, 0]
         start("--clips")
-        monkeypatch.setattr(ctl_enrol, "PATIENCE_S", 60.0)
+        monkeypatch.setattr(connect, "PATIENCE_S", 60.0)
         assert main(["enrol", "LIGHT ON", *given]) == 1
         told = capsys.readouterr()
         assert "going on with 1 takes of the last hour" in told.out

@@ -100,7 +100,8 @@ def test_background_is_gathered_through_the_running_daemon(
     """Scenario, with a daemon that keeps no sound.
 
     1. The microphone is muted: said so, and waited for. 2. Five seconds, in which LIGHT ON is said: frames are kept and
-    no sound, and the phrase is heard in them. 3. The daemon ends in the middle: said so, and what had come is kept.
+    no sound, and the phrase is heard in them. 3. The daemon ends in the middle: said so, what had come is kept, and
+    with the next daemon it goes on until the time is over.
     """
     plug, daemon = room
     model = Model.load(tiny_model_dir)
@@ -136,10 +137,15 @@ def test_background_is_gathered_through_the_running_daemon(
         assert eventually(lambda: list(kept.folder.glob("*.part")), 20)
         plug.say_all(silence(2.0))
         daemon.signal(signal.SIGTERM)
-        assert process.wait(30) == 1
-    assert "has ended" in (tmp_path / "told").read_text()
-    assert hours_of(kept.listened_to()) * 3600 > 6.0
+        goes_on = "has ended; 0.00 h are kept, and this goes on as soon as it listens"
+        assert eventually(lambda: goes_on in (tmp_path / "told").read_text(), 20)
+        with running(tmp_path, tiny_model_dir):
+            assert eventually(lambda: (tmp_path / "told").read_text().count("listening by the running daemon") == 2, 20)
+            plug.say_all(silence(6.0))
+            assert process.wait(60) == 0
+    assert hours_of(kept.listened_to()) * 3600 == pytest.approx(10.0, abs=1.0)
     assert not list(kept.folder.glob("*.part"))
+    assert len(listen(model, [Keyword("LIGHT ON")], kept.read(kept.listened_to()))["LIGHT ON"]) == 1
 
 
 def test_ctrl_c_keeps_what_was_gathered(room: tuple[Plug, DaemonProcess], tmp_path: Path, tiny_model_dir: Path) -> None:
