@@ -18,6 +18,9 @@ from kwsd.setup.version import EARLIER, Version
 
 SIGNS = ("installed.json", "state-*.json", ".marks.json")
 """Files that only a kwsd which has run or was installed leaves: `kwsd.setup.installed`, its state, `tuning.marks`."""
+CLIPS = "*T*Z-*.wav"
+UNITS = "*/kwsd.service"
+"""Below the folder of systemd beside that of the settings: the first versions left nothing but this and clips."""
 _SPECIAL = re.compile(r"[^A-Za-z0-9.]+")
 
 
@@ -49,7 +52,7 @@ def migrate(loaded: LoadedSettings, state: Path, *, acknowledged: bool) -> Migra
         return Migration(None, now)
     files = files_of(loaded, state)
     if before is None:
-        ran_before = any(path.match(sign) for path in files for sign in SIGNS)
+        ran_before = any(path.match(sign) for path in files for sign in SIGNS) or has_early_signs(loaded)
         if not ran_before and not (acknowledged and files):
             now.write(state)
             return Migration(None, now)
@@ -61,6 +64,14 @@ def migrate(loaded: LoadedSettings, state: Path, *, acknowledged: bool) -> Migra
     if noted != before:
         noted.write(state)
     return Migration(before, now, backup, told, thresholds)
+
+
+def has_early_signs(loaded: LoadedSettings) -> bool:
+    """Whether there is a saved clip, or a unit that was put in place."""
+    clips, file = loaded.settings.daemon.save_detections, loaded.file
+    return any(clips.glob(CLIPS) if clips else ()) or any(
+        file.absolute().parent.with_name("systemd").glob(UNITS) if file else ()
+    )
 
 
 def files_of(loaded: LoadedSettings, state: Path) -> Sequence[Path]:

@@ -10,8 +10,12 @@ from kwsd.keywords.toml_tables import read_tables
 from kwsd.small_files import parse_json, read_small
 
 STATES = "state-*.json"
-JUDGING = ("threshold", "running_threshold", "min_score", "min_margin", "margin_per_token", "alone_margin")
-"""Settings of the search that scores are held against."""
+JUDGING = {
+    "search": ("threshold", "running_threshold", "min_score", "min_margin", "margin_per_token", "alone_margin"),
+    "intents": ("threshold",),
+    "fallback": ("threshold",),
+}
+"""Settings that scores are held against, by their sections."""
 OF_A_MODEL = "model "
 """Where a setting comes from that nobody set."""
 
@@ -26,10 +30,10 @@ def keyword_files(loaded: LoadedSettings) -> Sequence[Path]:
 
 def find_thresholds(loaded: LoadedSettings, state: Path) -> Iterator[str]:
     """A line each, with its place."""
-    for name in JUDGING:
-        origin = loaded.origins.get(f"search.{name}", OF_A_MODEL)
+    for section, name in ((section, name) for section, names in JUDGING.items() for name in names):
+        origin = loaded.origins.get(f"{section}.{name}", OF_A_MODEL)
         if not origin.startswith(OF_A_MODEL):
-            yield f"{origin}: search.{name} = {getattr(loaded.settings.search, name)}"
+            yield f"{origin}: {section}.{name} = {getattr(getattr(loaded.settings, section), name)}"
     for path in keyword_files(loaded):
         for place, each in _keywords(path):
             given = [f"{name} = {getattr(each, name)}" for name in ("threshold", "min_score") if getattr(each, name)]

@@ -39,7 +39,8 @@ def place(tmp_path: Path, model: Path) -> Path:
     for folder in (clips, state):
         folder.mkdir(parents=True)
     settings = (
-        f'keywords = "k.toml"\nmodel = "{model}"\n[search]\nthreshold = 0.5\n[daemon]\nsave_detections = "clips"\n'
+        f'keywords = "k.toml"\nmodel = "{model}"\n[search]\nthreshold = 0.5\n[intents]\nthreshold = 0.1\n'
+        '[daemon]\nsave_detections = "clips"\n'
     )
     (tmp_path / "config.toml").write_text(settings)
     (tmp_path / "k.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\nname = "lamp"\nthen = "then.txt"\n')
@@ -56,7 +57,7 @@ def migrate(place: Path, *more: object) -> Completed:
 def test_an_upgrade_keeps_all_copies_all_and_names_every_threshold(place: Path, model: Path) -> None:
     """Scenario.
 
-    1. What an earlier version left is carried over: files stay, there is a copy, three thresholds are named.
+    1. What an earlier version left is carried over: files stay, there is a copy, four thresholds are named.
     2. Again: there is nothing to do. 3. The model gets another version: they are named again, with both versions.
     """
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file() and model not in path.parents}
@@ -65,10 +66,11 @@ def test_an_upgrade_keeps_all_copies_all_and_names_every_threshold(place: Path, 
     told = [line.strip() for line in first.stdout.splitlines() if line.startswith("  ")]
     assert [line.partition(": ")[2] for line in told] == [
         "search.threshold = 0.5",
+        "intents.threshold = 0.1",
         "TURN OFF: threshold = 0.6",
         "lamp: threshold = 0.3, set by a program",
     ]
-    assert told[1].startswith("then.txt:2: ")
+    assert told[2].startswith("then.txt:2: ")
     assert {path: path.read_bytes() for path in before} == before
     (backup,) = (place / "state" / "kwsd").glob("before-*")
     assert {"/" / path.relative_to(backup): path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
@@ -102,6 +104,22 @@ def test_a_daemon_that_starts_warns_until_somebody_was_told(place: Path, model: 
     (place / "config.toml").write_text(f'keywords = "then.txt"\nmodel = "{model}"\n')
     assert migrate(place).returncode == 3
     assert warnings() == []
+
+
+@pytest.mark.parametrize("sign", ["clips/20261121T081502.123456Z-1-lights_on.wav", "systemd/user/kwsd.service"])
+def test_the_first_versions_are_known_by_what_little_they_left(place: Path, model: Path, sign: str) -> None:
+    """They noted nothing: there are settings, keywords, clips, and the unit that scripts/install-service made."""
+    shutil.rmtree(place / "state")
+    (place / "clips" / ".marks.json").unlink()
+    config = place / "kwsd" / "config.toml"
+    config.parent.mkdir()
+    config.write_text((place / "config.toml").read_text().replace('"clips"', f'"{place / "clips"}"'))
+    (place / sign).parent.mkdir(parents=True, exist_ok=True)
+    (place / sign).touch()
+    with running(place, model, "--config", str(config)) as daemon:
+        assert eventually(lambda: any("2 thresholds are of an earlier version" in line for line in daemon.log))
+    (backup,) = (place / "state" / "kwsd").glob("before-*")
+    assert (backup / config.relative_to("/")).read_bytes() == config.read_bytes()
 
 
 def test_root_without_the_service_carries_over_what_is_roots_own(place: Path) -> None:
