@@ -51,6 +51,21 @@ def test_a_thousand_connections_are_got_over(web: WebProcess) -> None:
     assert web.log.read_text().count("concurrency") <= RepeatLimit.MOST
 
 
+def test_what_no_page_sends_is_refused_and_fills_no_log(web: WebProcess) -> None:
+    """1. A number of thousands of digits. 2. A second Origin. 3. HEAD of what has no end, which would keep a place."""
+    for path in (f"/api/clips/{'9' * 5000}", f"/api/saved/{'9' * 5000}", f"/{'x' * 201}"):
+        assert web.ask(path).status == 414
+    assert web.ask(f"/api/clips/{'9' * 180}").status == 404
+    with connected(web) as stranger:
+        ours = f"Host: {web.address}\r\nAuthorization: Bearer {web.token}\r\nOrigin: http://{web.address}\r\n"
+        body = "Content-Type: application/json\r\nContent-Length: 0\r\n\r\n"
+        stranger.sendall(f"POST /api/reload HTTP/1.1\r\n{ours}Origin: https://evil.example\r\n{body}".encode())
+        assert b" 403 " in stranger.recv(100)
+    assert web.ask("/api/events", method="HEAD").status == 405
+    assert web.ask("/", method="HEAD").status == 200
+    assert "Traceback" not in web.log.read_text()
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs apt package openssl")
 def test_a_key_that_cannot_be_read_by_itself_is_told(tmp_path: Path) -> None:
     """1. A pipe in place of certificate or key, which nobody writes. 2. An encrypted key: the remedy helps."""

@@ -13,7 +13,9 @@ from kwsd.bridges.web.token import is_token
 
 API = "/api/"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+METHODS = ({"GET", "HEAD", "POST"}, {"GET", "POST"})  # of pages, and of calls: some of those have no end
 MOST_BODY_BYTES = 1 << 20
+MOST_PATH = 200  # characters; ours have 25
 BODY_S = 10.0
 USUAL_PORTS = {"http": 80, "https": 443}
 HEADERS = {
@@ -80,13 +82,18 @@ class Gate:
         host = headers.get("host", "")
         if len(headers.getlist("host")) != 1 or not self.is_ours(host.lower(), scope):
             raise RefusedError(403, "this page goes by another name; --names lists the host names it may be asked by")
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
+        if set(map(str.lower, headers.getlist("origin"))) - {f"{scope['scheme']}://{host.lower()}"}:
             raise RefusedError(403, "only the page itself may ask")
-        if scope["method"] not in {"GET", "HEAD", "POST"}:
+        is_call = scope["path"].startswith(API)
+        if scope["method"] not in METHODS[is_call]:
             raise RefusedError(405, "there is GET and POST")
-        if not scope["path"].startswith(API):
-            return
+        if len(scope["path"]) > MOST_PATH:
+            raise RefusedError(414, "no page has so long a name")
+        if is_call:
+            self.check_call(scope, headers)
+
+    def check_call(self, scope: Scope, headers: Headers) -> None:
+        """Of what is not for everybody. Raises RefusedError."""
         if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             raise RefusedError(403, "only the page itself may ask")
         scheme, _, given = headers.get("authorization", "").partition(" ")
