@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kwsd.acoustic.caches import State
 from kwsd.acoustic.fbank import Fbank
 from kwsd.acoustic.gain import AutomaticGain
 from kwsd.acoustic.gate import QuietGate, Segment
@@ -34,13 +35,14 @@ class AcousticStream:
         self.gate = gate
         self.gain: AutomaticGain | None = None
         """Lifts faint speech, where one is given before the first sound."""
-        # In NumPy they cost a third, which is most of a quiet room, and differ by 6e-5 on a golden recording. Behind
-        # upstream's int8 export that was enough to hear NIGHT in its NIGHTFALL, as noise of 1e-4 is one time in ten.
+        # NumPy's cost a third and differ by 6e-5: behind upstream's int8 export enough to hear NIGHT in its NIGHTFALL.
         self._features = Fbank if (gate or numpy_features) and self.encoder.is_compact else KaldiFbank
         self.state = self.encoder.initial_state()
         """The encoder's memory. Silence never resets it."""
         self.waiting: deque[Segment] = deque()
-        """Segments that `encode` has yet to take."""
+        """Segments that `step` has yet to take."""
+        self.last: Segment | None = None
+        """The last one that it took."""
         self.next_sample: int | None = None
         """Where the chunk behind all that was taken begins; None before the first."""
         self._finished = False
@@ -67,7 +69,7 @@ class AcousticStream:
         if self.next_sample is None or gap > LONGEST_SILENCE_SAMPLES:
             self._release()
             self.fbank = self._features(self.encoder.segment_frames, self.encoder.shift_frames)
-            self._origin_sample, self._segments = chunk.start_sample, 0
+            self.origin_sample, self._segments = chunk.start_sample, 0
         self._accept(chunk.samples)
         self.next_sample = chunk.end_sample
 
@@ -82,7 +84,7 @@ class AcousticStream:
         for fbank in self.fbank.accept(samples):
             needed = fbank_samples_needed(self._segments * self.encoder.shift_frames + self.encoder.segment_frames)
             gain = self.gain.push(fbank) if self.gain else 0.0
-            segment = Segment(self._origin_sample, self._segments, fbank, self._origin_sample + needed, gain_nats=gain)
+            segment = Segment(self.origin_sample, self._segments, fbank, self.origin_sample + needed, gain_nats=gain)
             self.waiting.extend(self.gate.push(segment) if self.gate else [segment])
             self._segments += 1
 
@@ -91,43 +93,39 @@ class AcousticStream:
         if self.gate:
             self.waiting.extend(self.gate.reset())
 
+    def give(self, segment: Segment, heard: tuple[Float32, State] | None) -> Frames:
+        """The frames of a segment that the encoder heard, or was spared. Where they are not finite it begins anew."""
+        self.last = segment
+        kind: Kind = "quiet"
+        if heard:
+            kind = "heard" if np.isfinite(heard[0]).all() else "failed"
+            self.state = heard[1] if kind == "heard" else self.encoder.initial_state()  # else two bad frames poison it
+        return Frames(
+            origin_sample=segment.origin_sample,
+            first=segment.number * self.encoder.output_frames,
+            count=self.encoder.output_frames,
+            kind=kind,
+            encoder_out=heard[0] if heard and kind == "heard" else None,
+            power=segment.power,
+            arrived_sample=segment.arrived_sample,
+            gain_db=segment.gain_db,
+        )
+
 
 def encode(streams: Sequence[AcousticStream]) -> list[list[Frames]]:
-    """All frames that each stream is ready for: one call of the encoder for all that have a segment waiting.
-
-    The streams share one encoder. Output that is not finite fails its own stream only, whose memory starts over.
-    """
+    """All frames that each stream is ready for."""
     results: list[list[Frames]] = [[] for _ in streams]
-    while ready := [number for number, stream in enumerate(streams) if stream.waiting]:
-        turn = []
-        for number in ready:
-            stream, segment = streams[number], streams[number].waiting.popleft()
-            if segment.quiet:
-                results[number].append(_frames(stream, segment, "quiet", None))
-            else:
-                turn.append((number, stream, segment))
-        encoder = streams[0].encoder
-        states = [stream.state if segment.number else encoder.initial_state() for _, stream, segment in turn]
-        heard = (
-            encoder.run([segment.fbank + np.float32(segment.gain_nats) for _, _, segment in turn], states)
-            if turn
-            else []
-        )
-        for (number, stream, segment), (encoder_out, state) in zip(turn, heard, strict=True):
-            finite = bool(np.isfinite(encoder_out).all())
-            stream.state = state if finite else encoder.initial_state()  # else two bad frames poison it
-            results[number].append(_frames(stream, segment, "heard" if finite else "failed", encoder_out))
+    while any(stream.waiting for stream in streams):
+        for result, frames in zip(results, step(streams), strict=True):
+            result.extend(frames)
     return results
 
 
-def _frames(stream: AcousticStream, segment: Segment, kind: Kind, encoder_out: Float32 | None) -> Frames:
-    return Frames(
-        origin_sample=segment.origin_sample,
-        first=segment.number * stream.encoder.output_frames,
-        count=stream.encoder.output_frames,
-        kind=kind,
-        encoder_out=encoder_out if kind == "heard" else None,
-        power=segment.power,
-        arrived_sample=segment.arrived_sample,
-        gain_db=segment.gain_db,
-    )
+def step(streams: Sequence[AcousticStream]) -> list[list[Frames]]:
+    """The next frames of each stream that has a segment waiting: one call of the encoder, which they share."""
+    pairs = [(stream, stream.waiting.popleft() if stream.waiting else None) for stream in streams]
+    turn = [(stream, segment) for stream, segment in pairs if segment and not segment.quiet]
+    fbanks = [segment.fbank + np.float32(segment.gain_nats) for _, segment in turn]
+    states = [stream.state if segment.number else stream.encoder.initial_state() for stream, segment in turn]
+    heard = iter(streams[0].encoder.run(fbanks, states) if turn else ())
+    return [[stream.give(each, None if each.quiet else next(heard))] if each else [] for stream, each in pairs]

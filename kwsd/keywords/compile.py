@@ -38,6 +38,11 @@ class CompiledKeywords:
         listening = own.union(*(each.compiled.listening for each in self.behind.values()))
         object.__setattr__(self, "listening", listening)
 
+    def longest_pause(self, frames: int) -> int:
+        """Segments of so many frames that a phrase may pause for in the middle."""
+        lists = [self, *(behind.compiled for behind in self.behind.values())]
+        return -(-max(each.searched.max_gap_frames for each in lists) // frames)
+
 
 @dataclass(frozen=True, slots=True)
 class ListBehind:

@@ -1,12 +1,14 @@
 """Where an order begins and ends: by the transducer's own blanks, and by the level against the quietest of the room.
 
 Frames of tokens are speech. Their level tells what belongs to them: a rise before the first, a fall behind the last.
-In noise of 10 dB the level alone is of no use, and the blanks of frames without speech are as sure as in silence.
+In noise of 10 dB the level alone is of no use, and the blanks of frames without speech are as sure as in silence. So
+when the silence is due between two calls of the encoder, it is asked early, with what has come of the next segment.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -30,7 +32,8 @@ NEW_SHARE = 0.6  # of those since it rose: a knock is over sooner
 TAIL = 8  # of 10 ms behind the end, which are not the pause yet
 LEAST_PAUSE = 10  # of 10 ms, of which it can be told what rises
 HELD_FRAMES = 8  # for so long at most a word may be awaited
-PATIENCE_FRAMES = 2  # frames that come so soon behind the end of the silence are awaited: they know of tokens
+AGAIN_FRAMES = 3  # in noise what rises when the silence is due is given so long to become a word
+QUIET_NATS = 5.0  # what is spoken so far above what is loud, 30 dB over the quietest tenth, is in no noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,23 @@ class Over:
     """The frame behind it."""
     is_cut: bool = False
     """Whether it goes on, for orders are no longer."""
+
+
+class EarlySound(Protocol):
+    """Sound behind the last frames, of which none are made yet."""
+
+    @property
+    def arrived_sample(self) -> int:
+        """Where it ends."""
+        ...
+
+    def power(self) -> Float32:
+        """(T,), nats: of every 10 ms behind those of the last frames."""
+        ...
+
+    def encoder_out(self, count: int) -> Float32:
+        """(n, C): what the encoder makes of the first `count` of them, as far as can be told without what follows."""
+        ...
 
 
 class SpeechFrames:
@@ -78,8 +98,7 @@ class SpeechFrames:
         self.know(frames)
         tokens = np.zeros(frames.count, np.float32)
         if frames.encoder_out is not None:
-            log_probs = self._acoustics.log_probs(frames.encoder_out, [START] * frames.count)
-            tokens = 1 - np.exp(log_probs[:, list(self._acoustics.silent_tokens)]).sum(axis=1)
+            tokens = self.tokens_in(frames.encoder_out)
         if self._skips:
             over = np.flatnonzero(tokens <= MORE_SPEECH)
             self._skips = not len(over)
@@ -88,6 +107,11 @@ class SpeechFrames:
         whole = len(self.power) // SUBSAMPLING * SUBSAMPLING
         self.levels = np.log(np.exp(self.power[:whole]).reshape(-1, SUBSAMPLING).mean(axis=1))
         self.tokens = np.append(self.tokens, tokens)
+
+    def tokens_in(self, encoder_out: Float32) -> Float32:
+        """Frames (n, C) → (n,) 0 to 1: probability of any token."""
+        log_probs = self._acoustics.log_probs(encoder_out, [START] * len(encoder_out))
+        return np.asarray(1 - np.exp(log_probs[:, list(self._acoustics.silent_tokens)]).sum(axis=1))
 
     @property
     def loud(self) -> float:
@@ -101,11 +125,15 @@ class SpeechFrames:
             first -= 1
         return first
 
+    def spoken(self, first: int) -> float:
+        """Level of what began in frame `first`, to its last token."""
+        token = int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
+        return float(np.log(np.exp(self.levels[first : token + 1]).mean()))
+
     def fall(self, first: int) -> int:
         """The frame behind the last sound of what began in frame `first`."""
         token = int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
-        spoken = float(np.log(np.exp(self.levels[first : token + 1]).mean()))
-        least = max(self.loud, spoken - FALL_NATS)
+        least = max(self.loud, self.spoken(first) - FALL_NATS)
         end = min(len(self.levels), token + LEAST_FALL_FRAMES)
         while end < min(len(self.levels), token + LONGEST_FALL_FRAMES) and self.levels[end] > least:
             end += 1
@@ -135,6 +163,7 @@ class Endpointer:
         self._speech = SpeechFrames(acoustics, behind_word=behind_word)
         self._first: int | None = None
         self._silence = max(1, encoder_frames(settings.end_s) - 1)  # that much is known of the frame behind it
+        self._next = 0  # 10 ms since the origin before which there are no further frames
         self.due: int | None = None
         """10 ms since the origin which, once they have come, may show that the order is over: `wait` says so."""
 
@@ -158,25 +187,41 @@ class Endpointer:
             told.append(Begun(self._since + self._first))
         over = self.stop()
         end = over.last - self._since
-        silent = known - end
-        if silent >= silence:
-            may_go_on = speech.may_be_token or speech.rises(speech.power[SUBSAMPLING * end :])
-            if silent >= silence + HELD_FRAMES or not may_go_on:
-                return [*told, over]
-        elif silent + frames.count > silence + PATIENCE_FRAMES and not speech.may_be_token:
-            self.due = SUBSAMPLING * (over.last + silence)
+        silent, self._next = known - end, SUBSAMPLING * (self._since + known + frames.count)
+        is_late, pause = silent >= silence + AGAIN_FRAMES, speech.power[SUBSAMPLING * end :]
+        due = SUBSAMPLING * (over.last + silence)
+        if silent < silence:
+            self.due = due if silent + frames.count > silence else None
+        elif silent >= silence + HELD_FRAMES or not (speech.may_be_token or self._rises(pause, is_late=is_late)):
+            return [*told, over]
+        elif not is_late:
+            self.due = due + SUBSAMPLING * AGAIN_FRAMES
         if known - self._first >= encoder_frames(self._settings.longest_s):
             told.append(replace(over, last=self._since + known, is_cut=True))
         return told
 
-    def wait(self, ahead: Float32) -> list[Over]:
-        """What is due has come, the power of all 10 ms behind the last frames (T,) → whether the order is over."""
+    def wait(self, ahead: EarlySound) -> list[Over]:
+        """What is due has come → whether the order is over: nothing rises, and the encoder, asked early, is silent."""
         if self.due is None:
             return []
-        over, power = self.stop(), np.append(self._speech.power, ahead)
-        begin, end = (SUBSAMPLING * (frame - self._since) for frame in (over.last, over.last + self._silence))
-        self.due = None
-        return [] if len(power) < end or self._speech.rises(power[begin:end]) else [over]
+        over, known, due, self.due = self.stop(), self._speech.power, self.due, None
+        begin, end = (frame - SUBSAMPLING * self._since for frame in (SUBSAMPLING * over.last, due))
+        power = np.append(known, ahead.power())[begin:end]
+        tokens = self._speech.tokens_in(ahead.encoder_out(max(0, end - len(known))))
+        if len(power) < end - begin or (tokens > NOT_SILENT).any():
+            return []
+        first_due = SUBSAMPLING * (over.last + self._silence)
+        if not self._rises(power, is_late=due > first_due):
+            return [over]
+        again = first_due + SUBSAMPLING * AGAIN_FRAMES
+        self.due = again if due < again < self._next else None  # else the next frames tell
+        return []
+
+    def _rises(self, power: Float32, *, is_late: bool) -> bool:
+        """Whether a next word may have begun; in noise the level is not believed for long."""
+        speech = self._speech
+        is_quiet = self._first is not None and speech.spoken(self._first) > speech.loud + QUIET_NATS
+        return speech.rises(power) and (is_quiet or not is_late)
 
     def stop(self) -> Over:
         """What there is of an order so far."""

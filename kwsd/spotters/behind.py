@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from kwsd.acoustic.ahead import power_ahead
+from kwsd.acoustic.ahead import SoundAhead
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Detection, Event, NearMiss
@@ -37,9 +36,10 @@ class Armed:
 class Behind:
     """What follows the keywords of one stream: orders, and the lists that they arm."""
 
-    def __init__(self, model: Model, settings: OrderSettings | None) -> None:
-        """`model` is the one whose frames come; `settings` are for orders, None where no program can ask for one."""
+    def __init__(self, model: Model, stream: AcousticStream, settings: OrderSettings | None) -> None:
+        """`stream` gives the frames of `model`; `settings` are for orders, None where no program can ask for one."""
         self._may_be_asked = settings is not None
+        self._ahead = SoundAhead(stream)
         self._recent = RecentFrames()
         self._lists = ListsBehind(model, self._recent)
         self.orders = OrderListener(model, self._recent, settings or OrderSettings())
@@ -55,10 +55,11 @@ class Behind:
         told = [*heard, *(self._lists.push(frames, heard, compiled) if compiled.behind else ())]
         yield from told
         yield from self.orders.hear(told, compiled)
+        yield from self.wait()
 
-    def wait(self, stream: AcousticStream) -> Iterator[Event]:
+    def wait(self) -> Iterator[Event]:
         """Sound has come of which there are no frames yet: whether an order is over all the same."""
-        yield from self.orders.wait(stream.next_sample or 0, partial(power_ahead, stream))
+        yield from self.orders.wait(self._ahead)
 
     def finish(self) -> Iterator[Event]:
         """The sound has ended: what waited for more of it."""

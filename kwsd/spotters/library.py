@@ -89,7 +89,7 @@ class SampleSpotter(PhraseSpotter):
         checked = checked_samples(samples)
         slices = (checked[start : start + SLICE_SAMPLES] for start in range(0, len(checked), SLICE_SAMPLES))
         told = [event for piece in slices for event in self.push(Chunk(self.position_samples, piece, ""))]
-        self.frames = ()  # nobody watches them here, and they are kilobytes
+        self.frames.clear()  # nobody watches them here, and they are kilobytes
         return [event for event in told if isinstance(event, Detection)]
 
     def finish(self) -> list[Detection]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kwsd.acoustic.model import Model
 from kwsd.events import Detection, Event
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.orders import EndReason, NoSpeech, OrderEvent, SpeechEnd, SpeechStart
-from kwsd.search.endpoint import Endpointer, Over
+from kwsd.search.endpoint import EarlySound, Endpointer, Over
 from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.settings import OrderSettings
-from kwsd.stream import Float32, Frames
-from kwsd.timebase import SUBSAMPLING, encoder_frame_start, fbank_samples_needed, samples, seconds
+from kwsd.stream import Frames
+from kwsd.timebase import encoder_frame_start, fbank_samples_needed, samples, seconds
 
 MARGIN_S = 0.3  # of sound behind an order: its end is an estimate
 
@@ -43,7 +43,7 @@ class OrderListener:
         """For what at the moment, if for anything."""
         self._endpointer: Endpointer | None = None
         """None until frames come."""
-        self._origin_sample = self._arrived_sample = self._known_10_ms = 0
+        self._origin_sample = self._arrived_sample = 0
 
     def hear(self, heard: Sequence[Event], compiled: CompiledKeywords) -> Iterator[OrderEvent]:
         """What was heard: behind a keyword with `listen` an order is listened for, unless one is already."""
@@ -80,13 +80,6 @@ class OrderListener:
         if frames.origin_sample != self._origin_sample:
             yield from self.stop("lost")
             return
-        known = self._known_10_ms
-        self._known_10_ms = SUBSAMPLING * frames.first + len(frames.power)
-        yield from self.wait(
-            frames.arrived_sample, lambda: frames.power[len(frames.power) + known - self._known_10_ms :]
-        )
-        if self._endpointer is None:
-            return
         self._arrived_sample = frames.arrived_sample
         for found in self._endpointer.push(frames):
             if isinstance(found, Over):
@@ -100,15 +93,14 @@ class OrderListener:
                     stream_time=seconds(frames.arrived_sample),
                 )
 
-    def wait(self, arrived_sample: int, ahead: Callable[[], Float32]) -> Iterator[OrderEvent]:
-        """So much sound has come, of which there are no frames yet; `ahead` gives the power of its 10 ms (T,)."""
-        listening, endpointer = self.listening, self._endpointer
-        if listening is None or endpointer is None or endpointer.due is None:
-            return
-        due_sample = self._origin_sample + fbank_samples_needed(endpointer.due)
-        if due_sample <= arrived_sample:
-            for over in endpointer.wait(ahead()):
-                yield self._over(listening, over, "silence", max(due_sample, self._arrived_sample))
+    def wait(self, ahead: EarlySound) -> Iterator[OrderEvent]:
+        """Sound has come of which there are no frames yet: whether an order is over all the same."""
+        while self.listening and self._endpointer and self._endpointer.due is not None:
+            due_sample = self._origin_sample + fbank_samples_needed(self._endpointer.due)
+            if due_sample > ahead.arrived_sample:
+                return
+            for over in self._endpointer.wait(ahead):
+                yield self._over(self.listening, over, "silence", max(due_sample, self._arrived_sample))
 
     def stop(self, reason: EndReason) -> Iterator[OrderEvent]:
         """Listen no longer; an order that is under way ends where it is."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from kwsd.acoustic.gain import AutomaticGain
 from kwsd.acoustic.gate import Quiet, QuietGate
 from kwsd.acoustic.model import Model
-from kwsd.acoustic.stream import AcousticStream
+from kwsd.acoustic.stream import AcousticStream, step
 from kwsd.events import Event
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
@@ -51,25 +51,24 @@ class PhraseSpotter:
         self.bad_chunks = 0
         """Encoder calls whose output was not finite; the encoder started over each time."""
         self._model, self._settings = model, (settings or SearchSettings()).over(model.description.search)
-        self._quiet_gate, self._automatic_gain = quiet_gate, automatic_gain
-        self._order_settings = orders
+        self._quiet_gate, self._automatic_gain, self._order_settings = quiet_gate, automatic_gain, orders
         self.compiled = keywords if isinstance(keywords, CompiledKeywords) else self.compile(Keyword.of(keywords))
         """The keywords made ready; other spotters of the model may share them."""
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords, as another spotter that shares `compiled` would."""
-        shift = self._model.encoder.shift_frames
-        gate = QuietGate(self._longest_pause(), shift) if self._quiet_gate else None
+        shift, frames = self._model.encoder.shift_frames, self._model.encoder.output_frames
+        gate = QuietGate(self.compiled.longest_pause(frames), shift) if self._quiet_gate else None
         self._stream = AcousticStream(self._model, gate)
         self._stream.gain = AutomaticGain(shift) if self._automatic_gain else None
         self.searching = KeywordSearch(self.compiled.searched, self._model.transducer)
-        self._behind = Behind(self._model, self._order_settings)
+        self._behind = Behind(self._model, self._stream, self._order_settings)
         self.orders = self._behind.orders
         """Listens for what is said behind keywords with `listen`, or when asked."""
         self.heard_samples = 0
         """Samples of the stream of which frames came: a little behind the position."""
-        self.frames: Sequence[Frames] = ()
+        self.frames: list[Frames] = []
         """Those that the last push searched."""
 
     @property
@@ -117,24 +116,27 @@ class PhraseSpotter:
         self.compiled = compiled
         self.searching.replace(compiled.searched)
         if self._stream.gate:
-            self._stream.gate.hang_over = self._longest_pause()
-
-    def _longest_pause(self) -> int:
-        """Segments that a phrase may pause for in the middle."""
-        lists = [self.compiled, *(behind.compiled for behind in self.compiled.behind.values())]
-        return -(-max(each.searched.max_gap_frames for each in lists) // self._model.encoder.output_frames)
+            self._stream.gate.hang_over = compiled.longest_pause(self._model.encoder.output_frames)
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what was said in it, and what was nearly said. Sound between chunks was lost."""
-        self.frames = self._stream.push(chunk)
-        return [event for frames in self.frames for event in self.search(frames)]
+        self._stream.take(chunk)
+        return [*self._hear()]
 
     def finish(self) -> Sequence[Event]:
         """The sound has ended: what its last words complete, or nearly do. Nothing can be pushed behind it."""
-        last = self._stream.finish()
-        told = [event for frames in last for event in self.search(frames)]
-        told += [event_of(miss, last[-1], self.compiled, self.tokenizer) for miss in self.searching.finish() if last]
+        self._stream.take_end()
+        told, last = [*self._hear()], self.frames[-1:]
+        told += [event_of(miss, last[0], self.compiled, self.tokenizer) for miss in self.searching.finish() if last]
         return [*told, *self._behind.finish()]
+
+    def _hear(self) -> Iterator[Event]:
+        """What the features that wait complete, frames after frames; between them what is due without any."""
+        self.frames = []
+        yield from self._behind.wait()
+        while self._stream.waiting:
+            self.frames += step([self._stream])[0]
+            yield from self.search(self.frames[-1])
 
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere; `matches` as `KeywordSearch.push` takes them."""

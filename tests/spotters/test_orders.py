@@ -164,3 +164,30 @@ def test_however_sound_is_split_orders_are_equal(model: Model, cuts: list[int]) 
     whole = heard(PhraseSpotter(model, [WAKE], quiet_gate=True), SOUND)
     assert [type(event) for event in whole] == [Detection, SpeechStart, SpeechEnd, Detection, NoSpeech]
     assert heard(PhraseSpotter(model, [WAKE], quiet_gate=True), SOUND, cuts) == whole
+
+
+@pytest.mark.parametrize("piece", [160, 5120])
+@pytest.mark.parametrize("knock_s", [0.55, 0.7])
+@pytest.mark.parametrize("noise", [1e-4, 3e-2])
+def test_however_sound_is_split_a_knock_in_the_silence_changes_nothing(
+    model: Model, piece: int, knock_s: float, noise: float
+) -> None:
+    """1. Something rises when the silence is due, in a quiet room or in noise. Result: as if all sound came at once."""
+    knock = np.random.default_rng(1).normal(0, 0.1, 2400).astype(np.float32)
+    parts = [silence(1.0), speak("HEY LIGHT"), speak("TURN ON"), silence(knock_s), knock, silence(2.0)]
+    sound = with_noise(np.concatenate(parts), noise)
+    whole = heard(PhraseSpotter(model, [WAKE]), sound)
+    assert heard(PhraseSpotter(model, [WAKE]), sound, list(range(piece, len(sound), piece))) == whole
+    assert any(isinstance(event, SpeechEnd) for event in whole)
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.12, 0.24])
+def test_the_end_is_told_when_it_is_due_and_not_with_the_next_frames(model: Model, later_s: float) -> None:
+    """1. A microphone gives 40 ms at a time. Result: the end comes with the 40 ms that make the silence long enough."""
+    sound = said(1.0 + later_s, speak("HEY LIGHT"), speak("TURN ON"), 2.0)
+    spotter, told = PhraseSpotter(model, [WAKE]), []
+    for start in range(0, len(sound), 640):
+        chunk = Chunk(start, sound[start : start + 640], "")
+        told += [(event, chunk) for event in spotter.push(chunk) if isinstance(event, SpeechEnd)]
+    ((end, chunk),) = told
+    assert chunk.start_sample < round(end.stream_time * SAMPLE_RATE) <= chunk.end_sample
