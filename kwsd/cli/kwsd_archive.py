@@ -91,7 +91,11 @@ def workers_count(typed: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Index, search or both; 3 where a file or a piece could not be used. Raises KwsdError."""
     require_extra("archive", ("distributed", "fsspec", "pyarrow"))
-    from kwsd.archive.cluster import open_workers  # noqa: PLC0415 - --help should wait for none of it
+    if arguments.scheduler is None:
+        from kwsd.archive.forks import begin_forks  # noqa: PLC0415 - --help should wait for none of it
+
+        begin_forks()
+    from kwsd.archive.cluster import open_workers  # noqa: PLC0415 - likewise
     from kwsd.archive.outputs import require_known  # noqa: PLC0415 - likewise
     from kwsd.config import load_settings  # noqa: PLC0415 - likewise
 

@@ -66,12 +66,16 @@ def undisturbed(long_talk: Path, tiny_model_dir: Path, tmp_path_factory: pytest.
 def test_a_worker_that_is_killed_costs_its_piece_alone(
     long_talk: Path, tiny_model_dir: Path, tmp_path: Path, undisturbed: Found
 ) -> None:
-    """The run goes on with a new process, and ends as if nothing had been; what was whole is not made again."""
+    """The run goes on with a new process, and ends as if nothing had been; what was whole is not made again.
+
+    Workers have forked off one that has imported Dask and all they need, so a new one is quickly there.
+    """
     store = tmp_path / "store"
     words = command("index", long_talk, store_flag(store), model=tiny_model_dir)
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         for worker in until(lambda: busy_workers(process.pid, store)):
             before = pieces(store)
+            assert "forkserver" in " ".join(worker.cmdline())
             worker.kill()
         text = told(process)
     assert process.returncode == 0, text
