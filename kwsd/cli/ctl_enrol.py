@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn and write; the exit code. Raises KwsdError: nothing was written."""
     require_extra("tune", ("tomlkit",))
     from kwsd.cli.tuning_setup import open_setup  # noqa: PLC0415 - --help needs no model
-    from kwsd.keywords.edit import known_keyword, write_keywords  # noqa: PLC0415 - likewise
+    from kwsd.keywords.edit import known_keyword, require_unchanged, write_keywords  # noqa: PLC0415 - likewise
     from kwsd.keywords.keyword import Keyword  # noqa: PLC0415 - likewise
     from kwsd.tuning.kept_takes import KeptTakes  # noqa: PLC0415 - likewise
 
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.is_worth_writing(new=known is None):
         say(f"{setup.keywords} stays as it is" + ("" if known else f', without "{keyword.label}"'))
     elif not arguments.dry_run:
+        require_unchanged(setup.keywords, arguments.name, known)
         backup = write_keywords(setup.keywords, {keyword: found.changes})
         say(f"written to {setup.keywords}" + (f"; before: {backup}" if backup else ""))
     if not (arguments.files or arguments.dry_run):  # what was only tried may yet be written

@@ -42,6 +42,12 @@ def known_keyword(path: Path, name: str) -> Keyword | None:
     return None
 
 
+def require_unchanged(path: Path, name: str, known: Keyword | None) -> None:
+    """Raises KeywordFileError: what `known_keyword` found of a name is no longer what the file says."""
+    if known_keyword(path, name) != known:
+        raise KeywordFileError(f'{path}: "{name}" was changed meanwhile; nothing was written: do the same once more')
+
+
 def alike(name: str) -> str:
     """What a name has in common with those that only differ in case, blanks, or how an accent is written."""
     return " ".join(normalize("NFC", name).casefold().split())

@@ -45,7 +45,7 @@ def read_marks(path: Path) -> dict[str, Mark]:
     """All that are known, by the names of clips. Raises KwsdError: there are some and they cannot be read."""
     try:
         found = parse_json(read_small(path))
-        return {str(name): mark for name, mark in found.items() if mark in {"right", "wrong"}}
+        return {str(name): mark for name, mark in found.items() if mark in ("right", "wrong")}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError) as error:

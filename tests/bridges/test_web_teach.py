@@ -41,8 +41,8 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
     """Scenario.
 
     1. A lesson begins; nothing can be learned yet. 2. A take that is no WAV, or of another rate: refused; a silent one:
-    the reason. 3. Two takes of the page's microphone, one of the daemon's: good. 4. The room is listened to. 5. Learned
-    and written, the comment kept: what was said is heard as the keyword.
+    the reason. 3. Two takes of the page's microphone, one of the daemon's: good. 4. The room is listened to.
+    5. Learned; changed by another meanwhile: not written over. 6. Written, the comment kept: what was said is heard.
     """
     plug = Plug(tmp_path)
     plug.plug_in()
@@ -77,6 +77,10 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
         assert (found["before"], found["after"], len(found["spellings"])) == (0, 3, 1)
         assert found["hours"] == ended["hours"]
         assert web.ask("/api/teach/learn").json["share"] == pytest.approx(1.0)
+        file.write_text(TABLES + '[[keyword]]\nphrase = "Lights out"\n')
+        changed = web.ask("/api/teach/keep", {})
+        assert (changed.status, "was changed meanwhile" in changed.json["error"]) == (409, True)
+        file.write_text(TABLES)
         kept = web.ask("/api/teach/keep", {})
         assert kept.json["keywords"] == ["LIGHT ON", "LIGHTS OUT"]
         assert file.read_text().startswith(TABLES)

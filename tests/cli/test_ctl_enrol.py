@@ -69,6 +69,27 @@ def test_a_new_keyword_that_is_heard_as_it_is_spelt_is_added(tmp_path: Path, tin
     assert (tmp_path / "k.toml").read_text() == added
 
 
+def test_a_keyword_that_was_changed_meanwhile_stays_so(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody edits it, or teaches it in another window, while it is learnt here: theirs is not written over."""
+    file = tmp_path / "k.toml"
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", speak("TURN OFF", lead_s=0.5, tail_s=0.65), 16_000)
+    takes = [str(tmp_path / f"{number}.wav") for number in range(3)]
+    theirs = '[[keyword]]\nphrase = "turn off"\nthreshold = 0.9 # of another window\n'
+
+    def meanwhile(text: str) -> None:
+        if "takes heard as it is" in text:
+            file.write_text(theirs)
+
+    monkeypatch.setattr(ctl_enrol, "say", meanwhile)
+    given = ["--keywords", str(file), "--model", str(tiny_model_dir), "--work", str(tmp_path / "w")]
+    assert main(["enrol", "turn off", "--from", *takes, *given]) == 78
+    assert 'k.toml: "turn off" was changed meanwhile; nothing was written' in capsys.readouterr().err
+    assert file.read_text() == theirs
+
+
 def test_the_background_is_searched_with_a_bar(tmp_path: Path, takes: list[Path], tiny_model_dir: Path) -> None:
     """On a terminal: how much of it is done, from the first to the last, and when the rest will be."""
     soundfile.write(tmp_path / "talk.wav", np.tile(speak("TURN OFF", tail_s=1.0), 200), 16_000)

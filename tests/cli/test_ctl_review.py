@@ -94,6 +94,9 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     assert "give their folder" in run(KWSCTL, "review", home=tmp_path).stderr
     gone = run(KWSCTL, "review", "none", "--list", home=tmp_path)
     assert (gone.returncode, "none: cannot be read" in gone.stderr) == (1, True)
+    (tmp_path / ".marks.json").write_text('{"a.wav": [], "b.wav": "maybe", "c.wav": null}')
+    strange = run(KWSCTL, "review", ".", "--list", home=tmp_path)
+    assert (strange.returncode, strange.stdout) == (0, ""), strange.stderr
 
 
 def test_the_daemon_saves_near_misses_where_it_is_asked_to(tmp_path: Path, tiny_model_dir: Path) -> None:

@@ -16,7 +16,7 @@ from kwsd.bridges.web.keyword_editor import EditError, KeywordEditor
 from kwsd.bridges.web.room import RoomSound
 from kwsd.config import Settings
 from kwsd.homes import user_directory
-from kwsd.keywords.edit import known_keyword, write_keywords
+from kwsd.keywords.edit import known_keyword, require_unchanged, write_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE, seconds
@@ -132,6 +132,7 @@ class Teacher:
             keyword, found = self._begun(), self._found
             if found is None or not found.is_worth_writing(new=self._is_new):
                 raise EditError("there is nothing new to write")
+            require_unchanged(self._editor.path, keyword.label, None if self._is_new else keyword)
             try:
                 write_keywords(self._editor.path, {keyword: found.changes})
             except OSError as error:
