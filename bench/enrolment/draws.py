@@ -13,7 +13,7 @@ from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.stream import Frames
 from kwsd.tuning import choice, enrol
-from kwsd.tuning.hear import Heard, listen
+from kwsd.tuning.hear import Heard, best_score, listen
 from measure.progress import track
 
 DRAWS, TAKES = 20, 3
@@ -40,14 +40,7 @@ def choose_all(model: Model, paths: dict[str, list[str]]) -> list[Draw]:
     hours, search = hours_of("dev"), model.settings()
     tried = {way_of(word, each.spelling) for (word, _), some in found.items() for each in some}
     false = hits_in(model, tried | {way_of(word, choice.NOW) for word in paths}, "dev", lenient)
-    score = cache(
-        lambda word, text, path: enrol.score_takes(
-            model,
-            way_of(word, text),
-            [take_frames(model, path)],
-            search,
-        )[0]
-    )
+    score = cache(lambda word, text, path: best_score(model, way_of(word, text), take_frames(model, path), search))
     draws = []
     for (word, takes), candidates in track(list(found.items()), "choosing"):
         names = [choice.NOW, *(each.spelling for each in candidates)]

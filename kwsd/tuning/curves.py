@@ -11,7 +11,7 @@ from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Frames
-from kwsd.tuning.hear import LENIENT, least_per_hour, listen, most_per_hour, threshold_for
+from kwsd.tuning.hear import LENIENT, best_score, least_per_hour, listen, most_per_hour, threshold_for
 
 THRESHOLDS = tuple(round(LENIENT + 0.02 * step, 2) for step in range(40))
 TELLING_HITS = 3.0  # none seen where three were to be expected: the rate is lower, at 95 % (the "rule of three")
@@ -96,13 +96,6 @@ def sweep(
             if known is None or curve.proposed.recall > known.proposed.recall + BETTER:
                 best[keyword.label] = curve
     return list(best.values())
-
-
-def best_score(
-    model: Model, keyword: Keyword, take: Iterable[Frames], search: SearchSettings, done: Callable[[int], None]
-) -> float:
-    """How sure a keyword is of a recording; 0 where it is not heard at any threshold."""
-    return max((hit.score for hit in listen(model, [keyword], take, search, done)[keyword.label]), default=0.0)
 
 
 def curve_of(

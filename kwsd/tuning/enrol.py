@@ -19,7 +19,7 @@ from kwsd.search.settings import SearchSettings
 from kwsd.stream import Float32, Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from kwsd.tuning.choice import LOWEST, NOW, Material, Pronunciation, choose, common_threshold, is_heard_left_out
-from kwsd.tuning.hear import Heard, listen
+from kwsd.tuning.hear import Heard, best_score, listen
 from kwsd.tuning.pronounce import Tokens, likeliest, log_likelihoods
 from kwsd.tuning.rates import CHOSEN, READ, expected_rate
 from kwsd.units import WORD_START
@@ -147,14 +147,6 @@ def _by_letters(phrase: str, tokenizer: PhraseTokenizer) -> list[Tokens]:
     return [way for text in texts for way in _ways(Keyword(text, written_forms=False), tokenizer)]
 
 
-def score_takes(
-    model: Model, keyword: Keyword, takes: Sequence[TakeFrames], settings: SearchSettings
-) -> tuple[float, ...]:
-    """How sure a keyword would be of each take; 0 where it is not heard at any threshold."""
-    found = (listen(model, [keyword], take, settings)[keyword.label] for take in takes)
-    return tuple(max((hit.score for hit in hits), default=0.0) for hits in found)
-
-
 def alone(candidate: Pronunciation) -> Keyword:
     """A keyword that is said in this one way only."""
     return Keyword(candidate.spelling, name=candidate.spelling, written_forms=False)
@@ -178,7 +170,10 @@ def enrol(
     candidates = tuple(find_candidates(model, keyword, [read_frames(model, take) for take in takes])[:TRIED])
     now = [replace(keyword, name=NOW)] if _ways(keyword, model.tokenizer) else []
     tried = [*now, *map(alone, candidates)]
-    scores = {NOW: (0.0,) * len(takes), **{each.label: score_takes(model, each, takes, search) for each in tried}}
+    scores = {
+        NOW: (0.0,) * len(takes),
+        **{each.label: tuple(best_score(model, each, take, search) for take in takes) for each in tried},
+    }
     false = listen(model, tried, background.frames, search, done) if background else {}
     hours = background.hours if background else 0.0
     known = weigh(model, keyword, candidates, scores, false, hours=hours, per_hour=per_hour, search=search)

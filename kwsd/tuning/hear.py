@@ -14,7 +14,7 @@ from kwsd.events import Detection, NearMiss
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.phrases import PhraseSpotter
-from kwsd.stream import Chunk, Frames
+from kwsd.stream import Chunk, Float32, Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE
 from kwsd.tuning.takes import Take
 
@@ -33,13 +33,18 @@ class Heard:
     end_s: float
 
 
+def with_pauses(sound: Float32, noise_db: float) -> Float32:
+    """Sound (n,) with noise of that level before and behind it, as if it were said alone."""
+    noise = np.random.default_rng(0).normal(0, 10 ** (noise_db / 20), 2 * round(AROUND_S * SAMPLE_RATE))
+    before, behind = np.split(noise.astype(np.float32), 2)
+    return np.concatenate([before, sound, behind])
+
+
 def frames_of_take(model: Model, take: Take) -> tuple[Frames, ...]:
     """What the encoder makes of a take between two pauses."""
-    noise = np.random.default_rng(0).normal(0, 10 ** (take.noise_db / 20), 2 * round(AROUND_S * SAMPLE_RATE))
-    before, behind = np.split(noise.astype(np.float32), 2)
     stream = AcousticStream(model)
-    sound = np.concatenate([before, take.speech, behind])
-    return (*stream.push(Chunk(0, sound, take.name)), *stream.finish())
+    chunk = Chunk(0, with_pauses(take.speech, take.noise_db), take.name)
+    return (*stream.push(chunk), *stream.finish())
 
 
 def listen(
@@ -63,6 +68,17 @@ def listen(
                 heard[event.keyword].append(Heard(event.score, event.start, event.end))
         done(each.count * ENCODER_SHIFT_SAMPLES)
     return heard
+
+
+def best_score(
+    model: Model,
+    keyword: Keyword,
+    take: Iterable[Frames],
+    settings: SearchSettings,
+    done: Callable[[int], None] = lambda _samples: None,
+) -> float:
+    """How sure a keyword would be of a recording; 0 where it is not heard at any threshold."""
+    return max((hit.score for hit in listen(model, [keyword], take, settings, done)[keyword.label]), default=0.0)
 
 
 def threshold_for(false_scores: Iterable[float], hours: float, per_hour: float, least: float) -> float:

@@ -6,6 +6,7 @@ import csv
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +16,13 @@ from kwsd.audio.file import FileSource
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
 from kwsd.small_files import read_small
-from kwsd.stream import Chunk, Float32
-from kwsd.timebase import SAMPLE_RATE
+from kwsd.stream import Chunk
+from kwsd.tuning.hear import with_pauses
 from kwsd.tuning.kept import SOUNDS, sounds_in
 from kwsd.tuning.marks import FILE, Marks
 from kwsd.tuning.takes import levels
 
 logger = logging.getLogger(__name__)
-
-AROUND_S = 0.8  # of noise, before and behind a recording that may be cut closely
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,8 @@ def plain(name: str) -> str:
 
 def between_pauses(path: Path) -> Iterator[Chunk]:
     """A recording with its own noise before and behind it, as one chunk. Raises AudioError."""
-    source = FileSource(path)
-    try:
+    with closing(FileSource(path)) as source:
         sound = np.concatenate([chunk.samples for chunk in source] or [np.zeros(0, np.float32)])
-    finally:
-        source.close()
-    loud_db: Float32 = levels(sound)
+    loud_db = levels(sound)
     noise_db = min(-50.0, float(np.quantile(loud_db, 0.1))) if len(loud_db) else -70.0
-    noise = np.random.default_rng(0).normal(0, 10 ** (noise_db / 20), 2 * round(AROUND_S * SAMPLE_RATE))
-    before, behind = np.split(noise.astype(np.float32), 2)
-    yield Chunk(0, np.concatenate([before, sound, behind]), path.name)
+    yield Chunk(0, with_pauses(sound, noise_db), path.name)
