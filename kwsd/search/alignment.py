@@ -7,6 +7,7 @@ acoustic posteriors, in order, near the emissions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,21 +79,29 @@ def align(phrases: Sequence[Emitted], history: FrameHistory, acoustics: Acoustic
 
 
 def _best_path(scores: list[NDArray[np.float32]], spans: list[tuple[int, int]]) -> Alignment:
-    """Frames t1 < t2 < … that maximise the sum of scores; `scores[i]` covers `spans[i]`. Viterbi."""
-    first, width = spans[0][0], max(end for _, end in spans) - spans[0][0]
-    arrived_by = np.zeros(width + 1)  # best sum of the tokens so far, all of them before frame t
-    whens: list[NDArray[np.intp]] = []  # whens[i][t]: best frame of token i up to and including t
-    for score, (start, end) in zip(scores, spans, strict=True):
-        at = np.full(width, _IMPOSSIBLE)
-        at[start - first : end - first] = arrived_by[start - first : end - first] + score
-        best = np.maximum.accumulate(at)
-        whens.append(np.maximum.accumulate(np.where(at == best, np.arange(width), 0)))
-        arrived_by = np.concatenate([[_IMPOSSIBLE], best])
+    """Frames t1 < t2 < … that maximise the sum of scores; `scores[i]` covers `spans[i]`. Viterbi.
+
+    On lists: a span is some seven frames, for which a call of NumPy costs more than all its arithmetic.
+    """
+    reached, begin = [0.0], spans[0][0] - 1  # best sum of the tokens so far, by the frame up to which they all are
+    whens: list[list[int]] = []  # whens[i]: likewise the best frame of token i
+    for score, (start, _) in zip(scores, spans, strict=True):
+        latest = len(reached) - 1
+        best, when, top, at = [], [], -math.inf, start
+        for frame, own in enumerate(score.tolist(), start):
+            before = frame - 1 - begin
+            nats = own + (reached[min(before, latest)] if before >= 0 else _IMPOSSIBLE)
+            if nats >= top:
+                top, at = nats, frame
+            best.append(top)
+            when.append(at)
+        reached, begin = best, start
+        whens.append(when)
     frames: list[int] = []
-    after = width
-    for when in reversed(whens):
-        after = int(when[after - 1])
-        frames.append(first + after)
+    after = spans[-1][1]
+    for when, (start, end) in zip(reversed(whens), reversed(spans), strict=True):
+        after = when[max(0, min(after, end) - 1 - start)]
+        frames.append(after)
     frames.reverse()
     posteriors = [
         float(np.exp(score[frame - start])) for score, frame, (start, _) in zip(scores, frames, spans, strict=True)
