@@ -144,7 +144,7 @@ def _ways(keyword: Keyword, tokenizer: PhraseTokenizer) -> list[Tokens]:
 def _by_letters(phrase: str, tokenizer: PhraseTokenizer) -> list[Tokens]:
     """As the lexicon says it, with hyphens instead of blanks, and letter by letter."""
     texts = (phrase, phrase.replace(" ", "-"), " ".join(letter for letter in phrase if letter.isalpha()))
-    return [way for text in texts for way in _ways(Keyword(text, written_forms=False), tokenizer)]
+    return [way for text in texts if text for way in _ways(Keyword(text, written_forms=False), tokenizer)]
 
 
 def alone(candidate: Pronunciation) -> Keyword:

@@ -30,6 +30,8 @@ def likeliest(frames: Float32, acoustics: Acoustics, most: int) -> list[tuple[To
 
 def log_likelihoods(frames: Float32, texts: Sequence[Tokens], acoustics: Acoustics) -> list[float]:
     """Log-probability of each text that the frames (n, C) spell it and nothing else: the transducer's forward sum."""
+    if not texts:
+        return []
     contexts = [[context_of(tokens[:count]) for count in range(len(tokens) + 1)] for tokens in texts]
     places = {context: place for place, context in enumerate(dict.fromkeys(chain.from_iterable(contexts)))}
     rows = acoustics.log_probs(np.repeat(frames, len(places), axis=0), [*places] * len(frames))

@@ -45,6 +45,25 @@ def test_a_name_that_is_said_otherwise_than_written_is_learnt(model: Model) -> N
     assert (hears(found.before), hears(found.after)) == (False, True)
 
 
+@pytest.mark.parametrize("phrase", ["42", "🎮"])
+def test_a_name_without_letters_is_learnt(model: Model, phrase: str) -> None:
+    frames = [frames_of_take(model, trim_take("a", take("forty two", "en-us", speed))) for speed in (140, 150, 160)]
+    found = enrol(model, Keyword(phrase), frames, None)
+    assert all(found.heard_before if phrase == "42" else found.heard_after)
+
+
+def test_takes_in_which_no_word_is_heard_lead_to_nothing(model: Model) -> None:
+    """Not a word is read out of tones, and there is no other way to say two letters."""
+    takes = []
+    for number in range(3):
+        sound = np.random.default_rng(number).normal(0, 1e-3, 41_000)
+        sound[16_000:25_000] += 0.3 * np.sin(np.arange(9_000) * (0.05 + 0.02 * number))
+        takes.append(frames_of_take(model, trim_take("a", sound.astype(np.float32))))
+    found = enrol(model, Keyword("a b"), takes, None)
+    assert (found.changes, found.heard_after) == ({}, (False, False, False))
+    assert log_likelihoods(np.zeros((5, model.encoder.width), np.float32), [], model.transducer) == []
+
+
 def test_the_likeliest_readings_come_first_and_can_be_written(model: Model) -> None:
     frames = frames_of_take(model, trim_take("a", take("good morning")))
     sound = np.concatenate([each.encoder_out for each in frames if each.encoder_out is not None])
