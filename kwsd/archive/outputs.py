@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kwsd.errors import FlagError
+from kwsd.small_files import written_whole
 
 Row = dict[str, Any]
 """`recording`, and the fields of a Detection."""
@@ -28,12 +29,8 @@ def require_known(path: Path, flag: str = "--out", suffixes: Sequence[str] = SUF
 
 def write_hits(path: Path, rows: Sequence[Row]) -> None:
     """Raises OSError: it cannot be written; what was there stays."""
-    part = path.with_name(path.name + ".part")
-    try:
+    with written_whole(path) as part:
         {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[path.suffix.lower()](part, rows)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _jsonl(path: Path, rows: Sequence[Row]) -> None:

@@ -12,6 +12,7 @@ from kwsd.archive.outputs import Row
 from kwsd.archive.run import FileOutcome
 from kwsd.archive.snippets import HitPlace
 from kwsd.records import now, printable
+from kwsd.small_files import written_whole
 
 MOST_RECORDINGS, MOST_HITS = 500, 5000  # what a browser shows without effort
 GOLDEN_ANGLE = 137.508  # degrees: any number of hues, each far from the last ones
@@ -40,12 +41,8 @@ def write_page(
     ]
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     text = template.substitute(title="What was said", summary=told, body="\n".join(body))
-    part = path.with_name(path.name + ".part")
-    try:
+    with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def text_of(name: str) -> str:

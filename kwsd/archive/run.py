@@ -28,11 +28,11 @@ from kwsd.archive.jobs import (
 from kwsd.archive.outputs import Row
 from kwsd.archive.recordings import Unusable, find
 from kwsd.archive.spans import ArchivedFile, FileSpan, cut, pieces
-from kwsd.archive.store import PART, Kept, Store, StoreError, read_spans
+from kwsd.archive.store import Kept, Store, StoreError, read_spans
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.small_files import parse_json
+from kwsd.small_files import parse_json, written_whole
 from kwsd.timebase import samples
 
 LOOKED_AT_ONCE = 64
@@ -76,12 +76,8 @@ class IndexReport:
     def write(self, path: Path) -> None:
         """A line for each file. Raises OSError: that of the run before stays."""
         lines = [json.dumps(asdict(each)) for each in self.outcomes.values()]
-        part = path.with_suffix(PART)
-        try:
+        with written_whole(path) as part:
             part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def survey(workers: Workers, sources: Iterable[str]) -> list[ArchivedFile | Unusable]:
