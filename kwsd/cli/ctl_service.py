@@ -62,7 +62,14 @@ def run_install(arguments: argparse.Namespace) -> int:
     places = find_places(scope, root)
     outcome = install(places, running_programs(), documents(), start=_starts(arguments))
     for path in outcome.kept:
-        logger.warning("%s: was not as kwsd had left it, and is kept under this name", path)
+        if path.is_symlink():
+            logger.warning(
+                "%s: leads to %s, another kwsd; remove the link and run this again to have this one",
+                path,
+                path.resolve(),
+            )
+        else:
+            logger.warning("%s: was not as kwsd had left it, and is kept under this name", path)
     print("kwsd is installed and running" if outcome.started else "kwsd is installed; nothing was started")
     edit = "sudoedit" if scope == "system" else "${EDITOR:-nano}"
     print("next:")

@@ -55,9 +55,11 @@ class InstalledFiles:
         self.sums[str(path)] = wanted
 
     def link(self, path: Path, target: Path) -> None:
-        """Put a link in place; whatever else stands there is left alone."""
+        """Put a link in place; whatever else stands there is left alone, and kept unless it leads there too."""
         found, wanted = _what_is_at(path), f"-> {target}"
         if found not in {None, wanted, self.sums.get(str(path))}:
+            if path.resolve() != target.resolve():
+                self.kept.append(path)
             return
         if found != wanted:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,21 @@ def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> Non
     assert machine.show("kwsd", "LoadState") == "not-found"
 
 
+def test_a_command_that_leads_to_an_earlier_kwsd_is_told(tmp_path: Path) -> None:
+    """The link is not ours and stays; who types it would go on with the earlier one, so it is named."""
+    link, earlier = tmp_path / ".local/bin/kwsctl", tmp_path / "earlier" / "kwsctl"
+    for path in (link, earlier):
+        path.parent.mkdir(parents=True)
+    earlier.touch()
+    link.symlink_to(earlier)
+    link.with_name("kwsd").symlink_to(Path(KWSCTL).with_name("kwsd"))
+    installed = run(KWSCTL, "install-service", "--user", "--no-start", home=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    (told,) = installed.stderr.splitlines()
+    assert f"{link}: leads to {earlier}, another kwsd" in told
+    assert link.readlink() == earlier
+
+
 def test_a_desktop_from_install_to_removal(session: Manager, wheel: Path) -> None:
     """1. It runs for this user. 2. It is removed, twice, and the list stays."""
     session.outside(HOME).mkdir(exist_ok=True)
