@@ -67,6 +67,20 @@ def test_what_is_saved_while_no_daemon_runs_is_saved(tmp_path: Path, tiny_model_
             digest = saved["digest"]
 
 
+def test_line_ends_of_the_file_stay(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """A browser sends LF, whatever it was given. 1. CRLF stays CRLF, a byte-order mark stays. 2. LF stays LF."""
+    file = tmp_path / "k.toml"
+    for mark, ends in (("\ufeff", "\r\n"), ("", "\n")):
+        before = f'{mark}# mine{ends}[[keyword]]{ends}phrase = "LIGHT ON"{ends}'
+        file.write_bytes(before.encode())
+        keywords = editor(file, tiny_model_dir)
+        shown = keywords.read()
+        edited = shown["text"].replace("\r\n", "\n").replace("LIGHT ON", "TURN OFF")
+        digest = keywords.save(KeywordText(text=edited, digest=shown["digest"]))
+        assert file.read_bytes().decode() == before.replace("LIGHT ON", "TURN OFF")
+        assert digest == keywords.read()["digest"]
+
+
 def test_tables_are_judged_one_by_one(tmp_path: Path, tiny_model_dir: Path) -> None:
     (tmp_path / "k.toml").write_text('[[keyword]]\nphrase = "LIGHT ON"\n')
     keywords = editor(tmp_path / "k.toml", tiny_model_dir)

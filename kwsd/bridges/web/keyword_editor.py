@@ -115,11 +115,14 @@ class KeywordEditor:
                 raise EditError(now["locked"])
             if not any(line["keyword"] for line in self.check(asked)):
                 raise EditError("not saved: no line of it can be used, and kwsd would hear nothing")
+            content = asked.text.encode()
+            if "\r\n" in now["text"]:  # browsers make one character of each line end
+                content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             try:
-                save_keyword_file(path, asked.text.encode())
+                save_keyword_file(path, content)
             except OSError as error:
                 raise EditError(f"{path}: cannot be written: {error.strerror}; it is as it was") from None
-            return _digest(asked.text.encode())
+            return _digest(content)
 
 
 def pronunciations(keyword: Keyword, tokenizer: PhraseTokenizer) -> list[str]:
