@@ -17,7 +17,7 @@ from measure.progress import track
 
 HEARING = ("acoustic", "keywords", "search", "spotters", "text", "tuning/hear.py")
 """What of kwsd decides about a hit in frames that are there: a change of it is a new run."""
-TOGETHER = 100
+TOGETHER = 350
 """Keywords that are looked for at once: what an interruption may cost."""
 
 How = Callable[[Model, Keyword, Sequence[Frames]], list[Heard]]

@@ -10,9 +10,10 @@ from functools import cache
 from itertools import chain
 from statistics import fmean
 
-from bench.enrolment.draws import DRAWS, PER_HOUR, TAKES, Draw, choose_all, lenient, way_of
+from bench.enrolment.draws import PER_HOUR, Draw, choose_all, lenient, way_of
 from bench.enrolment.kept_hits import hits_in
-from bench.enrolment.material import hours_of, word_stream
+from bench.enrolment.material import hours_of, unsaid, word_stream
+from bench.enrolment.words import DRAWS, IN_CMUDICT, TAKES, Word, find_words
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.tuning.choice import NOW
@@ -20,40 +21,40 @@ from kwsd.tuning.hear import Heard, most_per_hour
 from measure.paths import RESULTS
 from measure.progress import track
 from measure.scoring import Label
-from measure.streams import speech_rows
 
 SAME_S = 0.5  # hits of two spellings this near are one
 LEAST_ABOVE = 0.001  # a score, what a threshold that keeps it out is
-IN_CMUDICT = {"ARCHIE", "GOODNIGHT", "JOKE", "HOW ARE YOU", "TRICK OR TREAT", "HEY ARCHIE"}
-"""Keywords all of whose words are in CMUdict 1.1.3; of the others at least one is in neither it nor the lexicon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A word of the table; means over the draws but where it says otherwise."""
-
-    word: str
-    recordings: int
-    before: float
-    after: float
-    false_before: int
-    false_after: float
-    worst_after: int
-    """In one draw."""
-    at_few: float
-    """Recall where at most so many false alarms are heard in the speech set apart as were put up with."""
-    changed: int
-    """Draws."""
-
-
-@dataclass(frozen=True, slots=True)
 class Tried:
     """What one draw gave: recall on the recordings that were not drawn, and false alarms."""
 
     before: float
+    """At the usual threshold."""
     after: float
-    at_few: float
+    before_few: float
+    """At a threshold that lets through no more in the speech set apart than are put up with; so the next."""
+    after_few: float
+    own_before: float | None
+    """As the one before, of the other recordings of the person who was drawn; None where nobody knows who spoke."""
+    own_after: float | None
     false: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A word of the table."""
+
+    word: Word
+    false_before: int
+    tried: tuple[Tried, ...]
+    """Its draws."""
+
+    def mean(self, figure: str) -> float:
+        """Of a figure over the draws."""
+        return fmean(getattr(each, figure) for each in self.tried)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -62,72 +63,64 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", default="kwsd-en", help="name or directory (default: %(default)s)")
     parser.add_argument("--words", nargs="+", help="only these")
     given = parser.parse_args(arguments)
-    model = Model.load(given.model)
-    clips = [row for row in speech_rows() if row["corpus"] == "custom-keywords"]
-    words = sorted({row["transcript"] for row in clips if not given.words or row["transcript"] in given.words})
-    paths = {word: [row["path"] for row in clips if row["transcript"] == word] for word in words}
-    draws = choose_all(model, paths)
-    hours, rows = test(model, paths, draws)
-    page = write_page(model.name, rows, hours)
-    print(page)
+    model, words = Model.load(given.model), find_words(given.words)
+    print(write_page(model.name, test(model, words, choose_all(model, words))))
 
 
-def test(model: Model, paths: dict[str, list[str]], draws: Sequence[Draw]) -> tuple[float, list[Row]]:
+def test(model: Model, words: Sequence[Word], draws: Sequence[Draw]) -> list[Row]:
     """Recall on the recordings that were not drawn, and false alarms in the speech set apart."""
-    hours = hours_of("apart")
-    ways = {way_of(word, text) for word in paths for text in (NOW, *added_to(word, draws))}
-    false = hits_in(model, ways, "apart", lenient)
-    rows = []
-    for word, of in track(list(paths.items()), "recall"):
-        mine = [draw for draw in draws if draw.word == word]
-        tried = [measure(model, draw, of, false, hours) for draw in mine]
-        default = model.settings().threshold
-        rows.append(
-            Row(
-                word=word,
-                recordings=len(of),
-                before=fmean(each.before for each in tried),
-                after=fmean(each.after for each in tried),
-                false_before=sum(hit.score >= default for hit in false[way_of(word, NOW)]),
-                false_after=fmean(each.false for each in tried),
-                worst_after=max(each.false for each in tried),
-                at_few=fmean(each.at_few for each in tried),
-                changed=sum(draw.keyword != Keyword(word) for draw in mine),
-            )
-        )
-    return hours, rows
+    mine = {word.phrase: [draw for draw in draws if draw.word == word.phrase] for word in words}
+    ways = {
+        way_of(phrase, text)
+        for phrase, of in mine.items()
+        for text in (NOW, *chain(*(d.keyword.spellings for d in of)))
+    }
+    heard = hits_in(model, ways, "apart", lenient)
+    default, rows = model.settings().threshold, []
+    for word in track(words, "recall"):
+        false = {way: unsaid(word.phrase, hits, "apart") for way, hits in heard.items()}
+        tried = tuple(measure(model, word, draw, false) for draw in mine[word.phrase])
+        rows.append(Row(word, sum(hit.score >= default for hit in false[way_of(word.phrase, NOW)]), tried))
+    return rows
 
 
-def measure(
-    model: Model, draw: Draw, of: Sequence[str], false: Mapping[Keyword, Sequence[Heard]], hours: float
-) -> Tried:
-    """One draw: `of` are the recordings of its word, `false` the hits of its spellings in speech set apart."""
-    keyword, threshold = draw.keyword, draw.keyword.threshold or model.settings().threshold
-    all_false = merged(false[way_of(draw.word, text)] for text in (NOW, *keyword.spellings))
-    scores = sorted((hit.score for hit in all_false), reverse=True)
-    few = max([threshold, *(score + LEAST_ABOVE for score in scores[int(PER_HOUR * hours) :][:1])])
-    as_it_is, heard = (hits_among(model, draw.word, tuple(of), spellings) for spellings in ((), keyword.spellings))
-    before, after, at_few = (
-        share({path for path, score in found.items() if score >= least}, of, draw.takes)
-        for found, least in ((as_it_is, model.settings().threshold), (heard, threshold), (heard, few))
+def measure(model: Model, word: Word, draw: Draw, false: Mapping[Keyword, Sequence[Heard]]) -> Tried:
+    """One draw of a word; `false` are the hits of its spellings in speech set apart."""
+    default, spellings = model.settings().threshold, draw.keyword.spellings
+    threshold = draw.keyword.threshold or default
+    as_it_is, as_enrolled = (hits_among(model, word.phrase, word.paths, each) for each in ((), spellings))
+    false_now, false_then = (
+        merged(false[way_of(word.phrase, text)] for text in (NOW, *each)) for each in ((), spellings)
     )
-    return Tried(before, after, at_few, sum(score >= threshold for score in scores))
+    others, own = [path for path in word.paths if path not in draw.takes], word.own(draw.takes)
+    few_now, few_then = least_for_few(false_now, default), least_for_few(false_then, threshold)
+    return Tried(
+        before=share(as_it_is, default, others),
+        after=share(as_enrolled, threshold, others),
+        before_few=share(as_it_is, few_now, others),
+        after_few=share(as_enrolled, few_then, others),
+        own_before=share(as_it_is, few_now, own) if own else None,
+        own_after=share(as_enrolled, few_then, own) if own else None,
+        false=sum(hit.score >= threshold for hit in false_then),
+        changed=draw.keyword != Keyword(word.phrase),
+    )
+
+
+def least_for_few(false: Sequence[Heard], threshold: float) -> float:
+    """The lowest threshold, this or above, that lets through no more in the speech set apart than are put up with."""
+    scores = sorted((hit.score for hit in false), reverse=True)
+    return max([threshold, *(score + LEAST_ABOVE for score in scores[int(PER_HOUR * hours_of("apart")) :][:1])])
 
 
 @cache
-def hits_among(model: Model, word: str, of: tuple[str, ...], spellings: tuple[str, ...]) -> dict[str, float]:
+def hits_among(model: Model, phrase: str, of: tuple[str, ...], spellings: tuple[str, ...]) -> dict[str, float]:
     """The best score in each recording of a word in which it is heard."""
-    frames, labels = word_stream(model, word, of)
+    frames, labels = word_stream(model, phrase, of)
     best: dict[str, float] = {}
-    for hit in lenient(model, Keyword(word, spellings=spellings), frames):
+    for hit in lenient(model, Keyword(phrase, spellings=spellings), frames):
         for path in found_in([hit], labels):
             best[path] = max(hit.score, best.get(path, 0.0))
     return best
-
-
-def added_to(word: str, draws: Sequence[Draw]) -> set[str]:
-    """Spellings that any draw of a word led to."""
-    return {text for draw in draws if draw.word == word for text in draw.keyword.spellings}
 
 
 def merged(hits: Iterable[Sequence[Heard]]) -> list[Heard]:
@@ -146,51 +139,77 @@ def found_in(hits: Sequence[Heard], labels: Sequence[Label]) -> set[str]:
     return {label.phrase for label in labels if any(label.start_s <= hit.end_s <= label.end_s + 1.0 for hit in hits)}
 
 
-def share(found: set[str], paths: Sequence[str], takes: Sequence[str]) -> float:
-    """Recall on what was not drawn."""
-    others = [path for path in paths if path not in takes]
-    return sum(path in found for path in others) / len(others)
+def share(best: Mapping[str, float], threshold: float, paths: Sequence[str]) -> float:
+    """Recall on these recordings, by the best score in each."""
+    return sum(best.get(path, 0.0) >= threshold for path in paths) / len(paths)
 
 
-def write_page(model: str, rows: Sequence[Row], hours: float) -> str:
+HEADS = (
+    *("word", "new", "recordings", "recall before", "after", "points", "as enrolled", "false/h before", "after"),
+    *("≤ (95 %)", "worst draw", "changed"),
+)
+
+
+def write_page(model: str, rows: Sequence[Row]) -> str:
     """The table as bench/results/enrol.md, and its numbers beside it."""
-    few = f"at {PER_HOUR}/h"
-    heads = ["word", "new", "recordings", "recall before", "after", "points", few, "points", "false/h before"]
-    heads += ["after", "≤ (95 %)", "worst draw", "changed"]
+    rows = sorted(rows, key=lambda row: (row.word.phrase in IN_CMUDICT, bool(row.word.speakers), row.word.phrase))
+    hours = hours_of("apart")
     lines = [
         "# Enrolment",
         "",
         f"Made by `python -m bench enrol` with {model}: {TAKES} takes at random, {DRAWS} draws a word, tested on its",
         f"other recordings; false alarms in {hours:.2f} h of speech set apart, a word at a time, with the Poisson",
-        f"bound of their mean. {PER_HOUR}/h were put up with, by {hours_of('dev'):.2f} h of other speech.",
-        f"*At {PER_HOUR}/h* is recall where, in every draw, the threshold lets through at most {int(PER_HOUR * hours)}",
-        "in the speech set apart.",
+        f"bound of their mean. {PER_HOUR}/h were put up with, by {hours_of('room'):.2f} h of other speech, as",
+        "`kwsctl tune --listen 2h` gathers it. Clips in which the word is said count in neither.",
+        f"*Recall before*, *after* and *points* are at {PER_HOUR}/h: before and after, the threshold lets through",
+        f"at most {int(PER_HOUR * hours)} in the speech set apart in every draw. *As enrolled* is recall at the",
+        "threshold that enrolling wrote, and so are *false/h after*, *bound* and *worst draw*.",
         "A word is new where neither the lexicon nor CMUdict has it.",
         "",
-        f"| {' | '.join(heads)} |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *table(HEADS, [cells_of(row, hours) for row in rows]),
     ]
-    for row in sorted(rows, key=lambda row: (row.word in IN_CMUDICT, row.word)):
-        bound = most_per_hour(round(row.false_after), hours)
-        cells = (
-            row.word,
-            "no" if row.word in IN_CMUDICT else "yes",
-            str(row.recordings),
-            f"{row.before:.3f}",
-            f"{row.after:.3f}",
-            f"{100 * (row.after - row.before):+.1f}",
-            f"{row.at_few:.3f}",
-            f"{100 * (row.at_few - row.before):+.1f}",
-            f"{row.false_before / hours:.2f}",
-            f"{row.false_after / hours:.2f}",
-            f"{bound:.2f}",
-            f"{row.worst_after / hours:.2f}",
-            f"{row.changed} of {DRAWS}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
+    known = [row for row in rows if row.word.speakers]
+    if known:
+        lines += [
+            "",
+            "Words of Speech Commands, by people set apart from training who said them five times or more: the takes",
+            "of a draw are one person's, tested above on all other recordings of the word, here on that person's own:",
+            "",
+            *table(("word", "recall before", "after", "points"), [own_cells(row) for row in known]),
+        ]
     page = "\n".join(lines) + "\n"
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "enrol.md").write_text(page, encoding="utf-8")
-    figures = {row.word: asdict(row) for row in rows}
-    (RESULTS / "enrol.json").write_text(json.dumps({"hours": hours, "words": figures}, indent=1) + "\n")
+    figures = {row.word.phrase: [asdict(each) for each in row.tried] for row in rows}
+    (RESULTS / "enrol.json").write_text(json.dumps({"hours": hours, "draws": figures}) + "\n")
     return page
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a page."""
+    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+
+
+def cells_of(row: Row, hours: float) -> tuple[str, ...]:
+    """A line of the table."""
+    before, after, false = row.mean("before_few"), row.mean("after_few"), row.mean("false")
+    return (
+        row.word.phrase,
+        "no" if row.word.phrase in IN_CMUDICT else "yes",
+        str(len(row.word.paths)),
+        f"{before:.3f}",
+        f"{after:.3f}",
+        f"{100 * (after - before):+.1f}",
+        f"{row.mean('after'):.3f}",
+        f"{row.false_before / hours:.2f}",
+        f"{false / hours:.2f}",
+        f"{most_per_hour(round(false), hours):.2f}",
+        f"{max(each.false for each in row.tried) / hours:.2f}",
+        f"{sum(each.changed for each in row.tried)} of {len(row.tried)}",
+    )
+
+
+def own_cells(row: Row) -> tuple[str, ...]:
+    """A line of the table of people's own recordings."""
+    before, after = row.mean("own_before"), row.mean("own_after")
+    return row.word.phrase, f"{before:.3f}", f"{after:.3f}", f"{100 * (after - before):+.1f}"

@@ -24,9 +24,9 @@ from kwsd.tuning.pronounce import Tokens, likeliest, log_likelihoods
 from kwsd.tuning.rates import CHOSEN, READ, expected_rate
 from kwsd.units import WORD_START
 
-READINGS = 5  # of each take
+READINGS = 16  # of each take
 SHORTEST_TOKENS = 3  # a shorter one is heard in anything
-TRIED = 5  # of the candidates, the likeliest, are held against the background
+TRIED = 10  # of the candidates, the likeliest, are held against the background
 FAR_NATS = -15.0  # behind the best reading: as good as never
 ENOUGH_H = 1.0  # of background, from which on it tells which spelling goes off by mistake, and that one is left out …
 CAUTIOUS = 0.85  # … while with less the threshold may rise so far instead

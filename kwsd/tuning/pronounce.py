@@ -14,7 +14,7 @@ from kwsd.units import START, Context
 
 Tokens = tuple[int, ...]
 
-BEAM = 8
+BEAM = 16
 IMPOSSIBLE = -1e9
 
 
