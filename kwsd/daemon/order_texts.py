@@ -92,8 +92,8 @@ class OrderTexts:
 
     def push(self, chunk: Chunk, told: Iterable[Event]) -> tuple[()]:
         """The next sound, and what was told of it. A text is told when it is there, not here."""
-        self._sound.append(chunk)
-        while self._sound[0].end_sample < chunk.end_sample - KEPT_SAMPLES:
+        self._sound.extend([chunk] if len(chunk.samples) else ())  # signs of life while muted never become old
+        while self._sound and self._sound[0].end_sample < chunk.end_sample - KEPT_SAMPLES:
             self._sound.popleft()
         self._take([chunk])
         for event in told:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from kwsd.acoustic.model import Model
+from kwsd.config.transcripts import Transcripts
+from kwsd.daemon.order_texts import OrderTexts, transcribers_of
+from kwsd.spotters.phrases import PhraseSpotter
+from kwsd.stream import NO_SAMPLES, Chunk
 from testkit.daemons import KWSD
 from testkit.stand_in_asr import write_stand_in
 from testkit.tiny_model import silence, speak
@@ -105,6 +111,22 @@ def test_a_pipeline_in_a_process_of_its_own(tmp_path: Path, tiny_model_dir: Path
     assert [each["type"] for each in heard].count("detection") == 2
     texts = [each for each in heard if each["type"] == "transcript"]
     assert [why in each["error"] if why else "samples" in each["text"] for each in texts] == [True, True]
+
+
+def test_who_is_muted_for_hours_keeps_nothing(tiny_model_dir: Path) -> None:
+    """Chunks without samples, as a muted microphone gives every second to show that it could."""
+    spotter = PhraseSpotter(Model.load(tiny_model_dir), ["LIGHT ON"])
+    transcribers = transcribers_of(Transcripts(transcriber="transducer"), spotter)
+    assert transcribers is not None
+    texts = OrderTexts(transcribers, spotter, print, may_wait=False)
+    tracemalloc.start()
+    try:
+        for _ in range(3 * 3600):
+            texts.push(Chunk(16_000, NO_SAMPLES, ""), ())
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 20_000
 
 
 def test_nobody_wants_texts(tmp_path: Path, tiny_model_dir: Path) -> None:
