@@ -105,7 +105,7 @@ def run_status(arguments: argparse.Namespace) -> int:
     say(json_line(status) if arguments.json else "\n".join(status_lines(status)))
     sources = status.get("sources", ())
     fail = [each for each in sources if each["state"] not in {"listening", "muted"} or each["deaf"]]
-    return DONE if status["state"] == "listening" and not fail else FAILED
+    return DONE if status["state"] == "listening" and not status.get("deaf") and not fail else FAILED
 
 
 def status_lines(status: Record) -> Iterator[str]:
@@ -115,7 +115,7 @@ def status_lines(status: Record) -> Iterator[str]:
     set_by = " set over the socket" if status.get("keywords_from") == "socket" else ""
     sources = status.get("sources", ())
     if not sources:
-        yield f'{status["state"]}: "{status["microphone"]["name"]}"'
+        yield f'{"deaf" if status.get("deaf") else status["state"]}: "{status["microphone"]["name"]}"'
     for each in sources:
         state = "deaf" if each["deaf"] else each["state"]
         heard = f"{len(each['keywords'])} keywords, {each['detections']} detections, {each['overruns']} overruns"

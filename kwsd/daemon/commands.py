@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from kwsd import __version__
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MUTED_WITHIN_S = STALL_S + CLOSE_S + 1.0  # a device that gives nothing is given up first, then closed
 POLL_S = 0.02
+DEAF_S = 3.0  # sound of which no frames have come for so long is not heard
 
 
 class CommandHandler:
@@ -99,6 +100,12 @@ class CommandHandler:
                 return {"keywords": await change(command.threshold, command.keyword)}
         raise CommandError("this daemon does not know that command")
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether there is sound, of an open microphone or that waits, and nothing is heard of it all the same."""
+        has_sound = self._capture.reopens or self._inbox.waiting > 0
+        return self._state.source.is_open and has_sound and time.monotonic() - self._progress.at_s > DEAF_S
+
     def hello(self) -> Hello:
         """The snapshot for who has just connected."""
         state = self._state
@@ -114,19 +121,19 @@ class CommandHandler:
 
     def status(self) -> dict[str, Any]:
         """Everything that `kwsctl status` shows."""
-        state, microphone = self._state, self._microphone()
-        now_s, quiet, (subscribers, dropped) = time.monotonic(), self._spotter.quiet, self._subscribers()
+        state, now_s, quiet, subscribers = self._state, time.monotonic(), self._spotter.quiet, self._subscribers()
         return {
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(now_s - state.started_at_s, 3),
             "model": state.model,
             "state": state.source.state,
+            "deaf": self.is_deaf,
             "waiting_because": state.source.waiting_because,
             "level_because": state.source.level_because,
             "degraded": bool(state.degraded_because),
             "degraded_because": state.degraded_because,
-            "microphone": {"name": microphone.name, "open": microphone.open},
+            "microphone": asdict(self._microphone()),
             "keywords": state.keywords,
             "keywords_file": str(self._keywords.file) if self._keywords.file else None,
             "thresholds": self._spotter.thresholds,
@@ -154,8 +161,8 @@ class CommandHandler:
                 "share": round(quiet.spared / max(1, quiet.segments), 4) if quiet else 0.0,
             },
             "gain_db": self._spotter.gain_db,
-            "subscribers": subscribers,
-            "dropped_events": dropped,
+            "subscribers": subscribers[0],
+            "dropped_events": subscribers[1],
         }
 
     def _microphone(self) -> Microphone:

@@ -1,7 +1,6 @@
 """One source of sound in the daemon: all that remembers its sound or says how things stand with it."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,7 +38,6 @@ from kwsd.transcripts.open import Transcribers
 
 RECENT_S = 10.0
 UNDECIDED_S = 5.0  # sound that came since the end of a keyword or an order, until that is decided
-DEAF_S = 3.0  # an open microphone of whose sound no frames have come for so long is not heard
 
 
 class SourceBus(Publisher, Protocol):
@@ -133,8 +131,8 @@ class DaemonSource:
 
     @property
     def is_deaf(self) -> bool:
-        """Whether its microphone is open, and nothing is heard of it all the same."""
-        return self.state.source.is_open and time.monotonic() - self.progress.at_s > DEAF_S
+        """Whether nothing is heard of it though there is sound."""
+        return self.handler.is_deaf
 
 
 def listened_to(settings: Settings) -> Listened:

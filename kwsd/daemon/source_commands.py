@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from kwsd.daemon.source import DaemonSource
 from kwsd.daemon.source_summary import state_of
-from kwsd.protocol.messages import CommandError, Hello, SourceTold
+from kwsd.protocol.messages import CommandError, Hello, Microphone, SourceTold
 
 if TYPE_CHECKING:
     from kwsd.protocol.commands import Command
@@ -69,6 +69,10 @@ class SourceCommands:
             return first
         return replace(
             first,
+            microphone=Microphone(
+                name=", ".join(each.microphone.name for each in told.values()),
+                open=any(each.microphone.open for each in told.values()),
+            ),
             keywords=united(each.keywords for each in told.values()),
             state=state_of(each.state for each in told.values()),
             degraded=any(each.degraded for each in told.values()),
@@ -87,6 +91,8 @@ class SourceCommands:
         return {
             **each[0],
             "state": state_of(one["state"] for one in each),
+            "deaf": any(one["deaf"] for one in each),
+            "microphone": asdict(self.hello().microphone),
             "keywords": united(one["keywords"] for one in each),
             "keywords_from": "socket" if any(one["keywords_from"] == "socket" for one in each) else "file",
             "thresholds": {label: value for one in reversed(each) for label, value in one["thresholds"].items()},
@@ -104,8 +110,7 @@ class SourceCommands:
             **{key: "; ".join(f"{name}: {one[key]}" for name, one in told.items() if one[key]) for key in REASONS},
             **{key: dict(sum((Counter(one[key]) for one in each), Counter[str]())) for key in COUNTED},
             "sources": [
-                {"name": name, "deaf": self._sources[name].is_deaf}
-                | {key: value for key, value in one.items() if key not in OF_THE_PROCESS}
+                {"name": name, **{key: value for key, value in one.items() if key not in OF_THE_PROCESS}}
                 for name, one in told.items()
             ],
         }

@@ -17,7 +17,8 @@ def state_of(states: Iterable[State]) -> State:
 def summary(sources: Sequence[DaemonSource]) -> str:
     """One line for a person, as systemd shows it; it names who does not hear, and why."""
     if not sources[0].name:
-        return sources[0].state.summary
+        deaf = "deaf: nothing is heard of the sound; " if sources[0].is_deaf else ""
+        return deaf + sources[0].state.summary
     listening = [each.name for each in sources if each.state.source.state == "listening" and not each.is_deaf]
     parts = [f"listening to {', '.join(listening)}"] if listening else []
     parts += [f"{each.name} {why_not(each)}" for each in sources if each.name not in listening]

@@ -154,6 +154,29 @@ def test_everything_comes_back_and_nothing_is_told_twice(tmp_path: Path, tiny_mo
         listener.close()
 
 
+def test_who_is_alive_and_hears_nothing_is_not_called_hearing(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. Sound comes, and no frames of it. 2. They come again. 3. The daemon hangs, its connections open. 4. It goes on.
+
+    Result: deaf within seconds, though no event tells of it, and why; hearing as soon as it hears.
+    """
+    with house(tmp_path, tiny_model_dir) as (_, daemon, _, listener):
+        (tmp_path / "deaf").touch()
+        assert eventually(lambda: '"deaf"' in listener.last("state"), 15)
+        assert "nothing is heard of its sound" in listener.last("state")
+        assert listener.last("microphone") == "ON"
+        (tmp_path / "deaf").unlink()
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            assert eventually(lambda: "the daemon does not answer" in listener.last("state"), 25)
+            assert '"deaf"' in listener.last("state")
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 15)
+
+
 def test_a_detection_has_a_broker_tried_that_was_given_up_for_longer(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario.
 

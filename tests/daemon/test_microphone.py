@@ -10,7 +10,8 @@ import pytest
 from kwsd.audio.microphone import STALL_S
 from kwsd.cli.ctl_change import CLOSES_S
 from kwsd.daemon.commands import MUTED_WITHIN_S
-from testkit.daemons import Manager, Plug, eventually, phrase, running
+from testkit.commands import run
+from testkit.daemons import KWSCTL, Manager, Plug, eventually, phrase, running
 
 
 @pytest.fixture
@@ -158,6 +159,10 @@ def test_a_spotter_that_is_alive_and_deaf_starves_the_watchdog(
         time.sleep(1)
         assert len(manager.times("WATCHDOG")) == before
         assert daemon.ask(command="status")["data"]["progress_age_s"] > 0.9
+        assert eventually(lambda: daemon.ask(command="status")["data"]["deaf"])
+        assert eventually(lambda: "deaf: nothing is heard of the sound" in manager.last("STATUS"))
+        shown = run(KWSCTL, "status", "--socket", daemon.socket_path, home=tmp_path)
+        assert (shown.returncode, shown.stdout.partition(":")[0]) == (1, "deaf")
         (tmp_path / "deaf").unlink()
         assert eventually(lambda: len(manager.times("WATCHDOG")) > before)
 

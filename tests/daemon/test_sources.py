@@ -260,3 +260,38 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
         assert "kitchen" in microphones[0][1]
         assert "hall" in microphones[1][1]
         listener.close()
+
+
+def test_home_assistant_is_told_who_hears_though_no_event_tells_it(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario, with a real broker and kwsd-mqtt.
+
+    1. The hall is muted, and opened again by a microphone that takes a while to give sound. 2. The kitchen's, the
+    first, is pulled out, and put back. 3. Of neither's sound frames come.
+
+    Result: degraded while one does not hear, hearing as soon as both do; a microphone is open as long as one is; deaf.
+    """
+    with (
+        running_broker(tmp_path) as broker,
+        house(tmp_path, tiny_model_dir) as there,
+        bridging(tmp_path, broker.port),
+    ):
+        listener = MqttListener(broker)
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+        assert there.ctl("mute", "--source", "hall").returncode == 0
+        there.hall.frozen = True
+        assert there.ctl("unmute", "--source", "hall").returncode == 0
+        assert eventually(lambda: '"degraded"' in listener.last("state"))
+        there.hall.frozen = False
+        assert eventually(lambda: '"hearing"' in listener.last("state"))
+        there.kitchen.pull_out()
+        assert eventually(lambda: '"degraded"' in listener.last("state"), 10)
+        assert listener.last("microphone") == "ON"
+        assert there.daemon.ask(command="status")["data"]["microphone"] == {"name": "one, two", "open": True}
+        assert "kwsd_microphone_open 1.0" in there.ctl("metrics").stdout
+        there.kitchen.plug_in()
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 15)
+        (tmp_path / "deaf").touch()
+        assert eventually(lambda: '"deaf"' in listener.last("state"), 15)
+        assert "hall: nothing is heard of its sound" in listener.last("state")
+        assert there.daemon.ask(command="status")["data"]["deaf"]
+        listener.close()

@@ -18,11 +18,22 @@ from typing import Any
 import aiomqtt
 
 from kwsd.bridges.identity import stable_id
-from kwsd.bridges.mqtt.messages import NOT_RUNNING, OFFLINE, ONLINE, Topics, View, age_s, event_payload, retained
+from kwsd.bridges.mqtt.messages import (
+    NO_ANSWER,
+    NOT_RUNNING,
+    OFFLINE,
+    ONLINE,
+    Topics,
+    View,
+    age_s,
+    event_payload,
+    retained,
+)
 from kwsd.config.mqtt import Mqtt
 from kwsd.errors import ConfigError, KwsdError, reason
 from kwsd.events import Degraded, Detection, Level, Loaded, MicLost, MicRecovered, MicSilent, Muted, Reloaded, Unmuted
 from kwsd.protocol.client import GONE, AsyncClient
+from kwsd.protocol.connection import NoDaemonError
 from kwsd.small_files import parse_json
 
 logger = logging.getLogger(__name__)
@@ -30,7 +41,9 @@ logger = logging.getLogger(__name__)
 CHANGES = (MicLost, MicRecovered, MicSilent, Degraded, Loaded, Reloaded, Muted, Unmuted)
 """Events after which the daemon is asked how it is."""
 LOOKS_AGAIN_S = 1.0
-"""While it waits for a microphone: that one has come is no event where none had been lost."""
+"""While it does not simply hear: that a microphone has come is no event where none had been lost."""
+LOOKS_S = 5.0
+"""Otherwise: that nothing is heard of the sound, or that it hangs, is no event either."""
 TOLD_FOR_S = 10.0
 """A detection that could not be told for so long is told no more: whoever acts on it then acts too late."""
 LEVEL_EVERY_S = 10.0
@@ -60,7 +73,7 @@ class MqttBridge:
         self._pending: deque[tuple[float, str]] = deque(maxlen=MOST_PENDING)
         self._changed = asyncio.Event()
         self._detected = asyncio.Event()
-        self._level_at_s = 0.0
+        self._level_at_s = self._asked_at_s = 0.0
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT; the broker is told that we go."""
@@ -102,16 +115,20 @@ class MqttBridge:
 
     async def ask_status(self) -> None:
         """How it is; nothing where it has gone meanwhile."""
+        self._asked_at_s = monotonic()
         try:
             self.show(View.of(await self._daemon.ask("status"), self._view))
         except KwsdError as error:
             logger.debug("%s", error)
+            if self._view.running and isinstance(error, NoDaemonError):
+                self.show(replace(self._view, state="deaf", reason=NO_ANSWER))
 
     async def look_again(self) -> None:
-        """While it is deaf, ask again."""
+        """Ask again: of one that does not hear, or not all, soon."""
         while True:
             await asyncio.sleep(LOOKS_AGAIN_S)
-            if self._view.running and self._view.state == "deaf":
+            pause_s = LOOKS_AGAIN_S if self._view.state in {"deaf", "degraded"} else LOOKS_S
+            if self._view.running and monotonic() - self._asked_at_s >= pause_s:
                 await self.ask_status()
 
     def show(self, view: View) -> None:

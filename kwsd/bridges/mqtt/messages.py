@@ -13,6 +13,8 @@ from kwsd.outlets.clip_name import clip_name
 
 SOURCE = "https://github.com/kwsd/kwsd"
 NOT_RUNNING = "the daemon is not running"
+NO_ANSWER = "the daemon does not answer"
+NOTHING_HEARD = "nothing is heard of its sound"
 ONLINE, OFFLINE = "online", "offline"
 
 
@@ -39,12 +41,15 @@ class View:
     def of(cls, status: dict[str, Any], before: "View") -> "View":
         """From the reply to `status`; what that does not tell stays as it was before."""
         muted = status["state"] == "muted"
-        deaf = status["state"] in {"waiting", "silent"}
+        sources = status.get("sources", ())
+        hearing = [each for each in sources or (status,) if each["state"] == "listening" and not each.get("deaf")]
         missing = [
-            f"{each['name']}: {each['waiting_because'] or 'nothing is heard of its sound'}"
-            for each in status.get("sources", ())
+            f"{each['name']}: {each['waiting_because'] or NOTHING_HEARD}"
+            for each in sources
             if each["deaf"] or each["state"] in {"waiting", "silent"}
         ]
+        deaf = not hearing and not muted
+        nothing = NOTHING_HEARD if status["state"] == "listening" else "no sound has come yet"
         degraded = bool(status["degraded"] or missing)
         why = "; ".join(filter(None, [status["degraded_because"], *missing]))
         return cls(
@@ -54,7 +59,7 @@ class View:
             muted=muted,
             microphone_open=bool(status["microphone"]["open"]),
             state="muted" if muted else "deaf" if deaf else "degraded" if degraded else "hearing",
-            reason=(status["waiting_because"] or "no sound has come yet") if deaf else why,
+            reason=(status["waiting_because"] or "; ".join(missing) or nothing) if deaf else why,
             level_db=before.level_db,
             last_detection=before.last_detection,
             clips=status.get("save_detections"),
