@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kwsd.cli.arguments import add_sound_arguments, number
 from kwsd.errors import FlagError
+from kwsd.limits import TRANSCRIPT_S
 from kwsd.records import printable
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.audio.open import open_source  # noqa: PLC0415 - `kwsctl --help` needs no numpy
     from kwsd.cli.progress import progress_of  # noqa: PLC0415 - likewise
 
-    if not arguments.timeout > 0:
-        raise FlagError(f"--timeout {arguments.timeout:g}: must be above 0 seconds")
+    if arguments.timeout not in TRANSCRIPT_S:
+        raise FlagError(f"--timeout {arguments.timeout:g}: is not {TRANSCRIPT_S} seconds")
     with ExitStack() as opened:
         transcribe = transcription_with(arguments, opened)
         for name in arguments.files:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kwsd.search.context_rows import ContextRows
 from kwsd.search.posteriors import Acoustics
@@ -21,7 +20,6 @@ from kwsd.search.text_beam import TextBeam, TextEmission
 from kwsd.sentences.graph import Place, SentenceGraph, SentenceReading
 from kwsd.sentences.settings import SentenceSettings
 from kwsd.stream import Frames
-from kwsd.timebase import ENCODER_SHIFT_SAMPLES
 from kwsd.units import BLANK_ID, START, Context
 
 FREE_BEAM = 2
@@ -78,15 +76,11 @@ class SentenceSearch:
         self._origin_sample: int | None = None
         self._begin()
 
-    def arm(self, frames: Frames | None = None, from_sample: int = 0) -> None:
-        """From the next frames on a sentence may begin at once; of `frames` what is behind `from_sample` counts too."""
-        self._armed = True
+    def arm(self, frames: Iterable[Frames] = ()) -> list[HeardSentence]:
+        """A sentence may begin at once, from `frames` on, which have come already → what these decide."""
+        self._armed, self._origin_sample = True, None
         self._begin()
-        if frames is None or frames.encoder_out is None:
-            return
-        self._origin_sample = frames.origin_sample
-        behind = -(-(from_sample - frames.origin_sample) // ENCODER_SHIFT_SAMPLES) - frames.first
-        self._search_frames(frames.encoder_out, frames.first, max(0, behind))
+        return [heard for each in frames for heard in self.push(each)]
 
     def disarm(self) -> None:
         """Search no more."""
@@ -108,15 +102,11 @@ class SentenceSearch:
         if frames.encoder_out is None:
             self._silent += frames.count
             return self._decide(frames.first + frames.count)
-        return self._search_frames(frames.encoder_out, frames.first, 0)
-
-    def _search_frames(self, encoder_out: NDArray[np.float32], first: int, start: int) -> list[HeardSentence]:
-        """Frames from the one at `start` on."""
         found = []
-        rows = ContextRows(self._acoustics, encoder_out, [self._free.best.context, START])
-        for offset in range(start, len(encoder_out)):
-            self.step(rows, offset, first + offset)
-            found += self._decide(first + offset + 1)
+        rows = ContextRows(self._acoustics, frames.encoder_out, [self._free.best.context, START])
+        for offset in range(frames.count):
+            self.step(rows, offset, frames.first + offset)
+            found += self._decide(frames.first + offset + 1)
         self._free.settle()
         return found
 

@@ -26,6 +26,7 @@ NOTHING_FOLLOWS = (
     "the fixed words alone tell no speech from silence: `listen` and `then` of keywords do nothing; "
     "--fallback alongside hears both"
 )
+NO_SENTENCES = "the fixed words alone hear no sentences: `sentences` does nothing; --fallback alongside hears both"
 Reader = Callable[[PhraseTokenizer], Sequence[Keyword]]
 """Reads the user's keywords for a tokenizer. Raises KeywordFileError."""
 Loader = Callable[[str, limits.ChunkMs], "Model"]
@@ -58,6 +59,8 @@ def spotter_maker(settings: Settings, read: Reader | None, load: Loader | None =
     if mode == "only":
         if any(keyword.listen or keyword.then for keyword in fixed_keywords or ()):
             logger.warning(NOTHING_FOLLOWS)
+        if settings.sentences is not None:
+            logger.warning(NO_SENTENCES)
         return lambda: FixedSpotter(model, settings.fallback, fixed_keywords)
     try:
         open_vocabulary.load()

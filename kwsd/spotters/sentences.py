@@ -12,6 +12,7 @@ from kwsd.intents import Intent, IntentSlot
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.beam import Match
+from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.sentences.compile import CompiledSentences
 from kwsd.sentences.files import Template
@@ -52,21 +53,21 @@ class SentenceSpotter(PhraseSpotter):
         self._orders = SentenceSearch(self._sentences.graph(), self._model.transducer, self._intents)
         self._always = not self.keywords
         self._armed_until = 0
-        self._last: Frames | None = None
+        self._heard = RecentFrames()
         if self._always:
             self._orders.arm()
 
     def finish(self) -> list[Event]:
         """The sound has ended: what its last words complete. Nothing can be pushed behind it."""
         told = [*super().finish()]
-        if self._last is not None:
-            last = self._last
+        last = self._heard.last
+        if last is not None:
             told += [self._event(heard, last) for heard in self._orders.finish(last.first + last.count)]
         return told
 
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere; `matches` as `KeywordSearch.push` takes them."""
-        self._last = frames
+        self._heard.push(frames)
         detected = list(super().search(frames, matches))
         yield from detected
         for heard in self._orders.push(frames):
@@ -81,7 +82,8 @@ class SentenceSpotter(PhraseSpotter):
         wakes = [event for event in detected if isinstance(event, Detection) and event.keyword in labels]
         if wakes:
             self._armed_until = frames.arrived_sample + samples(self._intents.armed_s)
-            self._orders.arm(frames, samples(wakes[-1].end))
+            behind = self._heard.behind(samples(wakes[-1].end))  # one that was told late may be long over
+            yield from (self._event(heard, frames) for heard in self._orders.arm(behind))
 
     def _event(self, heard: HeardSentence, frames: Frames) -> Intent:
         reading = heard.reading

@@ -51,6 +51,13 @@ def test_another_program_may_do_it(recording: Path) -> None:
     assert "false: exited with 1" in done.stderr
 
 
+@pytest.mark.parametrize("timeout", ["inf", "nan", "1e10", "0"])
+def test_a_time_limit_that_is_none_is_refused(recording: Path, timeout: str) -> None:
+    done = transcribe(recording, "--command", "echo hello", "--timeout", timeout)
+    assert done.returncode == 2
+    assert f"--timeout {float(timeout):g}: is not above 0 and at most 600" in done.stderr
+
+
 def test_sound_without_a_header_and_one_channel_of_two(recording: Path, tiny_model_dir: Path) -> None:
     """1. Big-endian, of two channels of which the second speaks. 2. A format that is none."""
     sound, _ = soundfile.read(recording, dtype="int16")

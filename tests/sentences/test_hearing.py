@@ -106,6 +106,17 @@ def test_behind_a_wake_word_and_only_there(tiny_model_dir: Path, sentences: Path
     assert intent.start >= detection.end - 0.05
 
 
+def test_what_was_said_while_a_longer_keyword_might_still_come_counts(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. A sentence that begins as a longer keyword goes on, so that the wake word is told late. Result: all of it."""
+    sound = np.concatenate([silence(0.5), speak("HEY LIGHT"), speak("TURN ON THE HALL LIGHT"), silence(1.5)])
+    told = heard(spotter(tiny_model_dir, sentences, "hey light", "hey light turn on the light"), sound)
+    detection, intent = told
+    assert isinstance(detection, Detection)
+    assert detection.latency_ms > 800
+    assert isinstance(intent, Intent)
+    assert (intent.text, intent.rejected) == ("turn on the hall light", False)
+
+
 def test_the_command_hears_sentences_alone_and_with_keywords(
     tmp_path: Path, tiny_model_dir: Path, sentences: Path
 ) -> None:
@@ -126,6 +137,7 @@ def test_the_command_hears_sentences_alone_and_with_keywords(
     assert done.stdout.split()[2:] == ["Light", "state=False", "place=attic", "domain=light", told_score(done.stdout)]
     assert "sentences.yaml:4: there is no list {nope}" in done.stderr
     assert kwsd("--keywords", tmp_path / "k.txt").stdout == ""
+    assert "the fixed words alone hear no sentences" in kwsd("--fallback", "only").stderr
     sentences.write_text("intents: {}")
     done = kwsd()
     assert (done.returncode, done.stdout) == (78, "")
