@@ -7,6 +7,7 @@ from typing import Any
 
 from kwsd.errors import ConfigError
 from kwsd.events import Event
+from kwsd.orders import EndReason
 from kwsd.search.settings import OrderSettings
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import seconds
@@ -52,16 +53,16 @@ class NewKeywords(HearingChange):
 class NewOrder(HearingChange):
     """An order is to be listened for, whatever was before; or none any more."""
 
-    def __init__(self, settings: OrderSettings | None) -> None:
-        """None stops it."""
+    def __init__(self, settings: OrderSettings | None, reason: EndReason = "stopped") -> None:
+        """None stops it, for this reason."""
         super().__init__()
-        self._settings = settings
+        self._settings, self._reason = settings, reason
 
     def bring_about(self, spotter: Spotter) -> tuple[Sequence[Event], float | None]:
         """`done` has where listening began, seconds. Raises ConfigError: the models that hear now cannot."""
         orders = spotter.orders
         if self._settings is None:
-            return [] if orders is None else [*orders.stop("stopped")], None
+            return [] if orders is None else [*orders.stop(self._reason)], None
         if orders is None:
             raise ConfigError("nothing but the fixed words is heard now; orders need a model that hears phrases")
         told = [*orders.ask(self._settings)]

@@ -173,7 +173,6 @@ class CommandHandler:
             raise CommandError("only a microphone can be muted; this daemon hears a file or a pipe")
         await self._saved.change(muted=True)
         self._capture.mute()
-        self._inbox.put(NewOrder(None))  # nothing comes any more that could end it
         await self._until(
             lambda: self._state.source.state == "muted",
             f"the microphone has not closed within {MUTED_WITHIN_S:.0f} s; unplug it to be sure",

@@ -86,9 +86,11 @@ class DaemonSource:
         muted = saved.now.muted and is_microphone
         self.capture = Capture(opener, self.inbox, bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(once.loop, once.watchdog_s, once.feed)
-        self.recent = RecentAudio(max(RECENT_S, settings.orders.longest_s + settings.orders.pre_roll_s + UNDECIDED_S))
-        limits, orders = file_limits(self._service), self._service.save_orders
-        self.order_files = OrderFiles(orders, self.recent, limits, bus.publish) if orders else None
+        orders = settings.orders
+        order_s = orders.pre_roll_s + orders.nothing_s + orders.longest_s + UNDECIDED_S
+        self.recent = RecentAudio(max(RECENT_S, order_s))
+        limits, saved_in = file_limits(self._service), self._service.save_orders
+        self.order_files = OrderFiles(saved_in, self.recent, limits, bus.publish) if saved_in else None
         watches: list[Watch] = [
             LevelWatch(bus, is_microphone=is_microphone),
             SearchWatch(bus, spotter),

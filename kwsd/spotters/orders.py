@@ -44,6 +44,7 @@ class OrderListener:
         self._endpointer: Endpointer | None = None
         """None until frames come."""
         self._origin_sample = self._arrived_sample = 0
+        self._asked_sample = -1
 
     def hear(self, heard: Sequence[Event], compiled: CompiledKeywords) -> Iterator[OrderEvent]:
         """What was heard: behind a keyword with `listen` an order is listened for, unless one is already."""
@@ -55,7 +56,8 @@ class OrderListener:
         """Listen from now on, which is behind the last frames, because a program wants it."""
         last = self.recent.last
         now = 0 if last is None else last.origin_sample + encoder_frame_start(last.first + last.count)
-        yield from self.listen(Listening(now, None, settings))
+        self._asked_sample = max(now, self._asked_sample + 1)  # `since` names an order: no other has the same
+        yield from self.listen(Listening(self._asked_sample, None, settings))
 
     def listen(self, wanted: Listening) -> Iterator[OrderEvent]:
         """Listen behind a sample that may have been heard already. What was listened for before is stopped."""

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 import kwsd
 from kwsd.client import Client as KwsdClient
 from kwsd.client import KwsdError, pcm_of
-from testkit.daemons import DaemonProcess, Plug, eventually, running
+from testkit.daemons import KWSD, DaemonProcess, Plug, eventually, running
 from testkit.serving import Client
-from testkit.tiny_model import Floats, silence, speak
+from testkit.tiny_model import Floats, silence, speak, with_noise
 
 KEYWORDS = '[[keyword]]\nphrase = "HEY LIGHT"\nname = "wake"\nlisten = true\n\n[[keyword]]\nphrase = "STOP"\n'
 ORDER = np.concatenate([speak("TURN OFF"), silence(0.3), speak("THE LIGHT")])
@@ -164,6 +165,43 @@ def test_to_mute_ends_listening(daemon: DaemonProcess, plug: Plug) -> None:
         assert "unmute" in refused["error"]
         assert client.ask(command="unmute")["ok"]
     assert eventually(lambda: plug.is_open)
+
+
+def test_a_file_has_all_of_an_order_that_began_late(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. Nothing is said for 11 s behind the keyword, which is allowed. 2. An order. Result: a whole file."""
+    (tmp_path / "wake.toml").write_text(KEYWORDS)
+    (tmp_path / "kwsd.toml").write_text("[orders]\nnothing_s = 12\nlongest_s = 2\n")
+    sound = with_noise(np.concatenate([SAID[: -len(ORDER)], silence(11), ORDER, silence(1.5)]), 1e-4)
+    soundfile.write(tmp_path / "said.wav", sound, 16_000)
+    words = ["--model", str(tiny_model_dir), "--config", "kwsd.toml", "--keywords", "wake.toml", "--input", "said.wav"]
+    command = [KWSD, *words, "--json", "--save-orders", "said", "--socket", str(tmp_path / "s")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    (end,) = [each for each in map(json.loads, done.stdout.splitlines()) if each["type"] == "speech_end"]
+    with wave.open(end["file"]) as wav:
+        assert wav.getnframes() / 16_000 == pytest.approx(end["sound_end"] - end["sound_start"], abs=0.001)
+
+
+def test_who_listens_again_at_once_is_told_of_its_own_order(daemon: DaemonProcess) -> None:
+    """1. A program listens. 2. Another does, before more is heard. Result: the first's end is not its own."""
+    first, second = [KwsdClient(daemon.socket_path).listen(nothing_s=each) for each in (3, 0.5)]
+    ends = [[*each][-1] for each in (second, first)]
+    assert [(end["type"], end["reason"]) for end in ends] == [("no_speech", "silence"), ("no_speech", "stopped")]
+    assert ends[0]["since"] > ends[1]["since"]
+
+
+def test_a_microphone_that_is_lost_ends_an_order(daemon: DaemonProcess, plug: Plug) -> None:
+    """1. A program listens. 2. The microphone is pulled out: told. 3. What is said when it is back is no order."""
+    listening = KwsdClient(daemon.socket_path).listen(nothing_s=60)
+    plug.pull_out()
+    end = [*listening][-1]
+    assert (end["type"], end["reason"]) == ("no_speech", "lost")
+    client, _ = daemon.client()
+    with client:
+        assert client.ask(command="subscribe", types=[*ORDER_TYPES, "mic_recovered"])["ok"]
+        plug.plug_in()
+        client.read_until("mic_recovered")
+        plug.say(np.concatenate([silence(0.3), ORDER, silence(0.5), speak("STOP"), silence(0.5)]))
+        assert client.read()["type"] == "detection"
 
 
 def test_subscribers_that_stall_are_told_or_sent_away_and_cost_the_others_nothing(
