@@ -42,7 +42,7 @@ class Loudness:
     rms_dbfs: float
     """Root mean square without its DC offset; a full-scale sine has -3.0."""
     peak_dbfs: float
-    """Of the largest sample; 0 is full scale."""
+    """Of the sample that is furthest from the DC offset; 0 is full scale."""
     clipped_share: float
     """Share of samples at full scale, 0 to 1."""
     narrow: bool = False
@@ -87,7 +87,8 @@ class LevelMeter:
     def __init__(self) -> None:
         self.samples = 0
         """How many were measured."""
-        self._sum = self._squares = self._peak = 0.0
+        self._sum = self._squares = 0.0
+        self._highest, self._lowest = -math.inf, math.inf
         self._clipped = 0
         self._blocks = 0
         self._lower = self._upper = 0.0
@@ -99,9 +100,9 @@ class LevelMeter:
             self.samples += len(sound)
             self._sum += float(wide.sum())
             self._squares += float(wide @ wide)
-            peak = max(float(sound.max()), -float(sound.min()))
-            self._peak = max(self._peak, peak)
-            if peak >= FULL_SCALE:
+            highest, lowest = float(sound.max()), float(sound.min())
+            self._highest, self._lowest = max(self._highest, highest), min(self._lowest, lowest)
+            if max(highest, -lowest) >= FULL_SCALE:
                 self._clipped += int(np.count_nonzero(np.abs(sound) >= FULL_SCALE))
             blocks = sound[: len(sound) // len(WINDOW) * len(WINDOW)].reshape(-1, len(WINDOW))
             looked_at = blocks[-self._blocks % LOOKED_AT :: LOOKED_AT]
@@ -114,10 +115,12 @@ class LevelMeter:
     def level(self) -> Loudness:
         """Of all of it."""
         count = max(1, self.samples)
-        variance = max(0.0, self._squares / count - (self._sum / count) ** 2)
+        offset = self._sum / count
+        variance = max(0.0, self._squares / count - offset**2)
+        peak = max(0.0, self._highest - offset, offset - self._lowest)
         enough = self._blocks >= LEAST_BLOCKS * LOOKED_AT
         narrow = enough and self._upper < NARROW_SHARE * self._lower
-        return Loudness(_dbfs(math.sqrt(variance)), _dbfs(self._peak), self._clipped / count, narrow)
+        return Loudness(_dbfs(math.sqrt(variance)), _dbfs(peak), self._clipped / count, narrow)
 
 
 def measure_level(samples: Samples) -> Loudness:

@@ -57,3 +57,12 @@ def test_who_was_asked_to_speak_is_told_sooner() -> None:
     told = advice(measure_level(faint), spoken=True)
     assert told is not None
     assert told.text.startswith("it is faint (peak -39 dBFS)")
+
+
+def test_an_offset_is_no_sound() -> None:
+    """1. A microphone that gives a constant, and its last bit now and then. Result: it is called as good as silent."""
+    samples = np.full(16_000, 0.2, np.float32)
+    samples[::3] += np.float32(2**-15)
+    told = advice(measure_level(samples))
+    assert told is not None
+    assert told.fault == "faint"
