@@ -60,8 +60,6 @@ class HeardSentence:
     threshold: float
     """What the score has to reach."""
     accepted: bool
-    decided: int
-    """The frame after the last that was needed."""
 
 
 class SentenceSearch:
@@ -101,19 +99,19 @@ class SentenceSearch:
             self._begin()
         if frames.encoder_out is None:
             self._silent += frames.count
-            return self._decide(frames.first + frames.count)
+            return self._decide()
         found = []
         rows = ContextRows(self._acoustics, frames.encoder_out, [self._free.best.context, START])
         for offset in range(frames.count):
             self.step(rows, offset, frames.first + offset)
-            found += self._decide(frames.first + offset + 1)
+            found += self._decide()
         self._free.settle()
         return found
 
-    def finish(self, frame: int) -> list[HeardSentence]:
-        """The sound has ended before `frame`: decide now."""
+    def finish(self) -> list[HeardSentence]:
+        """The sound has ended: decide now."""
         self._silent = 10**6
-        return self._decide(frame)
+        return self._decide()
 
     def _begin(self) -> None:
         self._free = TextBeam(self._acoustics, FREE_BEAM)
@@ -168,7 +166,7 @@ class SentenceSearch:
             self._graph.step(h.place, token), (h.context[1], token), gain, (*h.emissions, emitted)
         )
 
-    def _decide(self, frame: int) -> list[HeardSentence]:
+    def _decide(self) -> list[HeardSentence]:
         """Whether what was said has ended, and what it was."""
         if not self._spoken or self._silent < self._settings.end_frames:
             return []
@@ -201,7 +199,6 @@ class SentenceSearch:
             score=score,
             threshold=least,
             accepted=accepted,
-            decided=frame,
         )
         return [heard]
 

@@ -62,7 +62,7 @@ class SentenceSpotter(PhraseSpotter):
         told = [*super().finish()]
         last = self._heard.last
         if last is not None:
-            told += [self._event(heard, last) for heard in self._orders.finish(last.first + last.count)]
+            told += [self._event(heard, last) for heard in self._orders.finish()]
         return told
 
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:

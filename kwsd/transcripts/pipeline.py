@@ -118,6 +118,9 @@ class PipelineProcess:
                         end_group(process)
             with self._one_at_a_time:  # who waits has read why it ended
                 connection.close()
+                end_group(process)  # what it has left running; later its number may be another's
+                if self._process is process:
+                    self._process = self._connection = None
 
         threading.Thread(target=end_when_idle, name="idle", daemon=True).start()
         return connection

@@ -55,6 +55,18 @@ while True:
 """
 
 
+def test_what_has_ended_is_not_killed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. The process has ended, being idle, and time has passed. 2. The daemon ends. Result: its number is let alone."""
+    with process(ECHO, idle_s=0.2) as made:
+        text_of(made)
+        assert eventually(lambda: not made.is_running)
+        time.sleep(1.0)
+        killed: list[int] = []
+        monkeypatch.setattr(os, "killpg", lambda group, _signal: killed.append(group))
+        made.kill()
+        assert not killed
+
+
 def test_one_process_serves_all_and_ends_when_nobody_wants_it() -> None:
     """1. Nothing is asked: nothing runs. 2. Two utterances: one process, stream times. 3. Idle: gone. 4. Anew."""
     with process(ECHO, idle_s=1.0) as made:
