@@ -56,7 +56,7 @@ while True:
 
 
 def test_what_has_ended_is_not_killed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1. The process has ended, being idle, and time has passed. 2. The daemon ends. Result: its number is let alone."""
+    """1. The process has ended, being idle, long ago. 2. The daemon ends. Result: its number is let alone."""
     with process(ECHO, idle_s=0.2) as made:
         text_of(made)
         assert eventually(lambda: not made.is_running)
