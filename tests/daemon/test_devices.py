@@ -22,6 +22,7 @@ heard = iter(kitchen)
 before = next(heard).end_sample
 hall.close()
 told.write_text(told.read_text().replace("kwsd_hall_1", "kwsd_hall_2"))
+os.utime(told, (2e9, 2e9))  # ALSA reads anew what has changed since, to the second
 for attempt in range(3):
     try:
         hall = devices.opener("kwsd_hall", None)()
