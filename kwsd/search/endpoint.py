@@ -125,14 +125,18 @@ class SpeechFrames:
             first -= 1
         return first
 
+    @property
+    def last_token(self) -> int:
+        """The frame of the last one of what was said."""
+        return int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
+
     def spoken(self, first: int) -> float:
         """Level of what began in frame `first`, to its last token."""
-        token = int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
-        return float(np.log(np.exp(self.levels[first : token + 1]).mean()))
+        return float(np.log(np.exp(self.levels[first : self.last_token + 1]).mean()))
 
     def fall(self, first: int) -> int:
         """The frame behind the last sound of what began in frame `first`."""
-        token = int(np.flatnonzero(self.tokens > MORE_SPEECH)[-1])
+        token = self.last_token
         least = max(self.loud, self.spoken(first) - FALL_NATS)
         end = min(len(self.levels), token + LEAST_FALL_FRAMES)
         while end < min(len(self.levels), token + LONGEST_FALL_FRAMES) and self.levels[end] > least:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kwsd.acoustic.model import Model
@@ -62,7 +62,7 @@ class SentenceSpotter(PhraseSpotter):
         told = [*super().finish()]
         last = self._heard.last
         if last is not None:
-            told += [self._event(heard, last) for heard in self._orders.finish()]
+            told += self._told(self._orders.finish(), last)
         return told
 
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
@@ -70,10 +70,7 @@ class SentenceSpotter(PhraseSpotter):
         self._heard.push(frames)
         detected = list(super().search(frames, matches))
         yield from detected
-        for heard in self._orders.push(frames):
-            if heard.accepted and not self._always:
-                self._orders.disarm()
-            yield self._event(heard, frames)
+        yield from self._told(self._orders.push(frames), frames)
         if self._always:
             return
         if frames.arrived_sample >= self._armed_until and not self._orders.is_under_way:
@@ -83,7 +80,14 @@ class SentenceSpotter(PhraseSpotter):
         if wakes:
             self._armed_until = frames.arrived_sample + samples(self._intents.armed_s)
             behind = self._heard.behind(samples(wakes[-1].end))  # one that was told late may be long over
-            yield from (self._event(heard, frames) for heard in self._orders.arm(behind))
+            yield from self._told(self._orders.arm(behind), frames)
+
+    def _told(self, found: Iterable[HeardSentence], frames: Frames) -> Iterator[Intent]:
+        """Behind a wake word one sentence is accepted."""
+        for heard in found:
+            if heard.accepted and not self._always:
+                self._orders.disarm()
+            yield self._event(heard, frames)
 
     def _event(self, heard: HeardSentence, frames: Frames) -> Intent:
         reading = heard.reading

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +219,19 @@ def test_two_real_devices_through_one_portaudio(tmp_path: Path, tiny_model_dir: 
     manager.close()
 
 
+@contextmanager
+def house_with_broker(tmp_path: Path, tiny_model_dir: Path) -> Iterator[tuple[House, MqttListener]]:
+    """Heard by Home Assistant: a real broker, which has been told that all hear, and kwsd-mqtt."""
+    with (
+        running_broker(tmp_path) as broker,
+        house(tmp_path, tiny_model_dir) as there,
+        bridging(tmp_path, broker.port),
+        closing(MqttListener(broker)) as listener,
+    ):
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+        yield there, listener
+
+
 def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario, with a real broker and kwsd-mqtt.
 
@@ -227,13 +240,7 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
     Result: the events that are published name their source; Home Assistant is told that it is degraded, and why;
     `kwsctl metrics` has each source's own; `kwsctl doctor` says what is wrong with the hall, and the kitchen is well.
     """
-    with (
-        running_broker(tmp_path) as broker,
-        house(tmp_path, tiny_model_dir) as there,
-        bridging(tmp_path, broker.port),
-    ):
-        listener = MqttListener(broker)
-        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+    with house_with_broker(tmp_path, tiny_model_dir) as (there, listener):
         there.kitchen.say(phrase("LIGHT ON"))
         assert eventually(lambda: len(listener.payloads("event")) == 1)
         there.hall.say(phrase("TURN OFF"))
@@ -259,7 +266,6 @@ def test_doctor_metrics_and_home_assistant_know_each_source(tmp_path: Path, tiny
         assert [verdict for verdict, _ in microphones] == ["well", "wrong"]
         assert "kitchen" in microphones[0][1]
         assert "hall" in microphones[1][1]
-        listener.close()
 
 
 def test_home_assistant_is_told_who_hears_though_no_event_tells_it(tmp_path: Path, tiny_model_dir: Path) -> None:
@@ -270,13 +276,7 @@ def test_home_assistant_is_told_who_hears_though_no_event_tells_it(tmp_path: Pat
 
     Result: degraded while one does not hear, hearing as soon as both do; a microphone is open as long as one is; deaf.
     """
-    with (
-        running_broker(tmp_path) as broker,
-        house(tmp_path, tiny_model_dir) as there,
-        bridging(tmp_path, broker.port),
-    ):
-        listener = MqttListener(broker)
-        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+    with house_with_broker(tmp_path, tiny_model_dir) as (there, listener):
         assert there.ctl("mute", "--source", "hall").returncode == 0
         there.hall.frozen = True
         assert there.ctl("unmute", "--source", "hall").returncode == 0
@@ -294,4 +294,3 @@ def test_home_assistant_is_told_who_hears_though_no_event_tells_it(tmp_path: Pat
         assert eventually(lambda: '"deaf"' in listener.last("state"), 15)
         assert "hall: nothing is heard of its sound" in listener.last("state")
         assert there.daemon.ask(command="status")["data"]["deaf"]
-        listener.close()
