@@ -98,7 +98,8 @@ class DaemonSource:
         ]
         self.texts: OrderTexts | None = None
         if transcribers := once.transcribers(spotter):
-            self.texts = OrderTexts(transcribers, spotter, bus.publish, may_wait=self.listened.kind == "file")
+            tell = self.order_files.tell if self.order_files else bus.publish
+            self.texts = OrderTexts(transcribers, spotter, tell, may_wait=self.listened.kind == "file")
             watches.append(self.texts)
         keeps_all = self._service.clips or self._service.save_detections is not None
         sound = OrderSound(spotter, bus, self.recent, keeps_all=keeps_all, files=self.order_files)

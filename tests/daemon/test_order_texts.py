@@ -28,7 +28,7 @@ LENGTH = "import sys, wave; print(wave.open(sys.stdin.buffer).getnframes())"
 
 
 def told(
-    directory: Path, model: Path, *, orders: int = 1, modules: Path | None = None, **settings: object
+    directory: Path, model: Path, *flags: str, orders: int = 1, modules: Path | None = None, **settings: object
 ) -> list[dict[str, Any]]:
     """What the daemon prints of a file with orders; `settings` are those of [transcripts]; `modules` come first."""
     environment = {**os.environ, "PYTHONPATH": str(modules)} if modules else None
@@ -36,7 +36,18 @@ def told(
     soundfile.write(directory / "said.wav", np.concatenate([silence(0.5), *[ORDER] * orders]), 16_000)
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     (directory / "kwsd.toml").write_text("\n".join(["[transcripts]", *lines]))
-    words = ["--config", "kwsd.toml", "--keywords", "wake.toml", "--model", model, "--input", "said.wav", "--json"]
+    words = [
+        "--config",
+        "kwsd.toml",
+        "--keywords",
+        "wake.toml",
+        "--model",
+        model,
+        "--input",
+        "said.wav",
+        "--json",
+        *flags,
+    ]
     command = [KWSD, *map(str, words), "--socket", str(directory / "s")]
     done = subprocess.run(
         command, cwd=directory, capture_output=True, text=True, check=False, timeout=60, env=environment
@@ -62,6 +73,15 @@ def test_the_model_writes_the_orders_itself(tmp_path: Path, tiny_model_dir: Path
         assert [word["text"] for word in text["words"]] == ["TURN", "OFF"]
         assert all(wake["end"] <= word["start"] < word["end"] <= text["end"] + 0.2 for word in text["words"])
         assert 0.9 < text["confidence"] <= 1
+
+
+def test_a_text_is_told_behind_its_order_also_where_that_waits_for_a_file(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. Orders with a file and a text each, which is there first. Result: each `speech_end`, then its transcript."""
+    heard = told(tmp_path, tiny_model_dir, "--save-orders", "said", orders=3, transcriber="transducer")
+    for end in (each for each in heard if each["type"] == "speech_end"):
+        assert Path(end["file"]).is_file()
+        about = [each["type"] for each in heard if each.get("since") == end["since"]]
+        assert about == ["speech_start", "speech_end", "transcript"]
 
 
 def test_a_program_is_given_the_sound_of_the_order(tmp_path: Path, tiny_model_dir: Path) -> None:
