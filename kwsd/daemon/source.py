@@ -16,7 +16,7 @@ from kwsd.daemon.frames_watch import FramesWatch
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.level_watch import LevelWatch
-from kwsd.daemon.order_sound import OrderSound
+from kwsd.daemon.order_sound import RECENT_S, OrderSound
 from kwsd.daemon.order_texts import OrderTexts
 from kwsd.daemon.recent_decisions import RecentDecisions
 from kwsd.daemon.saved_state import StateFile
@@ -35,9 +35,6 @@ from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import samples
 from kwsd.transcripts.open import Transcribers
-
-RECENT_S = 10.0
-UNDECIDED_S = 5.0  # sound that came since the end of a keyword or an order, until that is decided
 
 
 class SourceBus(Publisher, Protocol):
@@ -86,9 +83,7 @@ class DaemonSource:
         muted = saved.now.muted and is_microphone
         self.capture = Capture(opener, self.inbox, bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(once.loop, once.watchdog_s, once.feed)
-        orders = settings.orders
-        order_s = orders.pre_roll_s + orders.nothing_s + orders.longest_s + UNDECIDED_S
-        self.recent = RecentAudio(max(RECENT_S, order_s))
+        self.recent = RecentAudio(RECENT_S)
         limits, saved_in = file_limits(self._service), self._service.save_orders
         self.order_files = OrderFiles(saved_in, self.recent, limits, bus.publish) if saved_in else None
         watches: list[Watch] = [

@@ -1,4 +1,4 @@
-"""The last seconds of sound, in memory, addressed by their sample in the stream. Off unless clips are asked for."""
+"""The last seconds of sound, in memory, addressed by their sample in the stream."""
 
 import threading
 
@@ -10,7 +10,7 @@ from kwsd.timebase import samples
 
 
 class RecentAudio:
-    """A fixed stretch of the newest sound as 16-bit samples. Written by one thread, read by any."""
+    """A stretch of the newest sound as 16-bit samples. Written and made longer by one thread, read by any."""
 
     def __init__(self, duration_s: float) -> None:
         self._pcm: NDArray[np.int16] = np.zeros(samples(duration_s), np.int16)
@@ -19,11 +19,21 @@ class RecentAudio:
         """Samples it can hold."""
         self.end = 0
         """Sample of the stream that comes next."""
+        self._oldest = 0
 
     @property
     def start(self) -> int:
         """Oldest sample of the stream that is still there."""
-        return max(0, self.end - len(self._pcm))
+        return max(self._oldest, self.end - self.length)
+
+    def lengthen(self, length: int) -> None:
+        """Hold so many samples from now on, if it is more than before; those that are there stay."""
+        if length > self.length:
+            start, pcm = self.cut(self.start, self.end)
+            longer = np.zeros(length, np.int16)
+            longer[np.arange(start, self.end) % length] = pcm
+            with self._lock:
+                self._pcm, self.length, self._oldest = longer, length, start
 
     def write(self, chunk: Chunk) -> None:
         """The next sound; a gap before it is silence, what is louder than full scale is clipped."""
