@@ -28,7 +28,6 @@ from kwsd.daemon.source_commands import SourceCommands
 from kwsd.daemon.spotters import Spotters
 from kwsd.daemon.systemd import Notifier
 from kwsd.daemon.upkeep import Upkeep
-from kwsd.keywords.watch_file import FileWatch
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.exec import ExecOutlet
 from kwsd.outlets.peer import group_id
@@ -217,11 +216,7 @@ class Daemon:
         if self._door is not None:
             works.append(upkeep.socket(self._door, self.server))
         watched = self.sources if self._service.watch_keywords else ()
-        works += [
-            upkeep.keyword_file(FileWatch(source.keyword_file), source.keywords)
-            for source in watched
-            if source.keyword_file
-        ]
+        works += [upkeep.keyword_file(source.file_watch, source.keywords) for source in watched if source.file_watch]
         for work in works:
             task = asyncio.create_task(work)
             task.add_done_callback(self._task_ended)

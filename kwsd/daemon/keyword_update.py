@@ -16,7 +16,7 @@ from kwsd.errors import ConfigError, KeywordFileError, first_few
 from kwsd.events import Loaded, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
 from kwsd.keywords.keyword import Keyword
-from kwsd.keywords.watch_file import content_digest
+from kwsd.keywords.watch_file import FileWatch, content_digest
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
@@ -34,7 +34,10 @@ class KeywordSource:
         """`file` is None where the spotter's own words are all there is."""
         self.file = file
         self.saved = saved
-        if saved.now.overrides_file and saved.now.file_digest != self.digest():
+        self.watch = FileWatch(file) if file else None
+        """Tells of changes since before the file was read for the first time."""
+        self.digest_at_start = self.digest()
+        if saved.now.overrides_file and saved.now.file_digest != self.digest_at_start:
             logger.info("%s has changed since keywords were set over the socket: the file is in force", file)
             saved.change_at_start(keywords=None, thresholds={})
 
@@ -94,8 +97,8 @@ class KeywordUpdate:
         self.file = source.file.absolute() if source.file else None
         """The keyword file, if there is one."""
         self._own = spotter.keywords
-        self.read_digest = source.digest()
-        """Of the keyword file's content when it was last read, whatever came of it."""
+        self._known_digest = source.digest_at_start
+        """Of the keyword file's content when it was last read, whatever came of it, or last overruled by a program."""
         self._inbox = inbox
         self._state = state
         self._tell = tell
@@ -130,22 +133,24 @@ class KeywordUpdate:
     async def reload(self) -> Reloaded:
         """Back to the keyword file, as it is now. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
-            self.read_digest = await in_background(self._source.digest)
-            saved = Saved(muted=self._source.saved.now.muted, file_digest=self.read_digest)
-            try:
-                return await self._bring_into_force(saved)
-            except CommandError as error:
-                self._tell(ReloadFailed(problems=tuple(str(error).splitlines())))
-                raise
+            return await self._reload()
+
+    async def follow(self, digest: str) -> None:
+        """The same where the file has come by that content since. Raises CommandError when the old list stays."""
+        async with self._one_at_a_time:
+            if digest != self._known_digest:
+                await self._reload()
 
     async def set_keywords(self, specs: Sequence[Keyword | str]) -> Reloaded:
         """Listen for these. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
             keywords = Keyword.of(specs)
             digest = await in_background(self._source.digest)
-            return await self._bring_into_force(
+            told = await self._bring_into_force(
                 replace(self._source.saved.now, keywords=keywords, thresholds={}, file_digest=digest)
             )
+            self._known_digest = digest
+            return told
 
     async def set_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
         """Change one keyword's threshold, or all; the names concerned. Raises CommandError."""
@@ -156,6 +161,7 @@ class KeywordUpdate:
             await self._bring_into_force(
                 replace(saved, thresholds={**old, label or EVERY_KEYWORD: threshold}, file_digest=digest)
             )
+            self._known_digest = digest
             return concerned
 
     async def save_threshold(self, threshold: float, label: str | None) -> tuple[str, ...]:
@@ -164,11 +170,11 @@ class KeywordUpdate:
             concerned, saved = self._called(label), self._source.saved.now
             if self.file is None or saved.keywords is not None:
                 raise CommandError("save: the keywords in force stand in no file; set it without")
-            self.read_digest = await in_background(lambda: self._write(threshold, concerned))
+            self._known_digest = await in_background(lambda: self._write(threshold, concerned))
             others = {name: value for name, value in saved.thresholds.items() if name not in concerned}
             if EVERY_KEYWORD in others:
                 others = {} if label is None else {**others, label: threshold}
-            await self._bring_into_force(replace(saved, thresholds=others, file_digest=self.read_digest))
+            await self._bring_into_force(replace(saved, thresholds=others, file_digest=self._known_digest))
             return concerned
 
     def _called(self, label: str | None) -> tuple[str, ...]:
@@ -198,6 +204,16 @@ class KeywordUpdate:
     async def _again(self) -> None:
         async with self._one_at_a_time:
             await self._bring_into_force(self._source.saved.now)
+
+    async def _reload(self) -> Reloaded:
+        self._known_digest = await in_background(self._source.digest)
+        try:
+            return await self._bring_into_force(
+                Saved(muted=self._source.saved.now.muted, file_digest=self._known_digest)
+            )
+        except CommandError as error:
+            self._tell(ReloadFailed(problems=tuple(str(error).splitlines())))
+            raise
 
     async def _reported(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         try:

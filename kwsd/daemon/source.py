@@ -101,7 +101,7 @@ class DaemonSource:
         self.decoder = Decoder(
             self.inbox, spotter, bus, progress=self.progress, watches=watches, sound=sound, decisions=once.decisions
         )
-        self.keyword_file = keywords.file
+        self.file_watch = keywords.watch
         self.keywords = KeywordUpdate(keywords, spotter, self.inbox, self.state, bus.tell)
         self._add_commands(settings, saved, once, limits)
 

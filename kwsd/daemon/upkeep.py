@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from kwsd.daemon.background import in_background
@@ -95,8 +96,8 @@ class Upkeep:
 
         async def look() -> None:
             digest = await in_background(watch.new_digest)
-            if digest not in {None, keywords.read_digest}:
-                keywords.soon(keywords.reload)
+            if digest is not None:
+                keywords.soon(partial(keywords.follow, digest))
 
         return every(LOOK_S, look)
 

@@ -12,6 +12,7 @@ import pytest
 
 from kwsd.daemon.saved_state import Saved, StateFile, state_path
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.watch_file import LOOK_S
 from testkit.daemons import KWSD, Plug, eventually, phrase, running
 
 
@@ -106,6 +107,44 @@ def test_of_file_and_socket_the_one_that_changed_last_holds(tmp_path: Path, tiny
     with running(tmp_path, tiny_model_dir) as daemon:
         assert daemon.ask(command="status")["data"]["keywords"] == ["LIGHT ON"]
         assert any("the file is in force" in line for line in daemon.log)
+
+
+def test_what_a_program_sets_right_after_the_file_was_changed_is_the_later(
+    tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    """Scenario.
+
+    1. The file is changed, which the daemon sees within a second; before it does a program sets a list, which holds.
+    2. The same with a threshold: the file's new list, with that.
+    3. The file is changed, and what a program sets at once is refused: the file comes into force.
+    """
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        with client:
+            assert client.ask(command="set_keywords", keywords=["LIGHT ON"])["ok"]  # the first command takes longest
+            (tmp_path / "keywords.txt").write_text("TURN OFF\n")
+            assert client.ask(command="set_keywords", keywords=["LIGHT UP"])["ok"]
+            time.sleep(4 * LOOK_S)
+            assert client.ask(command="status")["data"]["keywords"] == ["LIGHT UP"]
+            assert client.ask(command="reload")["ok"]
+            (tmp_path / "keywords.txt").write_text("TURN OFF\nLIGHT ON\n")
+            assert client.ask(command="set_threshold", threshold=0.9)["ok"]
+            time.sleep(4 * LOOK_S)
+            status = client.ask(command="status")["data"]
+            assert status["thresholds"] == {"TURN OFF": 0.9, "LIGHT ON": 0.9}
+            (tmp_path / "keywords.txt").write_text("HEY LIGHT\n")
+            assert not client.ask(command="set_keywords", keywords=["\u4f60"])["ok"]
+            assert eventually(lambda: client.ask(command="status")["data"]["keywords"] == ["HEY LIGHT"])
+
+
+def test_a_file_that_is_changed_while_kwsd_starts_comes_into_force(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """It is changed as soon as the log names a wrong line of it: it has been read, and is not yet watched."""
+    keywords = "LIGHT UP\n\u4f60\n"
+    with running(tmp_path, tiny_model_dir, keywords=keywords, wait=False) as daemon:
+        assert eventually(lambda: any("keywords.txt:2: " in line for line in daemon.log), 20)
+        (tmp_path / "keywords.txt").write_text("TURN OFF\n")
+        assert eventually(daemon.socket_path.exists)
+        assert eventually(lambda: daemon.ask(command="status")["data"]["keywords"] == ["TURN OFF"], 4)
 
 
 def test_a_list_that_the_model_no_longer_takes_does_not_keep_it_from_starting(
