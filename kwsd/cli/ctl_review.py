@@ -61,7 +61,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Tidy, then mark, list or ask; the exit code."""
     from kwsd.config import load_settings  # noqa: PLC0415 - --help does without
-    from kwsd.outlets.wav_files import make_room  # noqa: PLC0415 - likewise
+    from kwsd.outlets.clip_ages import ClipAges  # noqa: PLC0415 - likewise
+    from kwsd.outlets.wav_files import FileLimits, make_room  # noqa: PLC0415 - likewise
     from kwsd.tuning.marks import Marks  # noqa: PLC0415 - likewise
     from kwsd.tuning.review import saved_clips  # noqa: PLC0415 - likewise
 
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         limit_mb = service.save_limit_mb if arguments.limit_mb is None else arguments.limit_mb
         limit_days = service.save_limit_days if arguments.limit_days is None else arguments.limit_days
-        make_room(folder, 0, limit_bytes=limit_mb * 1e6, limit_s=limit_days * 86_400)
+        make_room(folder, 0, FileLimits(megabytes=limit_mb, days=limit_days, ages=ClipAges(steady_s=0.0)))
         clips = {name: clip for name, clip in clips.items() if clip.path.exists()}
     marks = Marks(folder)
     named = (*arguments.right, *arguments.wrong, *arguments.delete)

@@ -24,6 +24,7 @@ from kwsd.daemon.search_watch import SearchWatch
 from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watch import Watch
 from kwsd.daemon.watchdog import DecodingProgress
+from kwsd.outlets.clip_ages import ClipAges
 from kwsd.outlets.clips import ClipFiles, Clips
 from kwsd.outlets.interface import Publisher
 from kwsd.outlets.order_files import OrderFiles
@@ -57,6 +58,7 @@ class Once:
     """Those there are, and the events that they were too slow for."""
     transcribers: Callable[[Spotter], Transcribers | None]
     decisions: RecentDecisions = field(default_factory=RecentDecisions)
+    ages: ClipAges = field(default_factory=ClipAges)
 
 
 class DaemonSource:
@@ -84,7 +86,7 @@ class DaemonSource:
         self.capture = Capture(opener, self.inbox, bus, reopens=is_microphone, muted=muted)
         self.progress = DecodingProgress(once.loop, once.watchdog_s, once.feed)
         self.recent = RecentAudio(RECENT_S)
-        limits, saved_in = file_limits(self._service), self._service.save_orders
+        limits, saved_in = file_limits(self._service, once.ages), self._service.save_orders
         self.order_files = OrderFiles(saved_in, self.recent, limits, bus.publish) if saved_in else None
         watches: list[Watch] = [
             LevelWatch(bus, is_microphone=is_microphone),
@@ -141,7 +143,7 @@ def listened_to(settings: Settings) -> Listened:
     return Listened(kind="pipe" if name == STDIN else "file", name=name)
 
 
-def file_limits(service: Service) -> FileLimits:
+def file_limits(service: Service, ages: ClipAges) -> FileLimits:
     """Of every kind of sound that is saved. Raises ConfigError: there is no such group."""
     group = None if service.save_group is None else group_id(service.save_group, "save_group")
-    return FileLimits(megabytes=service.save_limit_mb, days=service.save_limit_days, group=group)
+    return FileLimits(megabytes=service.save_limit_mb, days=service.save_limit_days, group=group, ages=ages)

@@ -3,11 +3,12 @@
 import asyncio
 import errno
 import logging
+import math
 import os
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
@@ -15,9 +16,11 @@ from typing import Any
 
 from kwsd.audio.wav import wav_bytes
 from kwsd.errors import ConfigError, reason
+from kwsd.outlets.clip_ages import ClipAges
 from kwsd.outlets.clip_name import IS_CLIP
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.timebase import samples
+from kwsd.wall_clock import since_boot_s
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ class FileLimits:
     days: float
     group: int | None = None
     """That may read the files."""
+    ages: ClipAges = field(default_factory=ClipAges)
+    """Of the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +119,7 @@ class WavFiles(ABC):
     def _write(self, name: str, wav: bytes) -> None:
         """Make room, write under another name, rename: a reader never sees half a file."""
         self._make_directory()
-        make_room(
-            self.directory, len(wav), limit_bytes=self._limits.megabytes * 1e6, limit_s=self._limits.days * 86_400
-        )
+        make_room(self.directory, len(wav), self._limits)
         part = self.directory / f".{name}.part"
         part.unlink(missing_ok=True)
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -127,6 +130,7 @@ class WavFiles(ABC):
                     os.fchmod(file, 0o640)
                 writing.write(wav)
             part.rename(self.directory / name)
+            self._limits.ages.wrote(self.directory / name)
             self.written_bytes += len(wav)
         except OSError:
             part.unlink(missing_ok=True)
@@ -154,18 +158,20 @@ class WavFiles(ABC):
         self.written(stretch, why)
 
 
-def make_room(directory: Path, size: int, *, limit_bytes: float, limit_s: float) -> None:
+def make_room(directory: Path, size: int, limits: FileLimits) -> None:
     """The oldest of our files go; what else is in the directory, or goes by itself, is no matter."""
-    clips: list[tuple[float, int, str]] = []
+    clips: list[tuple[float, float, int, Path]] = []
     with os.scandir(directory) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
                 if IS_CLIP.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                    found = entry.stat(follow_symlinks=False)
-                    clips.append((found.st_mtime, found.st_size, entry.path))
-    total = size + sum(clip_size for _, clip_size, _ in clips)
-    for written, clip_size, path in sorted(clips):
-        if total <= limit_bytes and time.time() - written <= limit_s:
+                    found, path = entry.stat(follow_symlinks=False), directory / entry.name
+                    written_s = limits.ages.written_s(path, found.st_mtime)
+                    clips.append((written_s, found.st_mtime, found.st_size, path))
+    total = size + sum(clip_size for _, _, clip_size, _ in clips)
+    oldest_s = since_boot_s() - limits.days * 86_400 if limits.ages.are_sure else -math.inf
+    for written_s, _, clip_size, path in sorted(clips):
+        if total <= limits.megabytes * 1e6 and written_s >= oldest_s:
             return
-        Path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         total -= clip_size

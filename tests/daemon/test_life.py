@@ -171,54 +171,6 @@ def test_detections_are_saved_and_commands_run(tmp_path: Path, tiny_model_dir: P
         assert eventually(lambda: list((tmp_path / "clips").glob("*-1-light_on.wav")))
 
 
-CLOCK_SHIM = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <sys/time.h>
-#include <time.h>
-static long offset(void) {
-    long seconds = 0; FILE *file = fopen(CLOCK_FILE, "r");
-    if (file) { if (fscanf(file, "%ld", &seconds) != 1) seconds = 0; fclose(file); }
-    return seconds;
-}
-int clock_gettime(clockid_t id, struct timespec *at) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int result = real(id, at);
-    if (id == CLOCK_REALTIME) at->tv_sec += offset();
-    return result;
-}
-"""
-
-
-@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler to shift the wall clock of one process")
-def test_the_wall_clock_may_jump(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
-    """Scenario.
-
-    1. The wall clock of the process jumps 3 years ahead, then 10 years back.
-
-    Result: detections go on, on the clock of the sound; only `time` jumps; no microphone is thought lost.
-    """
-    (tmp_path / "shim.c").write_text(f'#define CLOCK_FILE "{tmp_path}/clock"\n{CLOCK_SHIM}')
-    shim = tmp_path / "shim.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, tmp_path / "shim.c", "-ldl"], check=True)
-    with running(tmp_path, tiny_model_dir, environment={"LD_PRELOAD": str(shim)}) as daemon:
-        client, _ = daemon.client()
-        years, starts = [], []
-        for offset_s in (0, 3 * 31_556_952, -10 * 31_556_952):
-            (tmp_path / "clock").write_text(str(offset_s))
-            plug.say(phrase("LIGHT ON"))
-            detection = client.read_until("detection")
-            years.append(int(detection["time"][:4]))
-            starts.append(detection["start"])
-        assert [year - years[0] for year in years] == [0, 3, -10]
-        assert starts == sorted(starts)
-        assert starts[-1] < 30
-        assert daemon.ask(command="status")["data"]["reconnects"] == 0
-        client.close()
-
-
 def test_a_socket_that_systemd_opened_is_used_and_left(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario, with systemd's own `systemd-socket-activate`.
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from kwsd.audio.wav import wav_bytes
 from kwsd.errors import ConfigError
+from kwsd.outlets.clip_ages import ClipAges
 from kwsd.outlets.clips import ClipFiles
 from kwsd.outlets.recent_audio import RecentAudio
-from kwsd.outlets.wav_files import FileLimits
+from kwsd.outlets.wav_files import FileLimits, make_room
 from kwsd.stream import Chunk
 from testkit.daemons import eventually
 from testkit.serving import detection
@@ -73,7 +74,8 @@ class Saving:
     def __init__(self, directory: Path, limit_mb: float = 1.0, limit_days: float = 1.0) -> None:
         recent = RecentAudio(2.0)
         recent.write(Chunk(0, counting(0, 2 * SECOND), "test"))
-        self.files = ClipFiles(directory, recent, FileLimits(megabytes=limit_mb, days=limit_days))
+        ages = ClipAges(steady_s=0.0)
+        self.files = ClipFiles(directory, recent, FileLimits(megabytes=limit_mb, days=limit_days, ages=ages))
 
     def save(self, *words: str) -> None:
         """A detection of each."""
@@ -111,6 +113,28 @@ def test_old_ones_go(tmp_path: Path) -> None:
     saving.save("new")
     saving.close()
     assert names(tmp_path) == {"0-new.wav", "notes.txt", "directory.wav", "link.wav"}
+
+
+def test_what_a_clock_behind_saves_is_not_the_oldest(tmp_path: Path) -> None:
+    """Earlier files lie in its future: of too many they go first, all the same."""
+    for number in range(2):
+        path = tmp_path / f"20990101T000000.{number}Z-7-earlier.wav"
+        path.write_bytes(bytes(48_000))
+        os.utime(path, (time.time() + 86_400,) * 2)
+    saving = Saving(tmp_path, limit_mb=0.1)
+    saving.save("a", "b")
+    saving.close()
+    assert names(tmp_path) == {"0-a.wav", "1-b.wav"}
+
+
+def test_the_clock_is_believed_once_it_has_stood_for_a_while(tmp_path: Path) -> None:
+    old = tmp_path / "20250101T000000.123Z-7-old.wav"
+    old.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    make_room(tmp_path, 0, FileLimits(megabytes=1, days=1))
+    assert old.exists()
+    make_room(tmp_path, 0, FileLimits(megabytes=1, days=1, ages=ClipAges(steady_s=0.0)))
+    assert not old.exists()
 
 
 def test_music_of_somebody_who_saves_beside_it_is_left_alone_and_does_not_count(tmp_path: Path) -> None:
