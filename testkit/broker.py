@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,12 +93,14 @@ def running_broker(directory: Path, **how: Any) -> Iterator[Broker]:
 
 
 @contextmanager
-def bridging(directory: Path, port: int, *arguments: str, scheme: str = "mqtt") -> Iterator[subprocess.Popen[bytes]]:
+def bridging(
+    directory: Path, port: int, *arguments: str, scheme: str = "mqtt", environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`kwsd-mqtt` between the daemon of `directory` and a broker, killed at the end."""
     own = ("--uri", f"{scheme}://127.0.0.1:{port}", "--socket", str(directory / "s"), "-v")
     with (directory / "mqtt.log").open("ab") as log:
         process = subprocess.Popen(
-            [PROGRAM, *own, "--node", NODE, *arguments], stderr=log, env=clean_environment(directory)
+            [PROGRAM, *own, "--node", NODE, *arguments], stderr=log, env=clean_environment(directory, environment)
         )
     try:
         yield process

@@ -14,6 +14,7 @@ from testkit.broker import NODE, PROGRAM, Broker, MqttListener, bridging, runnin
 from testkit.commands import run
 from testkit.daemons import DaemonProcess, Plug, eventually, phrase, running
 from testkit.tiny_model import silence
+from testkit.wall_clock import YEAR_S, ShiftedClock, needs_compiler
 
 
 @contextmanager
@@ -216,6 +217,40 @@ def test_an_old_event_is_not_told_as_new(tmp_path: Path, tiny_model_dir: Path) -
         plug.say_all(phrase("TURN OFF"))
         assert eventually(lambda: listener.payloads("event"))
         assert [json.loads(event)["event_type"] for event in listener.payloads("event")] == ["TURN OFF"]
+        listener.close()
+
+
+@needs_compiler
+@pytest.mark.parametrize(("ahead_s", "waits_s", "told"), [(3 * YEAR_S, 0.0, 1), (-10 * YEAR_S, 10.5, 0)])
+def test_how_old_an_event_is_does_not_depend_on_the_clock(
+    tmp_path: Path, tiny_model_dir: Path, ahead_s: int, waits_s: float, told: int
+) -> None:
+    """Scenario.
+
+    1. The bridge is stopped, and a phrase heard. 2. The clock is set, years ahead at once or back after ten seconds.
+    3. The bridge goes on, and reads of that phrase.
+
+    Result: it is told where that was just now, and not where it was long ago; then another phrase is told.
+    """
+    clock, plug = ShiftedClock(tmp_path), Plug(tmp_path)
+    plug.plug_in()
+    with (
+        running_broker(tmp_path) as broker,
+        running(tmp_path, tiny_model_dir, environment=clock.environment) as daemon,
+        bridging(tmp_path, broker.port, environment=clock.environment) as bridge,
+    ):
+        listener = MqttListener(broker)
+        assert eventually(lambda: '"hearing"' in listener.last("state"), 10)
+        bridge.send_signal(signal.SIGSTOP)
+        plug.say_all(phrase("LIGHT ON"))
+        assert eventually(lambda: daemon.ask(command="status")["data"]["detections"] == 1)
+        time.sleep(waits_s)
+        clock.set(ahead_s)
+        bridge.send_signal(signal.SIGCONT)
+        assert not told or eventually(lambda: listener.payloads("event"))
+        plug.say_all(phrase("TURN OFF"))
+        assert eventually(lambda: any("TURN OFF" in event for event in listener.payloads("event")))
+        assert len(listener.payloads("event")) == told + 1
         listener.close()
 
 

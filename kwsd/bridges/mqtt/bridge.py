@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,7 +26,6 @@ from kwsd.bridges.mqtt.messages import (
     ONLINE,
     Topics,
     View,
-    age_s,
     event_payload,
     retained,
 )
@@ -35,6 +35,7 @@ from kwsd.events import Degraded, Detection, Level, Loaded, MicLost, MicRecovere
 from kwsd.protocol.client import GONE, AsyncClient
 from kwsd.protocol.connection import NoDaemonError
 from kwsd.small_files import parse_json
+from kwsd.wall_clock import WallClock, since_boot_s
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class MqttBridge:
         self._tls = tls_context(settings)
         self._view = View()
         self._published: dict[str, str] = {}
+        self._clock = WallClock()
         self._pending: deque[tuple[float, str]] = deque(maxlen=MOST_PENDING)
         self._changed = asyncio.Event()
         self._detected = asyncio.Event()
@@ -100,7 +102,8 @@ class MqttBridge:
             if record is GONE:
                 self.show(replace(self._view, running=False, microphone_open=False, state="deaf", reason=NOT_RUNNING))
             elif kind == Detection.type:
-                self._pending.append((monotonic() - age_s(record), event_payload(record, self._view.clips)))
+                age_s = self._clock.age_s(datetime.fromisoformat(record["time"]).timestamp())
+                self._pending.append((since_boot_s() - age_s, event_payload(record, self._view.clips)))
                 self._detected.set()
                 self.show(replace(self._view, last_detection=record["time"]))
             elif kind == Level.type and monotonic() - self._level_at_s >= LEVEL_EVERY_S:
@@ -127,6 +130,7 @@ class MqttBridge:
         """Ask again: of one that does not hear, or not all, soon."""
         while True:
             await asyncio.sleep(LOOKS_AGAIN_S)
+            self._clock.look()
             pause_s = LOOKS_AGAIN_S if self._view.state in {"deaf", "degraded"} else LOOKS_S
             if self._view.running and monotonic() - self._asked_at_s >= pause_s:
                 await self.ask_status()
@@ -204,7 +208,7 @@ class MqttBridge:
 
     def oldest_pending(self) -> str | None:
         """The first detection that waits and may still be told."""
-        while self._pending and monotonic() - self._pending[0][0] >= TOLD_FOR_S:
+        while self._pending and since_boot_s() - self._pending[0][0] >= TOLD_FOR_S:
             self._pending.popleft()
         return self._pending[0][1] if self._pending else None
 

@@ -5,7 +5,6 @@ Retained is what is state; an event that was replayed to whoever subscribes late
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from kwsd import __version__
@@ -156,8 +155,3 @@ def event_payload(detection: dict[str, Any], clips: str | None) -> str:
     saved = {"clip": f"{clips}/{clip_name(detection)}"} if clips else {}
     rest = {name: value for name, value in detection.items() if name not in {"type", "keyword"}}
     return json.dumps({"event_type": detection["keyword"], **rest, **saved}, ensure_ascii=False)
-
-
-def age_s(event: dict[str, Any]) -> float:
-    """How long ago it was: one that was missed during a break is told late. The clock is this machine's own."""
-    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(event["time"])).total_seconds())
