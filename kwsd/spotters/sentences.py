@@ -51,10 +51,20 @@ class SentenceSpotter(PhraseSpotter):
         """Begin a new stream at 0 s with the same keywords and sentences."""
         super().reset()
         self._orders = SentenceSearch(self._sentences.graph(), self._model.transducer, self._intents)
-        self._always = not self.keywords
         self._armed_until = 0
         self._heard = RecentFrames()
         if self._always:
+            self._orders.arm()
+
+    @property
+    def _always(self) -> bool:
+        """Whether no keyword arms them."""
+        return not self.keywords
+
+    def replace(self, compiled: CompiledKeywords) -> None:
+        """As `PhraseSpotter` does. A sentence that is being said when the first keyword comes is heard out."""
+        super().replace(compiled)
+        if self._always and not self._orders.is_under_way:
             self._orders.arm()
 
     def finish(self) -> list[Event]:

@@ -12,6 +12,7 @@ import soundfile
 from kwsd.acoustic.model import Model
 from kwsd.events import Detection, Event
 from kwsd.intents import Intent
+from kwsd.keywords.keyword import Keyword
 from kwsd.sentences.compile import compile_sentences
 from kwsd.sentences.files import read_sentence_file
 from kwsd.sentences.settings import SentenceSettings
@@ -104,6 +105,19 @@ def test_behind_a_wake_word_and_only_there(tiny_model_dir: Path, sentences: Path
     assert intent.text == "turn on the hall light"
     assert not intent.rejected
     assert intent.start >= detection.end - 0.05
+
+
+def test_keywords_that_come_and_go_arm_the_sentences(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. Without a keyword a sentence is heard. 2. With one only behind it. 3. Without one again it is heard alone."""
+    wake = np.concatenate([silence(0.5), speak("HEY LIGHT"), ORDER])
+    hearing = spotter(tiny_model_dir, sentences)
+    told: list[list[str]] = []
+    for keywords, sound in ([], ORDER), (["hey light"], ORDER), (["hey light"], wake), ([], ORDER), ([], ORDER):
+        if [each.phrase for each in hearing.keywords] != keywords:
+            hearing.replace(hearing.compile(Keyword.of(keywords)))
+        chunk = Chunk(hearing.position_samples, np.concatenate([sound, silence(9.0)]), "")
+        told.append([each.type for each in hearing.push(chunk) if isinstance(each, Detection | Intent)])
+    assert told == [["intent"], [], ["detection", "intent"], ["intent"], ["intent"]]
 
 
 def test_what_was_said_while_a_longer_keyword_might_still_come_counts(tiny_model_dir: Path, sentences: Path) -> None:
