@@ -4,12 +4,14 @@ import base64
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 import wave
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -286,14 +288,15 @@ from wyoming.event import async_read_event, async_write_event
 
 async def serve(reader, writer):
     size = 0
-    while (event := await async_read_event(reader)) is not None:
+    while sys.argv[2] == "works" and (event := await async_read_event(reader)) is not None:
         if AudioChunk.is_type(event.type):
             size += len(AudioChunk.from_event(event).audio)
         if AudioStop.is_type(event.type):
             await async_write_event(Transcript(f"{size} bytes").event(), writer)
+    writer.close()
 
 async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -302,16 +305,44 @@ asyncio.run(main())
 
 
 def test_the_example_gives_the_sound_to_a_wyoming_recogniser(daemon: DaemonProcess, plug: Plug) -> None:
-    """1. The program runs beside the daemon. 2. An order: it prints what the recogniser made of its sound."""
+    """Scenario.
+
+    1. The program runs beside the daemon. 2. An order while there is no recogniser, and one to a recogniser that hangs
+    up: the program says so and goes on. 3. An order: it prints what the recogniser made of its sound.
+    """
     pytest.importorskip("wyoming")
     example = Path(__file__).parents[2] / "examples" / "order_to_wyoming.py"
     pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", RECOGNISER], **pipe) as recogniser:
-        address = f"tcp://127.0.0.1:{recogniser.stdout.readline().strip()}" if recogniser.stdout else ""
-        with subprocess.Popen([sys.executable, example, address, daemon.socket_path], **pipe) as program:
-            assert eventually(lambda: daemon.ask(command="status")["data"]["subscribers"] >= 2, 20)
-            plug.say(SAID)
-            text = program.stdout.readline() if program.stdout else ""
-            program.terminate()
-        recogniser.terminate()
-    assert int(text.split()[0]) >= 2 * len(ORDER)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, str(example), f"tcp://127.0.0.1:{port}", str(daemon.socket_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **pipe) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert eventually(lambda: daemon.ask(command="status")["data"]["subscribers"] >= 2, 20)
+        for how in ("", "hangs up", "works"):
+            time.sleep(1.0)
+            with ExitStack() as running:
+                if how:
+                    recogniser = running.enter_context(
+                        subprocess.Popen([sys.executable, "-c", RECOGNISER, port, how], **pipe)
+                    )
+                    running.callback(recogniser.terminate)
+                    assert recogniser.stdout is not None
+                    assert recogniser.stdout.readline()
+                plug.say(SAID)
+                if how != "works":
+                    assert "this order is lost" in program.stderr.readline()
+                else:
+                    assert int(program.stdout.readline().split()[0]) >= 2 * len(ORDER)
+        program.terminate()
+
+
+@pytest.mark.parametrize("words", [[], ["tcp://127.0.0.1"], ["here"]])
+def test_the_example_says_how_it_is_run(words: list[str]) -> None:
+    pytest.importorskip("wyoming")
+    example = Path(__file__).parents[2] / "examples" / "order_to_wyoming.py"
+    done = subprocess.run([sys.executable, example, *words], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0
+    assert "tcp://" in done.stderr
+    assert "Traceback" not in done.stderr
