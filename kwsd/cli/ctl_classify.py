@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +58,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify every file; the exit code."""
-    from kwsd.audio.open import open_source  # noqa: PLC0415 - `kwsctl --help` needs no numpy
-    from kwsd.cli.progress import progress_of  # noqa: PLC0415 - likewise
+    from kwsd.cli.sound_files import over_files  # noqa: PLC0415 - `kwsctl --help` needs no numpy
     from kwsd.commands12.classify import classify  # noqa: PLC0415 - likewise
     from kwsd.commands12.model import find_model  # noqa: PLC0415 - likewise
 
@@ -71,18 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         check_plot(arguments.plot)
     model = find_model(arguments.engine)
-    for name in arguments.files:
-        with (
-            closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
-            progress_of(source) as progress,
-        ):
-            windows = []
-            for window in classify(model, samples_of(source, progress), arguments.hop):
-                progress.write(line_of(window, source.name if len(arguments.files) > 1 else "", arguments.json))
-                windows += [window] if arguments.plot else []
+
+    def classify_all(source: "Source", progress: "Progress") -> None:
+        windows = []
+        for window in classify(model, samples_of(source, progress), arguments.hop):
+            progress.write(line_of(window, source.name if len(arguments.files) > 1 else "", arguments.json))
+            windows += [window] if arguments.plot else []
         if arguments.plot:
             plot(windows, Path(f"{Path(source.name).stem}.png") if arguments.plot is OWN_NAME else arguments.plot)
-    return 0
+
+    return over_files(arguments, classify_all)
 
 
 def samples_of(source: "Source", progress: "Progress") -> "Iterator[FloatArray]":

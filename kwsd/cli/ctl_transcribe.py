@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,22 +52,19 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe every file; the exit code."""
-    from kwsd.audio.open import open_source  # noqa: PLC0415 - `kwsctl --help` needs no numpy
-    from kwsd.cli.progress import progress_of  # noqa: PLC0415 - likewise
+    from kwsd.cli.sound_files import over_files  # noqa: PLC0415 - `kwsctl --help` needs no numpy
 
     if arguments.timeout not in TRANSCRIPT_S:
         raise FlagError(f"--timeout {arguments.timeout:g}: is not {TRANSCRIPT_S} seconds")
     with ExitStack() as opened:
         transcribe = transcription_with(arguments, opened)
-        for name in arguments.files:
-            with (
-                closing(open_source(name, channel=arguments.channel, raw=arguments.raw)) as source,
-                progress_of(source) as progress,
-            ):
-                told = transcribe(source, progress)
-                several = source.name if len(arguments.files) > 1 else ""
-                progress.write(json_of(told, several) if arguments.json else text_of(told, several))
-    return 0
+
+        def write_down(source: "Source", progress: "Progress") -> None:
+            told = transcribe(source, progress)
+            several = source.name if len(arguments.files) > 1 else ""
+            progress.write(json_of(told, several) if arguments.json else text_of(told, several))
+
+        return over_files(arguments, write_down)
 
 
 def transcription_with(

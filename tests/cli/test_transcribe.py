@@ -2,18 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from testkit.daemons import KWSCTL
 from testkit.tiny_model import silence, speak
 
 
 def transcribe(*words: object) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("kwsctl")), "transcribe", *map(str, words)]
+    command = [KWSCTL, "transcribe", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -68,3 +68,29 @@ def test_sound_without_a_header_and_one_channel_of_two(recording: Path, tiny_mod
     wrong = transcribe(raw, "--raw", "s16:16000", "--model", tiny_model_dir)
     assert wrong.returncode == 2
     assert "s16:16000 is not SAMPLES[:HZ[:CHANNELS]], such as s16le:48000:2" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [["transcribe", "--model", "{model}"], ["classify"]])
+@pytest.mark.parametrize(("good", "code"), [(1, 3), (0, 1)])
+def test_a_bad_file_is_told_and_the_others_are_read(
+    recording: Path, tiny_model_dir: Path, command: list[str], good: int, code: int
+) -> None:
+    """1. What is no sound, what is not there, and a recording behind them. 2. The former alone."""
+    rubbish, missing = recording.with_name("rubbish.flac"), recording.with_name("missing.flac")
+    rubbish.write_bytes(b"fLaC" + bytes(1000))
+    files = [rubbish, missing] + [recording] * good
+    words = [each.format(model=tiny_model_dir) for each in command]
+    done = subprocess.run([KWSCTL, *words, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done
+    assert (str(recording) in done.stdout) == bool(good)
+    assert [str(each) in done.stderr for each in files] == [True, True, False][: len(files)]
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_it_is_told_of_which_file_a_program_makes_no_text(recording: Path) -> None:
+    other = recording.with_name("other.wav")
+    other.write_bytes(recording.read_bytes())
+    done = transcribe(recording, other, "--command", "false")
+    assert (done.returncode, done.stdout) == (1, "")
+    for line, name in zip(done.stderr.splitlines(), (recording, other), strict=True):
+        assert f"{name}: false: exited with 1" in line
