@@ -40,6 +40,7 @@ class Capture:
         self._bus = bus
         self._stop_by_s: float | None = None
         self._muted = threading.Event()
+        self._to_close = threading.Event()  # for `mute`, though it may have been called off since
         self._hurry = threading.Event()
         self._source: Source | None = None
         self._attempts = 0
@@ -52,7 +53,7 @@ class Capture:
         """Capture until told to stop, or until a source that is no microphone ends. Raises its AudioError."""
         try:
             while self._stop_by_s is None:
-                if self._muted.is_set():
+                if self._muted.is_set() or self._to_close.is_set():
                     self._stay_muted()
                     continue
                 try:
@@ -60,12 +61,12 @@ class Capture:
                     self._hear(self._open_source())
                     if not self.reopens:
                         return
-                    if not self._muted.is_set() and self._stop_by_s is None:
+                    if not self._to_close.is_set() and self._stop_by_s is None:
                         self._try_later("the microphone ended")
                 except AudioError as error:
                     if not self.reopens:
                         raise
-                    if not self._muted.is_set() and self._stop_by_s is None:
+                    if not self._to_close.is_set() and self._stop_by_s is None:
                         self._try_later(str(error))
         finally:
             self._inbox.stop()
@@ -73,6 +74,7 @@ class Capture:
     def mute(self) -> None:
         """Close the microphone; `muted` is published when that is done."""
         self._muted.set()
+        self._to_close.set()
         self._interrupt()
 
     def unmute(self) -> None:
@@ -98,7 +100,7 @@ class Capture:
         heard_at_s = None
         self._source = source
         try:
-            if self._stop_by_s is not None or self._muted.is_set():  # asked for while it was being opened
+            if self._stop_by_s is not None or self._to_close.is_set():  # asked for while it was being opened
                 source.close()
             for chunk in source:
                 now_s = time.monotonic()
@@ -110,16 +112,18 @@ class Capture:
                 placed = replace(chunk, start_sample=opened_at + chunk.start_sample)
                 self._next_sample = placed.end_sample
                 self._inbox.put(placed)
-                if self._muted.is_set() or (self._stop_by_s is not None and time.monotonic() >= self._stop_by_s):
+                if self._to_close.is_set() or (self._stop_by_s is not None and time.monotonic() >= self._stop_by_s):
                     break
         finally:
             self._source = None
             source.close()
 
     def _stay_muted(self) -> None:
+        self._to_close.clear()  # it is closed
         self._inbox.put(NewOrder(None))  # nothing comes any more that could end it
         self._bus.publish(Muted())
         while self._muted.is_set() and self._stop_by_s is None:
+            self._to_close.clear()
             self._give_a_sign()
             self._wait(MUTED_SIGN_S)
         if self._stop_by_s is None:

@@ -78,8 +78,11 @@ class CommandHandler:
                 return await self._mute()
             case commands.Unmute():
                 await self._saved.change(muted=False)
-                self._capture.unmute()
-                await self._until(lambda: self._state.source.state != "muted", "capturing hangs")
+                if not self._saved.now.muted:  # whoever was the last holds
+                    self._capture.unmute()
+                await self._until(
+                    lambda: self._state.source.state != "muted" or self._saved.now.muted, "capturing hangs"
+                )
                 return {}
             case commands.Clip():
                 if self._clips is None:
@@ -172,9 +175,10 @@ class CommandHandler:
         if not self._capture.reopens:
             raise CommandError("only a microphone can be muted; this daemon hears a file or a pipe")
         await self._saved.change(muted=True)
-        self._capture.mute()
+        if self._saved.now.muted:
+            self._capture.mute()
         await self._until(
-            lambda: self._state.source.state == "muted",
+            lambda: self._state.source.state == "muted" or not self._saved.now.muted,
             f"the microphone has not closed within {MUTED_WITHIN_S:.0f} s; unplug it to be sure",
         )
         return {}

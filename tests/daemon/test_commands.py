@@ -195,6 +195,41 @@ def test_mute_closes_the_microphone(daemon: DaemonProcess, client: Client, plug:
     assert kwsctl(daemon, "status").stdout.startswith(b'listening: "Fake USB microphone"')
 
 
+def test_one_mutes_and_another_unmutes_at_once(daemon: DaemonProcess, client: Client, plug: Plug) -> None:
+    """Scenario.
+
+    1. `mute`, and of another program `unmute`, which comes before the microphone has been closed, or just then.
+    2. `mute` of both, then `unmute`: one event of each.
+
+    Result: all are told that it is done, within a second; it listens again, and nobody was told of a lost microphone.
+    """
+    other, _ = daemon.client()
+    with other:
+        for pause_s in (0.003, 0.006, 0.01, 0.02, 0.04, 0.06):
+            assert eventually(lambda: daemon.ask(command="status")["data"]["state"] == "listening")
+            asked_s = time.monotonic()
+            client.send(command="mute")
+            time.sleep(pause_s)
+            assert other.ask(command="unmute")["ok"]
+            told = []
+            while (record := client.read())["type"] != "reply":
+                told.append(record["type"])
+            assert record["ok"], record
+            assert time.monotonic() - asked_s < 1
+            assert "mic_lost" not in told
+        assert eventually(lambda: daemon.ask(command="status")["data"]["state"] == "listening")
+        time.sleep(SETTLED_S)
+        fresh, _ = daemon.client()
+        with fresh:
+            for command in ("mute", "mute", "unmute"):
+                assert other.ask(command=command)["ok"]
+            plug.say(phrase("LIGHT ON"))
+            told = []
+            while (record := fresh.read())["type"] != "detection":
+                told.append(record["type"])
+            assert told == ["muted", "unmuted"]
+
+
 def test_clips_hold_the_phrase_and_what_follows(
     daemon: DaemonProcess, client: Client, plug: Plug, tmp_path: Path
 ) -> None:
