@@ -259,7 +259,7 @@ def test_clips_hold_the_phrase_and_what_follows(
 def test_impossible_clips_are_refused(client: Client) -> None:
     assert "no detection 99" in client.ask(command="clip", id=99)["error"]
     assert "give the id" in client.ask(command="clip")["error"]
-    assert "24 s at most" in client.ask(command="clip", start=0, end=60)["error"]
+    assert "15 s at most" in client.ask(command="clip", start=0, end=60)["error"]
     assert "start before end" in client.ask(command="clip", start=2, end=1)["error"]
 
 
