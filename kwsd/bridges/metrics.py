@@ -53,6 +53,11 @@ COUNTERS: dict[str, tuple[str, Callable[[dict[str, Any]], float | None]]] = {
     "kwsd_reconnects": ("Times that the microphone came back.", lambda s: s["reconnects"]),
     "kwsd_bad_chunks": ("Encoder outputs that were not finite.", lambda s: s["bad_chunks"]),
     "kwsd_dropped_events": ("Events that slow subscribers were not sent.", lambda s: s["dropped_events"]),
+    "kwsd_lost_files": ("Files of sound that could not be saved.", lambda s: s.get("lost_files")),
+    "kwsd_skipped_commands": (
+        "Commands of exec not run, for others still ran.",
+        lambda s: s.get("skipped_commands"),
+    ),
     "kwsd_saved_bytes": ("Sound of detections written to files.", lambda s: s.get("saved_bytes")),
     "kwsd_decode_seconds": ("Time spent decoding.", lambda s: s.get("decode_s")),
 }

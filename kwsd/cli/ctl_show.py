@@ -19,6 +19,10 @@ from kwsd.why import evidence_of, sentences
 logger = logging.getLogger(__name__)
 
 SHOWN_NAMES = 8
+LOSSES = {
+    "lost_files": "not saved   {} files of sound",
+    "skipped_commands": "not run     {} commands, for others still ran",
+}
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -138,6 +142,7 @@ def status_lines(status: Record) -> Iterator[str]:
     yield f"reloads     {status['reloads']}, {status['failed_reloads']} failed"
     if status.get("reload_failed_because"):
         yield f"not in force: {status['reload_failed_because']}"
+    yield from (told.format(status[name]) for name, told in LOSSES.items() if status.get(name))
     yield f"subscribers {status['subscribers']}, {status['dropped_events']} events dropped"
 
 

@@ -229,6 +229,12 @@ def look_at_load(patient: Patient) -> Iterator[Symptom]:
         yield Symptom(area, "look", told, "see speed above; a longer backlog_s rides out hiccups")
     if status is not None and status["degraded"]:
         yield Symptom(area, "wrong", status["degraded_because"], "see model and speed above")
+    if status is not None and status.get("lost_files"):
+        told = f"{status['lost_files']} files of sound could not be saved"
+        yield Symptom(area, "look", told, "the log says why: journalctl -u kwsd")
+    if status is not None and status.get("skipped_commands"):
+        told = f"{status['skipped_commands']} commands were not run, for others still ran"
+        yield Symptom(area, "look", told, "a quicker command, or a higher exec_limit")
     place = patient.loaded.settings.daemon.save_detections or Path("/")
     free = shutil.disk_usage(place if exists(place) else "/").free
     if free < LEAST_FREE_BYTES:

@@ -19,6 +19,7 @@ from kwsd.daemon.state import DaemonState
 from kwsd.daemon.watchdog import DecodingProgress
 from kwsd.errors import ConfigError
 from kwsd.outlets.clips import ClipFiles, Clips
+from kwsd.outlets.order_files import OrderFiles
 from kwsd.protocol.messages import CommandError, Hello, Listened, Microphone
 from kwsd.search.settings import OrderSettings
 from kwsd.spotters.interface import Spotter
@@ -49,10 +50,11 @@ class CommandHandler:
         keywords: KeywordUpdate,
         clips: Clips | None,
         files: ClipFiles | None,
+        order_files: OrderFiles | None,
         decisions: RecentDecisions,
-        subscribers: Callable[[], tuple[int, int]],
+        outlets: Callable[[], dict[str, int]],
     ) -> None:
-        """`subscribers` counts those there are, and the events that they were too slow for."""
+        """`outlets` gives what the status tells of those that several sources share."""
         self._source = source
         self._state = state
         self._saved = saved
@@ -64,8 +66,9 @@ class CommandHandler:
         self._keywords = keywords
         self._clips = clips
         self._files = files
+        self._order_files = order_files
         self._decisions = decisions
-        self._subscribers = subscribers
+        self._outlets = outlets
 
     async def carry_out(self, command: "Command") -> dict[str, Any]:  # noqa: C901, PLR0911  a case per command
         """Do what is asked; the data of the reply, which is sent when it is done. Raises CommandError."""
@@ -124,7 +127,7 @@ class CommandHandler:
 
     def status(self) -> dict[str, Any]:
         """Everything that `kwsctl status` shows."""
-        state, now_s, quiet, subscribers = self._state, time.monotonic(), self._spotter.quiet, self._subscribers()
+        state, now_s, quiet = self._state, time.monotonic(), self._spotter.quiet
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -151,6 +154,7 @@ class CommandHandler:
             "near_misses_by_keyword": dict(self._progress.near_misses),
             "save_detections": str(self._files.directory.absolute()) if self._files else None,
             "saved_bytes": self._files.written_bytes if self._files else None,
+            "lost_files": sum(files.lost for files in (self._files, self._order_files) if files),
             "overruns": state.source.overruns,
             "lost_ms": state.source.lost_ms,
             "reconnects": state.source.reconnects,
@@ -164,8 +168,7 @@ class CommandHandler:
                 "share": round(quiet.spared / max(1, quiet.segments), 4) if quiet else 0.0,
             },
             "gain_db": self._spotter.gain_db,
-            "subscribers": subscribers[0],
-            "dropped_events": subscribers[1],
+            **self._outlets(),
         }
 
     def _microphone(self) -> Microphone:

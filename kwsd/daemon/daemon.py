@@ -72,7 +72,11 @@ class Daemon:
             feed=self.feed,
             watchdog_s=self.notifier.watchdog_s,
             loop=self._loop,
-            subscribers=lambda: (len(self.server.connections), self.server.dropped),
+            outlets=lambda: {
+                "subscribers": len(self.server.connections),
+                "dropped_events": self.server.dropped,
+                "skipped_commands": self.exec.skipped if self.exec else 0,
+            },
             transcribers=partial(self.transcribers_of, settings),
         )
         name = settings.input[0]
@@ -133,11 +137,13 @@ class Daemon:
             for outlet in (source.keywords, source.clips, source.files):
                 if outlet is not None:
                     self.bus.add(OfSource(source.name, outlet) if source.name else outlet)
+        self.exec = None
         if service.exec is not None:
             recent = {source.name: source.recent for source in self.sources}
-            self.bus.add(
-                ExecOutlet(service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s, recent=recent)
+            self.exec = ExecOutlet(
+                service.exec, limit=service.exec_limit, timeout_s=service.exec_timeout_s, recent=recent
             )
+            self.bus.add(self.exec)
         self.bus.add(StdoutOutlet(make_report(as_json=settings.json, source=None, write=write_line)))
 
     async def run(self) -> None:

@@ -54,8 +54,8 @@ class Once:
     """Tells the watchdog of progress; on the event loop."""
     watchdog_s: float | None
     loop: asyncio.AbstractEventLoop
-    subscribers: Callable[[], tuple[int, int]]
-    """Those there are, and the events that they were too slow for."""
+    outlets: Callable[[], dict[str, int]]
+    """What the status tells of those that all sources share."""
     transcribers: Callable[[Spotter], Transcribers | None]
     decisions: RecentDecisions = field(default_factory=RecentDecisions)
     ages: ClipAges = field(default_factory=ClipAges)
@@ -125,8 +125,9 @@ class DaemonSource:
             keywords=self.keywords,
             clips=self.clips,
             files=self.files,
+            order_files=self.order_files,
             decisions=once.decisions,
-            subscribers=once.subscribers,
+            outlets=once.outlets,
         )
 
     @property

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from kwsd.protocol.commands import Command
 
 OF_THE_PROCESS = frozenset(
-    {"version", "pid", "uptime_s", "model", "save_detections", "saved_bytes", "subscribers", "dropped_events"}
+    {
+        *("version", "pid", "uptime_s", "model", "save_detections", "saved_bytes"),
+        *("subscribers", "dropped_events", "skipped_commands"),
+    }
 )
 """What the status of a single source does not repeat."""
 ADDED = (
     *("backlog_ms", "chunks", "decode_s", "detections", "overruns", "lost_ms", "reconnects"),
-    *("reloads", "failed_reloads", "bad_chunks"),
+    *("reloads", "failed_reloads", "bad_chunks", "lost_files"),
 )
 REASONS = ("waiting_because", "level_because", "degraded_because", "reload_failed_because")
 COUNTED = ("detections_by_keyword", "near_misses_by_keyword")
