@@ -66,7 +66,7 @@ def restart_portaudio() -> None:
 
     Raises AudioError when PortAudio does not start, or while an earlier `close_stream` still hangs.
     """
-    _refuse_while_hanging()
+    refuse_while_hanging()
     library = portaudio()
     try:
         while library._initialized:  # noqa: SLF001 - zero if the last restart failed half-way
@@ -87,7 +87,7 @@ def close_stream(stream: Any) -> None:
         atexit.unregister(portaudio()._exit_handler)  # noqa: SLF001 - it would hang as well, and kwsd never end
 
 
-def _refuse_while_hanging() -> None:
+def refuse_while_hanging() -> None:
     """Keep this thread out of what another one is stuck in."""
     if any(thread.is_alive() for thread in _hanging):
         raise AudioError("the sound system hangs; if it does not come back, restart it (or kwsd)")
@@ -105,7 +105,7 @@ def find_device(wanted: str | int | None) -> InputDevice:
 
     A name is any of its words in order, whatever their case, as in `usb mic`; it may go on into the host API.
     """
-    _refuse_while_hanging()
+    refuse_while_hanging()
     library = portaudio()
     try:
         info = library.query_devices(wanted, "input")

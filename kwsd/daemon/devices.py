@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from kwsd.audio.microphone import MicrophoneSource
-from kwsd.audio.portaudio import find_device, restart_portaudio
+from kwsd.audio.portaudio import find_device, refuse_while_hanging, restart_portaudio
 from kwsd.audio.source import Source
 from kwsd.errors import AudioError
 from kwsd.stream import Chunk
@@ -55,6 +55,7 @@ class Devices:
         """List all devices anew where this one is there and is called otherwise. Raises AudioError."""
         there = name_in_new_list(device)
         with self._listing:
+            refuse_while_hanging()  # what is closed now could not be opened again
             listed = None
             with suppress(AudioError):
                 listed = find_device(device).name
