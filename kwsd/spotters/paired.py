@@ -50,6 +50,8 @@ class PairedSpotter:
         self._pace, self._merge = RealTime(), Merge()
         self._is_degraded = False
         self._replaced_by: tuple[Keyword, ...] | None = None
+        self.frames: list[Frames] = []
+        """Those of the open vocabulary that the last push searched."""
         self.position_samples = 0
         """Samples of the stream so far, lost ones included."""
         if phrases is not None:
@@ -92,11 +94,6 @@ class PairedSpotter:
         return self._phrases.held() if self._phrases and not self._pace.paused else self._fixed.held()
 
     @property
-    def frames(self) -> Sequence[Frames]:
-        """Those of the open vocabulary, while it hears."""
-        return self._phrases.frames if self._phrases and not self._pace.paused else ()
-
-    @property
     def weights(self) -> str:
         """Names the open vocabulary's encoder."""
         return self._phrases.weights if self._phrases else ""
@@ -119,6 +116,7 @@ class PairedSpotter:
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what is to be told, in the order decided."""
         told: list[Event] = []
+        self.frames = []
         if chunk.start_sample > self.position_samples:  # what was said before the gap waits for nobody
             told += self._hear(Chunk(chunk.start_sample, NO_SAMPLES, chunk.source))
             told += self._merge.flush()
@@ -172,6 +170,7 @@ class PairedSpotter:
         elif self._phrases:
             began = self._clock()
             heard += self._phrases.push(chunk)
+            self.frames += self._phrases.frames
             if not self._alongside:
                 told += self._judge(seconds(len(chunk.samples)), self._clock() - began)
         if self._is_standing_in:

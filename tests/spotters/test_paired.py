@@ -122,6 +122,20 @@ def quiet(seconds: float) -> np.ndarray:
     return np.zeros(int(seconds * SAMPLE_RATE), np.float32)
 
 
+def test_frames_behind_a_gap_are_all_told(tiny_model_dir: Path) -> None:
+    """Those that the gap's silence completes, too: they are what the open vocabulary alone has for the same sound."""
+    model, sound = Model.load(tiny_model_dir), speak("LIGHT ON", lead_s=0.5, tail_s=1.0)
+    alone = PhraseSpotter(model, ["LIGHT ON"])
+    paired = PairedSpotter(fixed_words(), PhraseSpotter(model, ["LIGHT ON"]), alongside=True)
+    for begins, ends in ((0, 4000), (4000, 9000), (18_000, 23_000), (23_000, 28_000)):
+        chunk = Chunk(begins, sound[:5000][: ends - begins], "")
+        told: list[list[tuple[int, int, int]]] = []
+        for spotter in (alone, paired):
+            spotter.push(chunk)
+            told.append([(each.origin_sample, each.first, each.count) for each in spotter.frames])
+        assert told[0] == told[1], begins
+
+
 def test_alongside_joins_what_both_hear_and_passes_what_one_hears() -> None:
     """1. Both hear "yes": one event, both scores. 2. Only the fixed words have "off". 3. Only the other a phrase."""
     sound = with_gaps("yes", "off")
