@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import selectors
@@ -22,8 +23,14 @@ from kwsd.stream import Chunk, Frames
 from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
 
+logger = logging.getLogger(__name__)
+
 LONGEST_OUTPUT = 1 << 20
 """Bytes; what is longer is no transcript of a minute."""
+KEPT_ERRORS = 2048
+"""Bytes of the beginning, and of the end, of what a program writes on its standard error."""
+POLL_S = 0.01
+"""So often it is looked whether a program that has closed its standard output has ended."""
 
 
 class CommandTranscriber:
@@ -47,8 +54,11 @@ class CommandTranscriber:
         self._utterance.push(chunk)
 
     def finish(self) -> Transcription:
-        """Run the program. Raises TranscriptError: it cannot be started, takes too long, fails, or writes no text."""
-        name = self._arguments[0]
+        """Run the program. Raises TranscriptError: it cannot be started, takes too long, fails, or writes no text.
+
+        What it writes on its standard error is logged where it fails, and with -v where it does not.
+        """
+        name, errors, level = self._arguments[0], bytearray(), logging.INFO
         with tempfile.TemporaryFile() as sound:  # a pipe would want a second thread: who writes may not read meanwhile
             try:
                 sound.write(self._utterance.wav())
@@ -57,23 +67,30 @@ class CommandTranscriber:
                     self._arguments,
                     stdin=sound,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
                     start_new_session=True,  # so that its children end with it
                 )
             except OSError as error:
                 raise TranscriptError(f"{name}: cannot be run: {error.strerror}") from error
         if self._cancelled:
             self.cancel()
-        with self._process:  # closes its pipe
-            try:
-                output = output_of(self._process, self._timeout_s, name)
-            finally:
-                end_group(self._process)
-        if self._cancelled:
-            raise TranscriptError("the transcript was called off")
-        if self._process.returncode:
-            raise TranscriptError(f"{name}: exited with {self._process.returncode}")
-        return parse_output(output, name, self._utterance.start_s)
+        try:
+            with self._process:  # closes its pipes
+                try:
+                    output = output_of(self._process, self._timeout_s, name, errors)
+                finally:
+                    end_group(self._process)
+            if self._cancelled:
+                raise TranscriptError("the transcript was called off")
+            if self._process.returncode:
+                said = [f": {line}" for line in errors.decode(errors="replace").splitlines()]
+                raise TranscriptError(f"{name}: exited with {self._process.returncode}{''.join(said[-1:])}")
+            told = parse_output(output, name, self._utterance.start_s)
+            level = logging.DEBUG
+        finally:
+            for line in errors.decode(errors="replace").splitlines():
+                logger.log(level, "%s: %s", name, line)
+        return told
 
     def cancel(self) -> None:
         """End the program, where it runs."""
@@ -82,27 +99,37 @@ class CommandTranscriber:
             end_group(self._process)
 
 
-def output_of(process: subprocess.Popen[bytes], timeout_s: float, name: str) -> bytes:
-    """All that a process writes until it ends. Raises TranscriptError: that is too much, or takes too long."""
-    if process.stdout is None:
+def output_of(process: subprocess.Popen[bytes], timeout_s: float, name: str, errors: bytearray) -> bytes:
+    """All that a process writes until it ends; beginning and end of what it writes on standard error into `errors`.
+
+    Raises TranscriptError: that is too much, or takes too long.
+    """
+    if process.stdout is None or process.stderr is None:
         raise ValueError(f"{name}: its output is no pipe")
-    late = TranscriptError(f"{name}: wrote nothing within {timeout_s:g} s, and was ended")
-    output, until_s = bytearray(), time.monotonic() + timeout_s
+    output, until_s, is_open, has_ended = bytearray(), time.monotonic() + timeout_s, True, False
     with selectors.DefaultSelector() as ready:
         ready.register(process.stdout, selectors.EVENT_READ)
-        while len(output) <= LONGEST_OUTPUT:
-            if not ready.select(max(0.0, until_s - time.monotonic())):
-                raise late
-            piece = os.read(process.stdout.fileno(), 1 << 16)
-            if piece:
-                output += piece
-                continue
-            try:
-                process.wait(max(0.0, until_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                raise late from None
-            return bytes(output)
-    raise TranscriptError(f"{name}: wrote more than {LONGEST_OUTPUT >> 20} MiB, which is no transcript, and was ended")
+        ready.register(process.stderr, selectors.EVENT_READ)
+        while not has_ended:
+            has_ended = not is_open and process.poll() is not None  # what it wrote before that is read once more
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise TranscriptError(f"{name}: wrote nothing within {timeout_s:g} s, and was ended")
+            for key, _ in ready.select(left_s if is_open else 0 if has_ended else min(left_s, POLL_S)):
+                piece = os.read(key.fd, 1 << 16)
+                if not piece:
+                    ready.unregister(key.fileobj)
+                    is_open = is_open and key.fileobj is not process.stdout
+                elif key.fileobj is process.stdout:
+                    output += piece
+                else:
+                    errors += piece
+                    errors[KEPT_ERRORS:-KEPT_ERRORS] = b""
+            if len(output) > LONGEST_OUTPUT:
+                raise TranscriptError(
+                    f"{name}: wrote more than {LONGEST_OUTPUT >> 20} MiB, which is no transcript, and was ended"
+                )
+    return bytes(output)
 
 
 def parse_output(output: bytes, name: str, start_s: float) -> Transcription:

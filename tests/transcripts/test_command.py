@@ -96,3 +96,33 @@ def test_what_cannot_be_run_or_is_too_long_is_refused() -> None:
     transcriber = program("print('x')")
     with pytest.raises(TranscriptError, match="longer than 120 s"):
         transcriber.push(Chunk(0, np.zeros(121 * 16_000, np.float32), ""), ())
+
+
+def test_what_a_program_says_of_its_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """1. It writes why on its standard error, and fails. Result: its last line is told, all are logged."""
+    transcriber = program("import sys; print('loading', file=sys.stderr); sys.exit('no such model: tiny')")
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    with caplog.at_level("INFO"), pytest.raises(TranscriptError, match=r"exited with 1: no such model: tiny$"):
+        transcriber.finish()
+    assert [record.message.split(": ", 1)[1] for record in caplog.records] == ["loading", "no such model: tiny"]
+
+
+@pytest.mark.parametrize("ends", ["print('hello')", "os.close(1); time.sleep(0.2)"])
+def test_gigabytes_on_standard_error_keep_nobody_waiting(caplog: pytest.LogCaptureFixture, ends: str) -> None:
+    """Before and after the text; of all of it the beginning and the end are logged."""
+    flood = "[os.write(2, b'la ' * 20000) for _ in range(200)]"
+    transcriber = program(f"import os, time; {flood}; {ends}; {flood}")
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    with caplog.at_level("DEBUG"):
+        assert transcriber.finish().text in {"hello", ""}
+    assert 0 < sum(len(record.message) for record in caplog.records) < 10_000
+
+
+def test_a_child_that_goes_on_writing_errors_is_ended_with_it() -> None:
+    transcriber = program(
+        "import subprocess, sys; subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL); print('hello')"
+    )
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    began_s = time.monotonic()
+    assert transcriber.finish().text == "hello"
+    assert time.monotonic() - began_s < 15
