@@ -91,6 +91,8 @@ class SourceCommands:
         each = [*told.values()]
         sizes = [one["saved_bytes"] for one in each if one["saved_bytes"] is not None]
         gates = [one["quiet_gate"] for one in each]
+        quiets = [quiet for source in self._sources.values() if (quiet := source.spotter.quiet)]
+        segments = sum(quiet.segments for quiet in quiets)
         return {
             **each[0],
             "state": state_of(one["state"] for one in each),
@@ -107,7 +109,7 @@ class SourceCommands:
             "quiet_gate": {
                 "on": any(gate["on"] for gate in gates),
                 "closed": all(gate["closed"] for gate in gates),
-                "share": round(sum(gate["share"] for gate in gates) / len(gates), 4),
+                "share": round(sum(quiet.spared for quiet in quiets) / max(1, segments), 4),
             },
             **{key: round(sum(one[key] for one in each), 3) for key in ADDED},
             **{key: "; ".join(f"{name}: {one[key]}" for name, one in told.items() if one[key]) for key in REASONS},

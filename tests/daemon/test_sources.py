@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from testkit.broker import MqttListener, bridging, running_broker
 from testkit.daemons import KWSCTL, KWSD, DaemonProcess, Manager, Plug, eventually, phrase, running
@@ -152,6 +153,23 @@ def test_one_pulled_out_or_deaf_costs_the_other_nothing(tmp_path: Path, tiny_mod
             (tmp_path / "deaf two").unlink()
             assert eventually(lambda: len(manager.times("WATCHDOG")) > fed)
     manager.close()
+
+
+def test_the_quiet_share_is_one_of_all_sound(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """The kitchen is muted, the hall heard on, and quiet: it weighs more than in a mean of the two shares."""
+
+    def told() -> tuple[float, float, float]:
+        status = there.daemon.ask(command="status")["data"]
+        heard_s = [each["stream_time"] for each in status["sources"]]
+        shares = [each["quiet_gate"]["share"] for each in status["sources"]]
+        weighed = sum(share * each_s for share, each_s in zip(shares, heard_s, strict=True)) / sum(heard_s)
+        return status["quiet_gate"]["share"], sum(shares) / 2, weighed
+
+    with house(tmp_path, tiny_model_dir) as there:
+        assert there.daemon.ask(command="mute", source="kitchen")["ok"]
+        assert eventually(lambda: abs(told()[1] - told()[2]) > 0.08, 60)
+        share, _, weighed = told()
+        assert share == pytest.approx(weighed, abs=0.03)
 
 
 def test_lists_and_thresholds_are_each_source_s_own(tmp_path: Path, tiny_model_dir: Path) -> None:
