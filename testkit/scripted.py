@@ -72,6 +72,11 @@ class ScriptedAcoustics:
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
 
+    def log_probs_each(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+        """The same of all frames after each context."""
+        rows = self.log_probs(np.tile(frames, (len(contexts), 1)), [c for c in contexts for _ in range(len(frames))])
+        return rows.reshape(len(contexts), len(frames), -1)
+
 
 def say(script: str, **likelihood: float) -> NDArray[np.float32]:
     """Frames (n, vocabulary): `▁LIGHT . . ▁UP` is a frame each, `.` a blank, `.*20` twenty.

@@ -68,9 +68,20 @@ class Transducer:
             for part in parts:  # BLAS rounds otherwise where there are more rows, unlike all else here
                 np.matmul(hidden[part], matrix, out=logits[part])
             logits += bias
-        logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return logits
+        return _normalised(logits)
+
+    def log_probs_each(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+        """Log P(token | frame, context) of all frames (n, C) after each context: (contexts, n, vocabulary)."""
+        shape = len(contexts), len(frames), self.vocabulary_size
+        if self._output is None:
+            every = [context for context in contexts for _ in range(len(frames))]
+            return self.log_probs(np.concatenate([frames] * len(contexts)), every).reshape(shape)
+        matrix, bias = self._output
+        hidden = frames + np.array([self._decoded(context) for context in contexts])[:, None]
+        np.tanh(hidden, out=hidden)
+        logits = hidden.reshape(-1, hidden.shape[2]) @ matrix
+        logits += bias
+        return _normalised(logits).reshape(shape)
 
     def _run(self, frames: NDArray[np.float32], decoded: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self._joiner.run(None, {self._frame_input: frames, self._decoder_input: decoded})[0])
@@ -104,3 +115,10 @@ class Transducer:
             known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0][0]
             self._cache[context] = known
         return known
+
+
+def _normalised(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Their log-softmax (n, vocabulary), in place."""
+    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits

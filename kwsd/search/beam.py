@@ -8,11 +8,13 @@ one at the root, where every keyword begins, is never pruned; and whether a matc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kwsd.search.graph import Node, TokenSequence
 from kwsd.search.keyword_set import KeywordSet
@@ -20,9 +22,11 @@ from kwsd.search.posteriors import Acoustics
 from kwsd.stream import Float32
 from kwsd.units import BLANK_ID, START, Context
 
-Following = tuple[float, list[tuple[float, int, float]]]
-"""Of the tokens that may follow: the best rank (boosts count), and rank, token and log-probability of those near it."""
-NOTHING: Following = (0.0, [])
+Place = tuple[Node, Context]
+"""Where a hypothesis stands: what may follow depends on nothing else."""
+Following = tuple[list[float], list[tuple[float, int, float]], list[int], int]
+"""Best ranks by row (boosts count), rank, token and log-probability of tokens near them, where those of each row begin,
+and the row of frame 0."""
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
 
 
@@ -73,13 +77,11 @@ class BeamSearch:
 
     def push(self, frames: Float32, first_frame: int) -> list[Match]:
         """Consecutive encoder frames (n, C), the first of which has number `first_frame` → matches in order."""
-        ahead, matches = Ahead(self.keyword_set, self.acoustics, frames), list[Match]()
+        ahead, matches = Ahead(self.keyword_set, self.acoustics, frames, self.hypotheses), list[Match]()
         for offset, number in enumerate(range(first_frame, first_frame + len(frames))):
             # where only the root lives, and only a blank can follow, nothing changes
-            if len(self.hypotheses) > 1 or not ahead.is_quiet(offset):
-                live = self.live(number)
-                ahead.look(live, offset)
-                matches += self.step(ahead.best(live, offset), number)
+            if len(self.hypotheses) > 1 or not ahead.quiet[offset]:
+                matches += self.step(ahead.best(self.live(number), offset), number)
         best = max(h.log_prob for h in self.hypotheses)  # keeps numbers small
         self.hypotheses = [Hypothesis(h[0], h[1], h[2] - best, h[3], h[4]) for h in self.hypotheses]
         return matches
@@ -103,110 +105,103 @@ class BeamSearch:
         root, *others = self.hypotheses
         return [root, *(h for h in others if h.emissions[-1].frame >= oldest)]
 
-    def step(self, chosen: Iterable[tuple[Hypothesis, int, float]], number: int) -> Iterator[Match]:
-        """Hypotheses of the frame before with a token each and its log-probability → the matches of frame `number`."""
-        merged: dict[tuple[Node, Context], Hypothesis] = {}
-        for each in chosen:
-            h = self._successor(*each, number)
-            known = merged.setdefault((h.node, h.context), h)
-            if known is not h:
-                merged[h.node, h.context] = _merge(known, h)
-        self.hypotheses = [*merged.values()]
-        best = max(h.log_prob for h in self.hypotheses)
-        return (
-            Match(
-                sequence, tuple(emission.frame for emission in h.emissions[-len(sequence.tokens) :]), h.log_prob - best
-            )
-            for h in self.hypotheses
-            for sequence in h.node.sequences
-            if h.blanks >= sequence.trailing_blanks
-        )
+    def step(self, chosen: Iterable[tuple[Hypothesis, int, float]], number: int) -> list[Match]:
+        """Hypotheses of the frame before with a token each and its log-probability → the matches of frame `number`.
 
-    def _successor(self, h: Hypothesis, token: int, log_prob: float, number: int) -> Hypothesis:
-        total = h.log_prob + log_prob
-        if token in self.acoustics.silent_tokens:
-            return Hypothesis(h.node, h.context, total, h.emissions, h.blanks + 1)
-        node = self.keyword_set.graph.step(h.node, token)
-        if node.level == 0:
-            return Hypothesis(node, START, total, (), 0)
-        emissions = (*h.emissions, Emission(token, number))[-node.level :]
-        return Hypothesis(node, (h.context[1], token), total, emissions, 0)
+        Two with the same future become one: probabilities add, the better one's times stay.
+        """
+        graph = self.keyword_set.graph
+        merged: dict[tuple[Node, Context], tuple[float, tuple[Emission, ...], int]] = {}
+        for (node, context, before, emissions, blanks), token, log_prob in chosen:
+            nats = before + log_prob
+            if token in self.acoustics.silent_tokens:
+                at, new = (node, context), (nats, emissions, blanks + 1)
+            elif (node := graph.step(node, token)) is graph.root:
+                at, new = (node, START), (nats, (), 0)
+            else:
+                at, new = (node, (context[1], token)), (nats, (*emissions, Emission(token, number))[-node.level :], 0)
+            known = merged.setdefault(at, new)
+            if known is not new:
+                better, worse = (known, new) if known[0] >= nats else (new, known)
+                merged[at] = (better[0] + math.log1p(math.exp(worse[0] - better[0])), better[1], better[2])
+        self.hypotheses = [Hypothesis(node, context, *rest) for (node, context), rest in merged.items()]
+        ended = [(h, sequence) for h in self.hypotheses for sequence in h.node.sequences]
+        best = max(h.log_prob for h in self.hypotheses) if ended else 0.0
+        return [
+            Match(sequence, tuple(said.frame for said in h.emissions[-len(sequence.tokens) :]), h.log_prob - best)
+            for h, sequence in ended
+            if h.blanks >= sequence.trailing_blanks
+        ]
 
 
 class Ahead:
-    """What may follow where a hypothesis stands, in each of the frames at hand: asked for all of them once it is there.
+    """What may follow where a hypothesis stands, in each of the frames at hand: asked for all of them at once.
 
     A call of NumPy takes as long for eight frames as for one, and most hypotheses stay where they are for some.
     """
 
-    def __init__(self, keyword_set: KeywordSet, acoustics: Acoustics, frames: Float32) -> None:
-        """Of consecutive frames (n, C)."""
+    def __init__(
+        self, keyword_set: KeywordSet, acoustics: Acoustics, frames: Float32, hypotheses: Sequence[Hypothesis]
+    ) -> None:
+        """Of consecutive frames (n, C). Asks about where hypotheses stand, then about where they may soon be."""
         self._set, self._acoustics, self._frames = keyword_set, acoustics, frames
-        self._root = (keyword_set.graph.root, START)
-        log_probs = acoustics.log_probs(frames, [START] * len(frames))
-        following = self._following(log_probs, log_probs + keyword_set.graph.boosts_at(self._root[0], acoustics))
-        self._known: dict[tuple[Node, Context], list[Following]] = {self._root: following}
-        self._blanks = log_probs[:, BLANK_ID].tolist()
+        self._known: dict[Place, Following] = {}
+        places = [(h.node, h.context) for h in hypotheses]
+        self._blanks: list[float] = self._ask(places, 0)[0, :, BLANK_ID].tolist()
+        _, near, begins, _ = self._known[places[0]]
+        at_root = [[token for _, token, _ in near[span[0] : span[1]]] for span in pairwise(begins[: len(frames) + 1])]
+        self.quiet = [tokens == [BLANK_ID] for tokens in at_root]
+        """Whether nothing but a blank can follow at the root, by frame."""
+        if begun := self._begun(places, at_root):
+            self._ask(begun, 0)
 
-    def is_quiet(self, offset: int) -> bool:
-        """Whether nothing but a blank can follow at the root."""
-        _, near = self._known[self._root][offset]
-        return len(near) == 1 and near[0][1] == BLANK_ID
+    def _begun(self, places: Sequence[Place], near: Sequence[Sequence[int]]) -> list[Place]:
+        """Where tokens lead from places that are near at the root in these frames, one behind the other."""
+        heard: dict[int, list[int]] = {}
+        for offset, tokens in enumerate(near):
+            for token in tokens:
+                heard.setdefault(token, []).append(offset)
+        reached, waiting = dict.fromkeys(places, -1), list(places)
+        for node, context in waiting:
+            since = reached[node, context]
+            for token, child in node.children_among(heard.keys()):
+                there = (child, (context[1], token))
+                if there not in reached and heard[token][-1] > since:
+                    reached[there] = next(offset for offset in heard[token] if offset > since)
+                    waiting.append(there)
+        return waiting[len(places) :]
 
-    def look(self, live: Sequence[Hypothesis], offset: int) -> None:
-        """From frame `offset` on ask for what is not known yet of where live hypotheses stand."""
-        places = dict.fromkeys((h.node, h.context) for h in live)
-        if not offset:
-            places.update(dict.fromkeys(self._begun()))
-        new, left = [at for at in places if at not in self._known], len(self._frames) - offset
-        if not new:
-            return
-        frames = np.concatenate([self._frames[offset:]] * len(new))
-        log_probs = self._acoustics.log_probs(frames, [context for _, context in new for _ in range(left)])
-        boosts = np.array([self._set.graph.boosts_at(node, self._acoustics) for node, _ in new])
-        following = self._following(log_probs, log_probs + boosts.repeat(left, axis=0))
-        for number, at in enumerate(new):
-            self._known[at] = [NOTHING] * offset + following[number * left : (number + 1) * left]
-
-    def _begun(self) -> Iterator[tuple[Node, Context]]:
-        """Where the first tokens of keywords lead that are near in these frames."""
-        root, context = self._root
-        for _, near in self._known[self._root]:
-            for _, token, _ in near:
-                if (node := root.child(token)) is not None:
-                    yield node, (context[1], token)
-
-    def _following(self, log_probs: Float32, ranks: Float32) -> list[Following]:
-        """Of each row."""
-        best = ranks.max(axis=1)
-        rows, tokens = np.nonzero(ranks >= (best - self._set.beam_delta)[:, None])
-        ends = np.searchsorted(rows, np.arange(len(ranks)), side="right").tolist()
-        near = [*zip(ranks[rows, tokens].tolist(), tokens.tolist(), log_probs[rows, tokens].tolist(), strict=True)]
-        return [(most, near[start:end]) for most, start, end in zip(best.tolist(), [0, *ends], ends, strict=False)]
+    def _ask(self, places: Sequence[Place], offset: int) -> NDArray[np.float32]:
+        """Of each place, from frame `offset` on; → log-probabilities (places, frames, vocabulary)."""
+        log_probs = self._acoustics.log_probs_each(self._frames[offset:], [context for _, context in places])
+        boosts = np.array([self._set.graph.boosts_at(node, self._acoustics) for node, _ in places])
+        ranks = log_probs + boosts[:, None]
+        best = ranks.max(axis=2)
+        flat = (ranks >= (best - self._set.beam_delta)[:, :, None]).ravel().nonzero()[0]
+        rows, tokens = np.divmod(flat, ranks.shape[2])
+        begins = [0, *rows.searchsorted(np.arange(1, best.size + 1)).tolist()]
+        near = [*zip(ranks.take(flat).tolist(), tokens.tolist(), log_probs.take(flat).tolist(), strict=True)]
+        mosts, frames = best.ravel().tolist(), best.shape[1]
+        for number, at in enumerate(places):
+            self._known[at] = mosts, near, begins, number * frames - offset
+        return log_probs
 
     def best(self, live: Sequence[Hypothesis], offset: int) -> list[tuple[Hypothesis, int, float]]:
         """The successors to keep: a blank at the root, then the best. Ties go by hypothesis, then token."""
-        following = [self._known[h.node, h.context][offset] for h in live]
-        least = max(h.log_prob + best for h, (best, _) in zip(live, following, strict=True)) - self._set.beam_delta
+        known = self._known
+        if new := [at for h in live if (at := (h[0], h[1])) not in known]:
+            self._ask(new, offset)
+        following = [(h[2], *known[h[0], h[1]]) for h in live]
+        most = max([so_far + mosts[first + offset] for so_far, mosts, _, _, first in following])
+        least = most - self._set.beam_delta
         ranked = [
-            (-h.log_prob - rank, row, token, log_prob)
-            for row, (h, (best, near)) in enumerate(zip(live, following, strict=True))
-            if h.log_prob + best >= least
-            for rank, token, log_prob in near
-            if h.log_prob + rank >= least
+            (-nats, number, token, log_prob)
+            for number, (so_far, mosts, near, begins, first) in enumerate(following)
+            if so_far + mosts[first + offset] >= least
+            for rank, token, log_prob in near[begins[first + offset] : begins[first + offset + 1]]
+            if (nats := so_far + rank) >= least
         ]
         ranked.sort()
-        return [
-            (live[0], BLANK_ID, self._blanks[offset]),
-            *(
-                (live[row], token, log_prob)
-                for _, row, token, log_prob in ranked[: self._set.beam]
-                if row or token != BLANK_ID
-            ),
-        ]
-
-
-def _merge(known: Hypothesis, other: Hypothesis) -> Hypothesis:
-    """Two with the same future become one: probabilities add, the better one's times stay."""
-    better, worse = (known, other) if known.log_prob >= other.log_prob else (other, known)
-    return better._replace(log_prob=better.log_prob + math.log1p(math.exp(worse.log_prob - better.log_prob)))
+        kept = ranked[: self._set.beam]
+        others = ((live[row], token, log_prob) for _, row, token, log_prob in kept if row or token != BLANK_ID)
+        return [(live[0], BLANK_ID, self._blanks[offset]), *others]

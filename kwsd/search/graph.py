@@ -9,7 +9,7 @@ time. Nodes become objects where a search comes by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -85,6 +85,10 @@ class Node:
         """Where `token` leads, if to a longer prefix."""
         index = self._children.get(token)
         return None if index is None else self._graph.node(index)
+
+    def children_among(self, tokens: KeysView[int]) -> list[tuple[int, Node]]:
+        """Those of them that lead to a longer prefix, and where."""
+        return [(token, self._graph.node(self._children[token])) for token in self._children.keys() & tokens]
 
     def boosted(self) -> tuple[Ints, NDArray[np.float64]]:
         """Tokens of the children, and the sum of boosts at each."""

@@ -27,3 +27,7 @@ class Acoustics(Protocol):
         would be alone. Without, all are one.
         """
         ...
+
+    def log_probs_each(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
+        """Log P(token | frame, context) of all frames (n, C) after each context: (contexts, n, vocabulary)."""
+        ...

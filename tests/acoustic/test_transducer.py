@@ -27,6 +27,9 @@ def test_a_product_gives_what_the_graph_gives(ours: bool, tiny_model_dir: Path) 
     contexts = [(0, 1), (1, 2), (2, 1), (1, 1), (0, 2)]
     expected = logits_by_graph(model.transducer, frames, contexts)
     assert np.abs(model.transducer.log_probs(frames, contexts) - expected).max() < 1e-4
+    each = model.transducer.log_probs_each(frames, contexts)
+    assert each.shape == (5, 5, model.transducer.vocabulary_size)
+    assert np.abs(each[range(5), range(5)] - expected).max() < 1e-4
 
 
 def test_another_joiner_is_run_as_it_is(tmp_path: Path) -> None:
@@ -41,6 +44,7 @@ def test_another_joiner_is_run_as_it_is(tmp_path: Path) -> None:
     frames = np.random.default_rng(1).normal(0, 2, (2, 128)).astype(np.float32)
     expected = logits_by_graph(transducer, frames, [(0, 1), (3, 2)])
     assert np.allclose(transducer.log_probs(frames, [(0, 1), (3, 2)]), expected, atol=1e-5)
+    assert np.allclose(transducer.log_probs_each(frames, [(0, 1), (3, 2)])[range(2), range(2)], expected, atol=1e-5)
 
 
 def test_a_group_gets_the_answer_that_it_would_get_alone() -> None:

@@ -25,13 +25,24 @@ class CountingAcoustics(ScriptedAcoustics):
         return super().log_probs(frames, contexts)
 
 
-def test_a_phrase_in_one_chunk_takes_three_questions_and_a_pause_one() -> None:
-    """The root; where a first token leads that is near in any of the frames; where the second one does."""
+def test_a_phrase_in_one_chunk_takes_two_questions_and_a_pause_one() -> None:
+    """The root; where tokens lead that are near in any of the frames, one behind the other."""
     acoustics = CountingAcoustics()
     beam = BeamSearch(Stream(["LIGHT UP", "ON"]).search.keyword_set, acoustics)
     matches = beam.push(say("▁LIGHT . . ▁UP . . . ."), 0)
     assert {match.frames for match in matches} == {(0, 3)}
-    assert len(acoustics.asked) == 3
+    assert len(acoustics.asked) == 2
     acoustics.asked.clear()
     BeamSearch(beam.keyword_set, acoustics).push(say(".*8"), 0)
     assert acoustics.asked == [CHUNK_FRAMES]
+
+
+def test_a_phrase_that_goes_on_behind_a_chunk_takes_one_question_more() -> None:
+    """1. A chunk ends inside a phrase. 2. The next asks about the root and where that stands in one question."""
+    acoustics = CountingAcoustics()
+    beam = BeamSearch(Stream(["LIGHT UP", "ON"]).search.keyword_set, acoustics)
+    assert beam.push(say(".*6 ▁LIGHT ."), 0) == []
+    acoustics.asked.clear()
+    assert beam.push(say("▁UP .*7"), CHUNK_FRAMES)[0].frames == (6, CHUNK_FRAMES)
+    assert acoustics.asked[0] == 2 * CHUNK_FRAMES
+    assert len(acoustics.asked) == 2
