@@ -10,7 +10,7 @@ from typing import Any
 from kwsd.errors import SentenceFileError
 from kwsd.sentences.expressions import BEYOND, Expression, Sizes
 from kwsd.sentences.lined_yaml import line_of, line_of_key, lined, load
-from kwsd.sentences.lowering import Lowering, Note, SentenceMistakeError
+from kwsd.sentences.lowering import Lowering, Note, SentenceMistakeError, is_told
 
 MOST_SENTENCES = 10**9
 MOST_ARCS = 400_000
@@ -71,7 +71,10 @@ def read_sentence_file(path: Path) -> SentenceList:
         lowering = Lowering(
             {**lists, **section(block, "lists", note)}, {**rules, **section(block, "expansion_rules", note)}, note
         )
-        slots = section(block, "slots", note)
+        slots = dict(section(block, "slots", note))
+        for name in [name for name, value in slots.items() if not is_told(value)]:
+            del slots[name]
+            note(line_of(name, line), f"slots: {name}: is no text, number, true or false; quote it")
         sentences = block.get("sentences")
         if not isinstance(sentences, list) or not sentences:
             note(line_of_key(block, "sentences", line), f"{intent}: has no sentences; write `sentences:` and a list")

@@ -5,6 +5,7 @@ The only importer of hassil.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -182,6 +183,10 @@ class Lowering:
                 f"list {{{name}}}: {shown} is no text to YAML; quote it, or write `in:` and `out:`",
                 line,
             )
+        if not is_told(means):
+            raise SentenceMistakeError(
+                f"list {{{name}}}: what {plain(said_as)} means is no text, number, true or false; quote it", line
+            )
         return Valued(str(means) if isinstance(means, str) else means, self._parsed(said_as, line_of(said_as, line)))
 
     def number_range(self, name: str, given: Any, line: int) -> Expression:
@@ -198,6 +203,11 @@ class Lowering:
             return said(first, last, step, line)
         except ValueError as error:
             raise SentenceMistakeError(f"list {{{name}}}: {error}", line) from error
+
+
+def is_told(value: object) -> bool:
+    """Whether an event can have it as the value of a slot: a scalar of JSON, which has no date and no infinity."""
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def plain(text: str) -> str:

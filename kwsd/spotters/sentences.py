@@ -135,8 +135,7 @@ def slots_of(heard: HeardSentence, template: Template, frames: Frames) -> Iterat
             score=round(sum(math.exp(emission.log_prob) for emission in emitted) / len(emitted), 4),
         )
     for name, value in template.slots.items():
-        plain = value if isinstance(value, str | int | float | bool | None) else str(value)  # in one cell, as in JSON
-        yield IntentSlot(name=str(name), value=plain, text="", start=None, end=None, score=None)
+        yield IntentSlot(name=str(name), value=value, text="", start=None, end=None, score=None)
 
 
 def spans_of(reading: SentenceReading) -> Mapping[str, tuple[Any, int, int]]:

@@ -18,6 +18,7 @@ from kwsd.sentences.files import read_sentence_file
 from kwsd.sentences.settings import SentenceSettings
 from kwsd.spotters.sentences import SentenceSpotter
 from kwsd.stream import Chunk, Float32
+from testkit.daemons import KWSD
 from testkit.tiny_model import silence, speak
 
 SENTENCES = """\
@@ -156,6 +157,31 @@ def test_the_command_hears_sentences_alone_and_with_keywords(
     done = kwsd()
     assert (done.returncode, done.stdout) == (78, "")
     assert "has no usable sentence" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["2020-01-01", ".nan", "-.inf", "[1, 2]", "{a: b}", "!!binary aGk="])
+def test_a_value_that_no_event_can_have_is_told_and_the_rest_is_heard(
+    tmp_path: Path, tiny_model_dir: Path, sentences: Path, value: str
+) -> None:
+    """1. It stands in a list, and among the slots. Result: both lines are named; the sentence is heard without them."""
+    broken = SENTENCES.replace("{domain: light}", f"{{domain: light, since: {value}}}")
+    sentences.write_text(broken.replace("[hall, attic]", f"[hall, {{in: cellar, out: {value}}}, attic]"))
+    soundfile.write(tmp_path / "order.wav", ORDER, 16_000)
+    command = [KWSD, "--model", str(tiny_model_dir), "--sentences", str(sentences), "--input", "order.wav", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert {slot["name"]: slot["value"] for slot in told["slots"]} == {
+        "state": False,
+        "place": "attic",
+        "domain": "light",
+    }
+    assert "sentences.yaml:5: slots: since:" in done.stderr
+    assert "sentences.yaml:8: list {place}:" in done.stderr
+    assert done.returncode == 0
+    sentences.write_text(SENTENCES.replace("attic]", f"{{in: attic, out: {value}}}]"))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "internal error" not in done.stderr
+    json.loads(done.stdout or "null", parse_constant=pytest.fail)
 
 
 def told_score(line: str) -> str:
