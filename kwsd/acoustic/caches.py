@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.stream import Float32
+
 State = Any
 """The caches of one stream; only the layout that made it knows what is in it."""
 
@@ -23,6 +25,10 @@ class CacheLayout(Protocol):
 
     def initial(self) -> State:
         """Of a stream that has heard nothing."""
+        ...
+
+    def in_place(self, session: Any, segment: Float32, state: State) -> tuple[Float32, State] | None:
+        """Hear a segment (T, 80) of one stream without making anything anew; None where that cannot be."""
         ...
 
     def feeds(self, states: Sequence[State]) -> dict[str, NDArray[Any]]:
@@ -77,6 +83,10 @@ class IcefallCaches:
             np.zeros([size if isinstance(size, int) else 1 for size in entry.shape], DTYPES[entry.type])
             for entry in self._inputs
         )
+
+    def in_place(self, session: Any, segment: Float32, state: State) -> tuple[Float32, State] | None:  # noqa: ARG002
+        """Nowhere: an export gives its caches whole."""
+        return None
 
     def feeds(self, states: Sequence[State]) -> dict[str, NDArray[Any]]:
         """Every cache by its name, those of several streams side by side."""

@@ -104,6 +104,8 @@ class Encoder:
         """
         if len(segments) > 1 and not self._caches.stacks:
             return [self.run([segment], [state])[0] for segment, state in zip(segments, states, strict=True)]
+        if len(segments) == 1 and (alone := self._caches.in_place(self._session, segments[0], states[0])):
+            return [alone]
         feeds = self._caches.feeds(states)
         feeds["x"] = segments[0][None] if len(segments) == 1 else np.stack(segments)
         encoder_out, *caches = self._session.run(None, feeds)

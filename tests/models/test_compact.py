@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 import kwsd
+from kwsd.acoustic.compact import CompactCaches
 from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.fbank import Fbank
 from kwsd.errors import ModelError
@@ -191,3 +192,35 @@ def test_a_graph_that_hears_otherwise_is_not_taken(shared_model_dir: Path, tmp_p
     with pytest.raises(ModelError, match=r"differ"):
         optimise(tmp_path, differs)
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.int8.fixed.onnx"]
+
+
+def test_a_stream_heard_alone_goes_on_where_its_caches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. The same frames come, to the last bit, as where all is made anew. 2. The caches lie where they lay."""
+    encoder = Encoder(SHIPPED / f"encoder{COMPACT}")
+    heard = segments(encoder)[:14]
+    found, state, places = [], encoder.initial_state(), list[int]()
+    for segment in heard:
+        ((out, state),) = encoder.run([segment], [state])
+        found.append(out)
+        places.append(state.group[0].ctypes.data)
+    assert len(set(places[-8:])) == 2
+    monkeypatch.setattr(CompactCaches, "in_place", lambda *_: None)
+    assert np.array_equal(np.concatenate(found), frames(encoder, heard))
+
+
+def test_a_state_that_is_held_stays_what_it_is() -> None:
+    """1. A stream goes on from a state. 2. From the state before it is asked what other sound would give, and again."""
+    encoder = Encoder(SHIPPED / f"encoder{COMPACT}")
+    first, second, third = (segments(encoder)[place] for place in (0, 1, 2))
+    state = encoder.initial_state()
+    for segment in [first] * 8:
+        ((_, state),) = encoder.run([segment], [state])
+    ((_, held),) = encoder.run([second], [state])
+    ((before, after),) = encoder.run([third], [held])
+    ((other, _),) = encoder.run([first], [held])
+    ((again, _),) = encoder.run([third], [held])
+    assert np.array_equal(before, again)
+    assert not np.array_equal(before, other)
+    ((_, once),) = encoder.run([second], [after])
+    ((goes_on, _),) = encoder.run([first], [once])
+    assert np.array_equal(goes_on, encoder.run([first], [encoder.run([second], [after])[0][1]])[0][0])
