@@ -29,6 +29,8 @@ LONGEST_OUTPUT = 1 << 20
 """Bytes; what is longer is no transcript of a minute."""
 KEPT_ERRORS = 2048
 """Bytes of the beginning, and of the end, of what a program writes on its standard error."""
+_JOINERS = "\u200c\u200d\u00ad"
+"""Unseen, and part of how words are written."""
 POLL_S = 0.01
 """So often it is looked whether a program that has closed its standard output has ended."""
 
@@ -139,18 +141,17 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         TranscriptError: it is neither.
     """
     try:
-        text = output.decode().strip()
+        text = output.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise TranscriptError(f"{name}: wrote what is not UTF-8; it is to write text or a JSON object") from None
-    if not text.startswith("{"):
-        unseen = next((letter for letter in text if not (letter.isprintable() or letter.isspace())), None)
-        if unseen is not None:
-            raise TranscriptError(f"{name}: wrote U+{ord(unseen):04X}, which is no text")
-        return Transcription(" ".join(text.split()))
     try:
+        if not text.startswith("{"):
+            return Transcription(spoken_text(text))
         tree = parse_json(text)
         words = tuple(spoken_word(word, start_s) for word in tree.get("words") or ())
-        return Transcription(" ".join(str(tree["text"]).split()), words, _confidence(tree))
+        return Transcription(spoken_text(tree["text"]), words, _confidence(tree))
+    except UnicodeError as error:
+        raise TranscriptError(f"{name}: wrote {error}, which is no text") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TranscriptError(
             f'{name}: wrote JSON that is no transcript ({type(error).__name__}: {error}); wanted is {{"text": …, '
@@ -158,9 +159,21 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         ) from None
 
 
+def spoken_text(told: object) -> str:
+    """What is said, words apart by blanks. Raises TypeError: it is no text; UnicodeError: what it has that is none."""
+    if not isinstance(told, str):
+        raise TypeError(f"{told!r:.40} is no text")
+    unseen = next(
+        (letter for letter in told if not (letter.isprintable() or letter.isspace() or letter in _JOINERS)), None
+    )
+    if unseen is not None:
+        raise UnicodeError(f"U+{ord(unseen):04X}")
+    return " ".join(told.split())
+
+
 def spoken_word(tree: dict[str, Any], start_s: float) -> SpokenWord:
     """A word of the JSON. Raises ValueError, KeyError or TypeError: it is none."""
-    text, start, end = str(tree["text" if "text" in tree else "word"]).strip(), float(tree["start"]), float(tree["end"])
+    text, start, end = spoken_text(tree["text" if "text" in tree else "word"]), float(tree["start"]), float(tree["end"])
     if not (text and math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
         raise ValueError(f"{text}: start and end are not seconds in order")
     return SpokenWord(text, round(start_s + start, 6), round(start_s + end, 6), _confidence(tree))

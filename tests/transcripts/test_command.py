@@ -49,6 +49,12 @@ def test_words_in_json_are_placed_in_the_stream() -> None:
         ("import os; os.write(1, b'\\xff\\xfe')", "not UTF-8"),
         ("print('a\\x00b')", r"U\+0000"),
         ("""print('{"words": []}')""", "JSON that is no transcript"),
+        ("""print('{"text": null}')""", "JSON that is no transcript"),
+        ("""print('{"text": ["a"]}')""", "JSON that is no transcript"),
+        (r"""print('{"text": "a\\u001b[2Jb"}')""", r"U\+001B"),
+        (r"""print('{"text": "\\ud800"}')""", r"U\+D800"),
+        ("""print('{"text": "a", "words": [{"text": null, "start": 0, "end": 1}]}')""", "JSON that is no transcript"),
+        (r"""print('{"text": "a", "words": [{"text": "\\u202e", "start": 0, "end": 1}]}')""", r"U\+202E"),
         ("""print('{"text": "a", "words": [{"text": "a", "start": 2, "end": 1}]}')""", "not seconds in order"),
         ("print('x' * 2000000)", "no transcript"),
     ],
@@ -58,6 +64,13 @@ def test_rubbish_and_death_are_named(code: str, why: str) -> None:
     transcriber.push(Chunk(0, SECOND, ""), ())
     with pytest.raises(TranscriptError, match=why):
         transcriber.finish()
+
+
+def test_a_mark_of_byte_order_is_passed_over_and_joiners_of_letters_are_text() -> None:
+    persian = "می‌خواهم"
+    transcriber = program(f"import os; os.write(1, {chr(0xFEFF).encode() + persian.encode()!r})")
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    assert transcriber.finish().text == persian
 
 
 @pytest.mark.parametrize("while_writing", ["sys.stdin.buffer.read()", ""])
