@@ -2,6 +2,8 @@
 
 import io
 import os
+import signal
+import time
 import wave
 from pathlib import Path
 from threading import Timer
@@ -86,6 +88,27 @@ def test_three_takes_are_learned_and_heard(tmp_path: Path, tiny_model_dir: Path)
         assert file.read_text().startswith(TABLES)
         plug.say(saying(4))
         assert page.read_until("detection", keyword="LIGHTS OUT")["score"] > 0.9
+
+
+def test_a_room_that_is_no_longer_heard_is_said(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """Scenario.
+
+    1. The room is listened to; the daemon ends. The page is told so, keeps what came, and says no more that it listens.
+    """
+    with (
+        Plug(tmp_path),
+        running(tmp_path, tiny_model_dir) as daemon,
+        serving_page(tmp_path, "--model", tiny_model_dir, socket=daemon.socket_path) as web,
+    ):
+        assert web.ask("/api/teach/room", {"minutes": 10}).json["left_s"] > 50
+        time.sleep(3)
+        assert web.ask("/api/teach/room").json["left_s"] < 599
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+        time.sleep(2)
+        told = web.ask("/api/teach/room").json
+        assert (told["hours"] > 0, told["left_s"]) == (True, 0.0)
+        assert "has ended" in told["fault"]
 
 
 def test_takes_outlive_the_page_and_its_program(tmp_path: Path, tiny_model_dir: Path) -> None:
