@@ -3,6 +3,10 @@
 import logging
 import os
 import sys
+import time
+from contextlib import suppress
+from queue import Full, Queue
+from threading import Thread
 from typing import ClassVar
 
 from kwsd.records import printable
@@ -56,6 +60,52 @@ class RepeatLimit(logging.Filter):
                 record.msg, record.args = f"{record.getMessage()} (and {left_out} more like it before)", ()
         self._counted[kind] = (since_s, count + 1)
         return count < self.MOST
+
+
+class Aside(logging.Handler):
+    """Writes on a thread of its own: whoever logs waits for no reader, such as a terminal that Ctrl-S has stopped."""
+
+    MOST_WAITING, ENDS_WITHIN_S = 1024, 0.5
+
+    def __init__(self, formatter: logging.Formatter | None) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._waiting: Queue[str] = Queue(self.MOST_WAITING)
+        self._left_out = 0
+        Thread(target=self._run, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As a line of now; where too many wait it is left out, and counted."""
+        try:
+            after = f" (behind {self._left_out} lines that were not read in time)" if self._left_out else ""
+            self._waiting.put_nowait(f"{self.format(record)}{after}\n")
+            self._left_out = 0
+        except Full:
+            self._left_out += 1
+        except Exception:  # noqa: BLE001  a line that cannot be made is no reason to end
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait for what waits, but not for ever."""
+        gives_up_s = time.monotonic() + self.ENDS_WITHIN_S
+        while self._waiting.unfinished_tasks and time.monotonic() < gives_up_s:
+            time.sleep(0.005)
+
+    def _run(self) -> None:
+        while True:
+            line = self._waiting.get()
+            with suppress(OSError, ValueError):  # full or closed: there is nowhere to say it
+                sys.stderr.write(line)
+                sys.stderr.flush()
+            self._waiting.task_done()
+
+
+def log_aside() -> None:
+    """From now on nobody waits for the log; behind `start_logging`."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        root.addHandler(Aside(handler.formatter))
 
 
 def limit_repeats() -> None:

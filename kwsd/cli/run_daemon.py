@@ -10,7 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from kwsd.cli.exit_codes import guarded
-from kwsd.cli.logs import limit_repeats
+from kwsd.cli.logs import limit_repeats, log_aside
 from kwsd.cli.run_files import device, keyword_reader
 from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
@@ -28,6 +28,7 @@ def serve(loaded: LoadedSettings, load: Loader | None) -> NoReturn:
 
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
+    log_aside()
     limit_repeats()
     try:
         exit_code = guarded(partial(_serve, loaded, load))

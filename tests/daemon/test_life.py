@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,38 @@ def test_it_ends_when_nobody_reads_its_output(tmp_path: Path, tiny_model_dir: Pa
         plug.say(phrase("LIGHT ON"))
         assert daemon.wait() == 0
         assert "Traceback" not in "\n".join(daemon.log)
+
+
+def test_it_hears_on_where_nobody_reads_its_log(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. What takes the log stops, as a terminal by Ctrl-S or a container's log driver, and the pipe to it is full.
+    2. The microphone is pulled out, which is logged, and plugged in again; a phrase is said. 3. SIGTERM.
+
+    Result: all of it is told to subscribers, and it ends within its second.
+    """
+    log = tmp_path / "log.pipe"
+    os.mkfifo(log)
+    unread = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    program = ("sh", "-c", f'exec "$0" "$@" 2>{log}', sys.executable, str(PROGRAM), str(tmp_path))
+    with running(tmp_path, tiny_model_dir, program=program) as daemon:
+        assert eventually(lambda: plug.is_open)
+        client, _ = daemon.client()
+        filling = os.open(log, os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filling, b"x")
+        with client:
+            plug.pull_out()
+            client.read_until("mic_lost")
+            plug.plug_in()
+            client.read_until("mic_recovered")
+            plug.say(phrase("LIGHT ON"))
+            client.read_until("detection")
+            daemon.signal(signal.SIGTERM)
+            assert daemon.wait(3) == 0
+    os.close(unread)
+    os.close(filling)
 
 
 def test_it_ends_when_its_terminal_is_closed(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
