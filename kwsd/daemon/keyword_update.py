@@ -135,10 +135,10 @@ class KeywordUpdate:
         async with self._one_at_a_time:
             return await self._reload()
 
-    async def follow(self, digest: str) -> None:
-        """The same where the file has come by that content since. Raises CommandError when the old list stays."""
+    async def follow(self) -> None:
+        """The same where the file has come by other content since. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
-            if digest != self._known_digest:
+            if await in_background(self._source.digest) != self._known_digest:
                 await self._reload()
 
     async def set_keywords(self, specs: Sequence[Keyword | str]) -> Reloaded:

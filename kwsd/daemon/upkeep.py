@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
 from typing import Any
 
 from kwsd.daemon.background import in_background
@@ -35,6 +34,7 @@ class Upkeep:
         self._sources = sources
         self._notifier = notifier
         self._said = ""
+        self._reloading, self._reload_waits = asyncio.Lock(), False
 
     def say_ready(self) -> None:
         """Tell the service manager that all is as its status says."""
@@ -42,15 +42,20 @@ class Upkeep:
         self._notifier.send(READY=1, STATUS=self._said)
 
     async def reload_for_manager(self) -> None:
-        """As SIGHUP asks for. Raises CommandError: one of the lists stays."""
-        self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
-        try:
-            reloads = [source.keywords.reload() for source in self._sources]
-            for failure in await asyncio.gather(*reloads, return_exceptions=True):
-                if isinstance(failure, BaseException):
-                    raise failure
-        finally:
-            self.say_ready()
+        """As SIGHUP asks for, unless a reload that has yet to begin does it. Raises CommandError: a list stays."""
+        if self._reload_waits:
+            return
+        self._reload_waits = True
+        async with self._reloading:
+            self._reload_waits = False
+            self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+            try:
+                reloads = [source.keywords.reload() for source in self._sources]
+                for failure in await asyncio.gather(*reloads, return_exceptions=True):
+                    if isinstance(failure, BaseException):
+                        raise failure
+            finally:
+                self.say_ready()
 
     def state(self) -> Work:
         """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
@@ -95,9 +100,8 @@ class Upkeep:
         """A file with other content than was last read is read."""
 
         async def look() -> None:
-            digest = await in_background(watch.new_digest)
-            if digest is not None:
-                keywords.soon(partial(keywords.follow, digest))
+            if await in_background(watch.new_digest) is not None:
+                keywords.soon(keywords.follow)
 
         return every(LOOK_S, look)
 
