@@ -210,10 +210,11 @@ def look_at_socket(patient: Patient) -> Iterator[Symptom]:
     if status["version"] != __version__:
         told = f"the daemon is kwsd {status['version']}, this kwsctl {__version__}"
         yield Symptom("socket", "look", told, "restart it: systemctl restart kwsd")
+    if not status["keywords"]:
+        yield Symptom("keywords", "look", "no keyword is switched on in the daemon", "enabled = true in its file")
     if status["dropped_events"]:
-        yield Symptom(
-            "socket", "look", f"{status['dropped_events']} events were too fast for a subscriber", "read faster"
-        )
+        told = f"{status['dropped_events']} events were too fast for a subscriber"
+        yield Symptom("socket", "look", told, "read faster")
     yield Symptom("socket", "well", f"{patient.socket} answers, {status['subscribers']} connections")
 
 

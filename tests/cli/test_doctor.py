@@ -65,11 +65,13 @@ def test_a_keyword_file_is_read_and_its_problems_counted(tmp_path: Path, tiny_mo
 
 
 def test_a_daemon_is_asked(tmp_path: Path, tiny_model_dir: Path) -> None:
-    """What it hears, who is connected; a socket that nobody answers on is wrong, with the reason."""
+    """What it hears, that nothing is listened for, who is connected; a socket that nobody answers on, and why."""
     pipe: dict[str, Any] = {"program": (KWSD, "--input", "-"), "stdin": subprocess.PIPE}
     common = ("--model", tiny_model_dir, "--keywords", "keywords.txt", "--socket", "s")
     with running(tmp_path, tiny_model_dir, **pipe) as daemon:
+        assert daemon.ask(command="set_keywords", keywords=[{"phrase": "LIGHT ON", "enabled": False}])["ok"]
         done = doctor(tmp_path, *common)
+        assert "no keyword is switched on" in [each["what"] for each in of(done, "keywords") if each["remedy"]][-1]
         assert of(done, "socket")[-1]["verdict"] == "well"
         assert '"stdin"' in of(done, "microphone")[0]["what"] or '"-"' in of(done, "microphone")[0]["what"]
         daemon.process.kill()
