@@ -43,7 +43,12 @@ class OrderSound:
         self._next = 0
 
     def take(self, chunk: Chunk) -> None:
-        """The next sound, before it is heard. Where no order may follow it waits until a program asks for one."""
+        """The next sound, before it is heard. Where no order may follow it waits until a program asks for one.
+
+        What came before the microphone was muted or lost is nothing that it may ask for.
+        """
+        if not len(chunk.samples) or self._spotter.orders is None:
+            self._unwritten.clear()
         if len(chunk.samples):
             self._unwritten.append(chunk)
         if (

@@ -169,6 +169,19 @@ def test_to_mute_ends_listening(daemon: DaemonProcess, plug: Plug) -> None:
     assert eventually(lambda: plug.is_open)
 
 
+def test_what_was_said_before_muting_is_not_handed_over(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. No keyword listens; something is said. 2. Muted, and open again. 3. A program asks for 8 s of before."""
+    with Plug(tmp_path) as plug, running(tmp_path, tiny_model_dir) as daemon:
+        assert eventually(lambda: plug.is_open)
+        plug.say_all(np.concatenate([silence(0.2), ORDER, silence(1.0)]))
+        assert daemon.ask(command="mute")["ok"]
+        assert daemon.ask(command="unmute")["ok"]
+        assert eventually(lambda: plug.is_open)
+        sound = sound_of([*KwsdClient(daemon.socket_path).listen(pre_roll_s=8, nothing_s=0.5)])
+    assert len(sound) > 16_000
+    assert np.abs(sound).max() < 0.01
+
+
 def test_a_file_has_all_of_an_order_that_began_late(tmp_path: Path, tiny_model_dir: Path) -> None:
     """1. Nothing is said for 11 s behind the keyword, which is allowed. 2. An order. Result: a whole file."""
     (tmp_path / "wake.toml").write_text(KEYWORDS)
