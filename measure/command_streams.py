@@ -116,11 +116,11 @@ def other_words(shared: Path) -> Stream:
     return lay((_utterance(folder, row) for row in rows), COMMAND_GAP_S)
 
 
-def running_speech(shared: Path, split: str, hours: float) -> Stream:
-    """Transcribed sentences of a split, drawn at random, at most so many hours."""
+def running_speech(shared: Path, split: str, hours: float, corpora: str = "") -> Stream:
+    """Transcribed sentences of a split, drawn at random, at most so many hours, of corpora whose names begin so."""
     folder = shared / "speech"
     known = [row for row in manifests.read(folder / "manifest.tsv") if row["split"] == split and row["transcript"]]
-    rows = [row for row in known if row["corpus"] not in WORD_CORPORA]
+    rows = [row for row in known if row["corpus"] not in WORD_CORPORA and row["corpus"].startswith(corpora)]
     order = np.random.default_rng(SEED).permutation(len(rows))
     chosen = up_to((rows[place] for place in order), hours * 3600)
     return lay(_utterance(folder, row) for row in chosen)

@@ -24,10 +24,13 @@ SILENCE_FRAMES = (112, 32)  # before a decision: from when to when silence is lo
 LEAST_SHARE = 0.003
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 COMMAND_WEIGHTS: dict[EngineName, tuple[tuple[float, ...], float]] = {
-    "ds-cnn": ((0.4, -1.09, 1.52, 0.5, -5.45, -11.82), 0.6),
-    "nc-ssm": ((0.61, -0.67, 1.72, 0.46, -4.12, -12.64), 1.2),
+    "ds-cnn": ((0.09, -0.8, 1.42, 0.25, -7.01, -13.07, 0.36, -0.93), 0.01),
+    "nc-ssm": ((0.32, -0.27, 1.66, 0.49, -5.11, -12.72, 0.43, -0.84), 1.31),
 }
-"""Weights of the signs and what their sum has to reach; `python -m training.commands12 signs` finds them."""
+"""Weights of the signs, the last two those of the second opinion, and what their sum has to reach.
+
+`python -m training.commands12 signs` finds them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Past:
     step_frames: int
     posteriors: FloatArray
     """(n, classes), one every `step_frames`, the last of everything before `end_frame`."""
-    loudness: FloatArray
-    """(m,): mean grey value of the last frames."""
+    grey: FloatArray
+    """(m, 40): the last frames."""
 
     def until(self, frame: int) -> Past:
         """The same, without what came after a frame."""
@@ -69,12 +72,12 @@ class Past:
             end_frame=self.end_frame - steps * self.step_frames,
             step_frames=self.step_frames,
             posteriors=self.posteriors[: len(self.posteriors) - steps],
-            loudness=self.loudness[: len(self.loudness) - steps * self.step_frames],
+            grey=self.grey[: len(self.grey) - steps * self.step_frames],
         )
 
     def word_before(self, frame: int) -> Span:
         """Where the word is that was decided at a frame: in the second before."""
-        first = max(0, frame - CLIP_FRAMES, self.end_frame - len(self.loudness))
+        first = max(0, frame - CLIP_FRAMES, self.end_frame - len(self.grey))
         return sounding_span(self.sounded(Span(first, frame))).moved(first)
 
     def heard(self, first: int, last: int) -> FloatArray:
@@ -85,8 +88,12 @@ class Past:
 
     def sounded(self, span: Span) -> FloatArray:
         """Loudness of these frames, as far as they are kept."""
-        kept_from = self.end_frame - len(self.loudness)
-        return self.loudness[max(0, span.start - kept_from) : max(0, span.end - kept_from)]
+        return np.asarray(self.pictured(span).mean(axis=1), np.float32)
+
+    def pictured(self, span: Span) -> FloatArray:
+        """These frames (n, 40), as far as they are kept."""
+        kept_from = self.end_frame - len(self.grey)
+        return self.grey[max(0, span.start - kept_from) : max(0, span.end - kept_from)]
 
 
 def signs_of_a_command(past: Past, decision: Decision, word: Span, labels: Sequence[str]) -> FloatArray:

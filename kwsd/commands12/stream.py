@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from kwsd.commands12.decisions import Decision, Decisions, class_thresholds
-from kwsd.commands12.frontend import CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
-from kwsd.commands12.isolation import Past, is_command, signs_of_a_command
+from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray
+from kwsd.commands12.isolation import Past
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
+from kwsd.commands12.second import SecondOpinion
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
 
 FINISH_S = 0.5  # silence that brings the last word to where the model likes it best
-LOUDNESS_FRAMES = 400  # the context of a word, and what came while it was being decided
+KEPT_FRAMES = 400  # the context of a word, and what came while it was being decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class WordStream:
         self._model = model
         self._network = make_network(model, settings)
         self._frames = FrameStream(self._network.block_frames)
-        self._alone = settings.alone
+        self._second = SecondOpinion(model.engine) if settings.alone else None
         timing = decision_settings(settings, model.engine, self._network.step_frames)
         self._hold_frames = timing.hold_frames
         self._decisions = Decisions(class_thresholds(model.labels, model.words, model.thresholds, {}), timing)
@@ -93,7 +94,7 @@ class WordStream:
         self._frames.reset()
         self._network.reset()
         self._decisions.reset()
-        self._loudness: FloatArray = np.zeros(0, np.float32)
+        self._grey: FloatArray = np.zeros((0, BANDS), np.float32)
         self._posteriors: FloatArray = np.zeros((0, len(self._model.labels)), np.float32)
         self._origin_sample = self.next_sample = origin_sample
         self._frame = 0
@@ -102,7 +103,7 @@ class WordStream:
     def _hear(self, block: FloatArray) -> Iterator[Word]:
         """One block of frames: posteriors, decisions."""
         posteriors = self._network.accept(block)
-        self._loudness = np.concatenate((self._loudness, block.mean(axis=1)))[-LOUDNESS_FRAMES:]
+        self._grey = np.concatenate((self._grey, block))[-KEPT_FRAMES:]
         first, self._frame = self._frame, self._frame + len(block)
         if not np.isfinite(posteriors).all():
             self.bad_blocks += 1
@@ -110,9 +111,7 @@ class WordStream:
             self._decisions.reset()
             self._posteriors = self._posteriors[:0]
             return
-        self._posteriors = np.concatenate((self._posteriors, posteriors))[
-            -LOUDNESS_FRAMES // self._network.step_frames :
-        ]
+        self._posteriors = np.concatenate((self._posteriors, posteriors))[-KEPT_FRAMES // self._network.step_frames :]
         steps = range(first + self._network.step_frames, self._frame + 1, self._network.step_frames)
         waiting = sum(step < self._waiting_frames for step in steps)
         if waiting < len(steps):
@@ -129,12 +128,10 @@ class WordStream:
                 end_frame=self._frame,
                 step_frames=self._network.step_frames,
                 posteriors=self._posteriors,
-                loudness=self._loudness,
+                grey=self._grey,
             ).until(decision.frame + self._hold_frames)
             span = past.word_before(decision.frame)
-            if self._alone and not is_command(
-                signs_of_a_command(past, decision, span, self._model.labels), self._model.engine
-            ):
+            if self._second and not self._second.is_command(past, decision, span, self._model.labels):
                 continue
             end = min(self._origin_sample + _reach_samples(span.end), self.next_sample)
             yield Word(

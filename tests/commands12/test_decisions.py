@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kwsd.commands12.decisions import Decision, Decisions, DecisionSettings, class_thresholds
-from kwsd.commands12.isolation import Past, Span, is_command, signs_of_a_command, sounding_span
+from kwsd.commands12.isolation import Past, Span, is_command, log_odds, signs_of_a_command, sounding_span
 from kwsd.limits import EngineName
 
 LABELS = ("_silence_", "_unknown_", "yes", "no")
@@ -95,6 +95,11 @@ def test_the_span_of_nothing_is_still_one() -> None:
     assert 0 <= span.start < span.end <= 10
 
 
+def of_loudness(loudness: np.ndarray) -> np.ndarray:
+    """Frames whose mean grey value this is."""
+    return np.tile(loudness[:, None], (1, 40)).astype(np.float32)
+
+
 def signs(
     *,
     before: float = 20.0,
@@ -103,15 +108,20 @@ def signs(
     silence: float = 0.3,
     unknown: float = 0.02,
     score: float = 0.9,
+    second: float = 0.9,
 ) -> np.ndarray:
-    """Of two seconds with a "yes" of 160 in frames 100 to 140, decided at 144, and something before and after it."""
+    """Of two seconds with a "yes" of 160 in frames 100 to 140, decided at 144, and something before and after it.
+
+    The other network has `second` of the word and of an unknown one what is left.
+    """
     loudness = np.full(176, floor, np.float32)
     loudness[45:85] = before
     loudness[100:140] = 160.0
     loudness[150:176] = after
     posteriors = np.tile(np.array([silence, unknown, score, 0.0], np.float32), (11, 1))
-    past = Past(end_frame=176, step_frames=16, posteriors=posteriors, loudness=loudness)
-    return signs_of_a_command(past, Decision(2, 144, score, score), past.word_before(144), LABELS)
+    past = Past(end_frame=176, step_frames=16, posteriors=posteriors, grey=of_loudness(loudness))
+    own = signs_of_a_command(past, Decision(2, 144, score, score), past.word_before(144), LABELS)
+    return np.array([*own, log_odds(second), log_odds(0.98 - second)], np.float32)
 
 
 @pytest.mark.parametrize("engine", ["ds-cnn", "nc-ssm"])
@@ -122,10 +132,19 @@ def signs(
         ({"before": 150.0, "silence": 0.01}, False),
         ({"after": 150.0}, False),
         ({"unknown": 0.5, "score": 0.45, "silence": 0.02}, False),
+        ({"second": 0.05, "unknown": 0.2, "silence": 0.2}, False),
         ({"before": 60.0, "after": 60.0}, True),
         ({"floor": 128.0, "before": 130.0, "after": 130.0}, True),
     ],
-    ids=["silence", "speech before", "speech after", "an unknown word", "something quieter", "steady noise"],
+    ids=[
+        "silence",
+        "speech before",
+        "speech after",
+        "an unknown word",
+        "another word to the other network",
+        "something quieter",
+        "steady noise",
+    ],
 )
 def test_a_command_has_silence_beside_it_and_is_no_unknown_word(
     what: dict[str, float], alone: bool, engine: EngineName
@@ -134,16 +153,16 @@ def test_a_command_has_silence_beside_it_and_is_no_unknown_word(
 
 
 def test_the_signs_of_a_word_at_the_very_beginning_are_finite() -> None:
-    past = Past(end_frame=16, step_frames=16, posteriors=row(yes=0.9)[None], loudness=np.full(16, 160.0, np.float32))
+    past = Past(end_frame=16, step_frames=16, posteriors=row(yes=0.9)[None], grey=of_loudness(np.full(16, 160.0)))
     found = signs_of_a_command(past, Decision(2, 16, 0.9, 0.9), past.word_before(16), LABELS)
     assert np.isfinite(found).all()
 
 
 def test_what_came_after_a_frame_is_left_out() -> None:
     rows = np.arange(40, dtype=np.float32).reshape(10, 4)
-    past = Past(end_frame=160, step_frames=16, posteriors=rows, loudness=np.arange(160, dtype=np.float32))
+    past = Past(end_frame=160, step_frames=16, posteriors=rows, grey=of_loudness(np.arange(160)))
     earlier = past.until(100)
-    assert (earlier.end_frame, len(earlier.loudness), len(earlier.posteriors)) == (112, 112, 7)
+    assert (earlier.end_frame, len(earlier.grey), len(earlier.posteriors)) == (112, 112, 7)
     assert past.until(1000).end_frame == 160
     assert earlier.heard(64, 96)[:, 0].tolist() == [12.0, 16.0, 20.0]
     assert earlier.sounded(Span(30, 33)).tolist() == [30.0, 31.0, 32.0]

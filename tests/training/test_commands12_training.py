@@ -253,10 +253,20 @@ def test_signs_are_weighed_so_that_commands_stay_and_speech_goes() -> None:
     dice = np.random.default_rng(4)
     commands = dice.normal((2, -2, 0, 5, 0, 0), 1, (400, 6)).astype(np.float32)
     others = dice.normal((0, 0, -3, 1, 0, 0), 1, (200, 6)).astype(np.float32)
-    found = weigh(commands, others, 2)
+    found = weigh(commands, others, 2, 0)
     assert int((others @ found.weights >= found.bias).sum()) == 2
     assert found.recall > 0.98
     assert found.weights[0] > 0 > found.weights[1]
+
+
+def test_the_bias_is_as_strict_as_the_wanted_recall_allows() -> None:
+    dice = np.random.default_rng(4)
+    commands, others = (dice.normal(middle, 1, (400, 8)).astype(np.float32) for middle in (0.4, -0.4))
+    loose, strict, least = (weigh(commands, others, most, wanted) for most, wanted in ((8, 0), (8, 200), (1, 390)))
+    assert round(strict.recall * 400) == pytest.approx(200, abs=1)
+    assert int((others @ strict.weights >= strict.bias).sum()) < 8
+    assert loose.bias < strict.bias
+    assert least.bias == weigh(commands, others, 1, 0).bias
 
 
 def test_commands_lie_where_they_are_said_to_be() -> None:

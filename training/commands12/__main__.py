@@ -43,9 +43,12 @@ def parser() -> argparse.ArgumentParser:
     limits.add_argument("--hours", type=float, default=100.0, help="at most, of each part of the speech")
     limits.add_argument("--false-per-hour", type=float, default=1.0, help="allowed per word (default: %(default)s)")
     said = add_stage(stages, "signs", stage.signs, "the weights of what tells a command from a word of a sentence")
-    said.add_argument("--commands", type=int, default=2400, help="of the validation speakers (default: %(default)s)")
+    said.add_argument("--commands", type=int, default=3000, help="of the validation speakers (default: %(default)s)")
     said.add_argument("--hours", type=float, default=3.0, help="at most, of dev and of train (default: %(default)s)")
     said.add_argument("--false-per-hour", type=float, default=0.2, help="allowed in all (default: %(default)s)")
+    said.add_argument(
+        "--recall", type=float, default=0.93, help="of the commands, above which it may be stricter still"
+    )
     add_stage(stages, "card", stage.card, "README.md of the bundle, from what was measured", needs_model=False)
     return top
 

@@ -14,6 +14,7 @@ from kwsd.commands12.frontend import SHIFT_SAMPLES, WINDOW_SAMPLES, FloatArray, 
 from kwsd.commands12.isolation import signs_of_a_command
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
+from kwsd.commands12.second import SecondOpinion
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
 from kwsd.timebase import SAMPLE_RATE
@@ -67,12 +68,13 @@ def posteriors_of_frames(model: FixedModel, grey: FloatArray) -> Posteriors:
     ]
     rows = np.concatenate([network.accept(block) for block in blocks])
     steps = tuple((step + 1) * network.step_frames for step in range(len(rows)))
-    return Posteriors(steps, rows, grey[: len(blocks) * network.block_frames].mean(axis=1))
+    return Posteriors(steps, rows, grey[: len(blocks) * network.block_frames])
 
 
 def found_in(model: FixedModel, heard: Posteriors) -> Iterator[tuple[Hit, FloatArray]]:
     """What the model finds at the lowest threshold, alone or not, and its signs."""
     timing = decision_settings(FixedWords(), model.engine, heard.frames[1] - heard.frames[0])
+    second = SecondOpinion(model.engine)
     decisions = Decisions(class_thresholds(model.labels, model.words, dict.fromkeys(WORDS, LEAST), {}), timing)
     for first in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(first, first + BLOCK_ROWS)
@@ -81,18 +83,22 @@ def found_in(model: FixedModel, heard: Posteriors) -> Iterator[tuple[Hit, FloatA
             word = past.word_before(decision.frame)
             label = model.labels[decision.label]
             hit = Hit(label, word.end * FRAME_S, decision.frame * FRAME_S, decision.score, start_s=word.start * FRAME_S)
-            yield hit, signs_of_a_command(past, decision, word, model.labels)
+            own = signs_of_a_command(past, decision, word, model.labels)
+            yield hit, np.concatenate((own, second.signs(past, decision)))
 
 
 def split_by_truth(found: list[tuple[Hit, FloatArray]], pieces: list[Piece]) -> tuple[FloatArray, FloatArray]:
-    """Signs of what was said, and of what was not: (n, 6) each."""
+    """Signs of what was said, and of what was not: (n, 8) each."""
     right = [any(hit.phrase in piece.words and is_near(hit, piece) for piece in pieces) for hit, _ in found]
     signs = np.array([each for _, each in found], np.float32).reshape(len(found), -1)
     return signs[np.array(right, bool)], signs[~np.array(right, bool)]
 
 
-def weigh(commands: FloatArray, others: FloatArray, most_taken: int) -> Weights:
-    """Logistic regression of signs (n, 6); the bias lets `most_taken` of the others through."""
+def weigh(commands: FloatArray, others: FloatArray, most_taken: int, fewest_kept: int) -> Weights:
+    """Logistic regression of signs (n, 8).
+
+    The bias lets `most_taken` of the others through; or fewer, as long as `fewest_kept` of the commands reach it.
+    """
     signs = np.concatenate((commands, others)).astype(np.float64)
     is_one = np.repeat([1.0, 0.0], [len(commands), len(others)])
     middle, spread = signs.mean(axis=0), signs.std(axis=0) + 1e-6
@@ -103,6 +109,8 @@ def weigh(commands: FloatArray, others: FloatArray, most_taken: int) -> Weights:
         curve = (terms * (share * (1.0 - share) + 1e-6)[:, None]).T @ terms + RIDGE * np.eye(len(weights))
         weights += np.linalg.solve(curve, terms.T @ (is_one - share) - RIDGE * weights)
     own = np.round(weights[:-1] / spread, 2).astype(np.float32)
-    ranked = np.sort(others @ own)[::-1]
-    bias = float(np.ceil(100 * ranked[most_taken]) / 100) if len(ranked) > most_taken else -np.inf
+    taken, kept = np.sort(others @ own)[::-1], np.sort(commands @ own)[::-1]
+    bias = float(np.ceil(100 * taken[most_taken]) / 100) if len(taken) > most_taken else -np.inf
+    if 0 < fewest_kept <= len(kept):
+        bias = max(bias, float(np.floor(100 * kept[fewest_kept - 1]) / 100))
     return Weights(own, bias, float((commands @ own >= bias).mean()))

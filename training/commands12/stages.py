@@ -1,6 +1,7 @@
 """What each command of the recipe does. Every one returns the exit status."""
 
 import argparse
+import math
 
 import numpy as np
 from rich.console import Console
@@ -98,18 +99,22 @@ def thresholds(args: argparse.Namespace) -> int:
 
 
 def signs(args: argparse.Namespace) -> int:
-    """Print the weights of the signs of a command; they stand in kwsd/commands12/isolation.py."""
+    """Print the weights of the signs of a command; they stand in kwsd/commands12/isolation.py.
+
+    Of the speech of training the part that is most like what will be heard: short sentences, a microphone for each.
+    """
     model = exported(args)
     sheets = read_sheets(args.shared / "speech_commands" / "mels")
     frames, said = commands_said_alone(sheets, "validation", args.commands)
     commands, _ = split_by_truth(list(found_in(model, posteriors_of_frames(model, frames))), said)
     others, hours = [], 0.0
-    for split in ("dev", "train"):
-        speech = running_speech(args.shared, split, args.hours)
+    for split, corpora in (("dev", ""), ("train", "commonvoice")):
+        speech = running_speech(args.shared, split, args.hours, corpora)
         found = list(found_in(model, posteriors_of(model, speech)))
         others.append(split_by_truth(found, list(speech.pieces))[1])
         hours += speech.seconds / 3600
-    weights = weigh(commands, np.concatenate(others), int(args.false_per_hour * hours))
+    allowed, wanted = int(args.false_per_hour * hours), math.ceil(args.recall * args.commands)
+    weights = weigh(commands, np.concatenate(others), allowed, wanted)
     CONSOLE.print(f"{tuple(weights.weights.tolist())}, {weights.bias:.2f}")
     CONSOLE.print(
         f"{len(commands)} of {args.commands} commands found, {100 * weights.recall:.1f} % of them kept; {hours:.2f} h"

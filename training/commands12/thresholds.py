@@ -8,11 +8,12 @@ import numpy as np
 
 from kwsd.commands12.decisions import Decisions, class_thresholds
 from kwsd.commands12.frontend import FloatArray
-from kwsd.commands12.isolation import Past, is_command, signs_of_a_command
+from kwsd.commands12.isolation import Past
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import make_network
 from kwsd.commands12.pictures import FrameStream
-from kwsd.commands12.stream import LOUDNESS_FRAMES
+from kwsd.commands12.second import SecondOpinion
+from kwsd.commands12.stream import KEPT_FRAMES
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
 from measure.command_streams import Stream, is_near
@@ -32,8 +33,8 @@ class Posteriors:
     """Frame after the last one that each row saw."""
     rows: FloatArray
     """(n, 12)."""
-    loudness: FloatArray
-    """Mean grey value of every frame."""
+    grey: FloatArray
+    """Every frame (m, 40)."""
 
     def past(self, until: int) -> Past:
         """What a spotter has kept at a frame."""
@@ -42,8 +43,8 @@ class Posteriors:
         return Past(
             end_frame=steps * step_frames,
             step_frames=step_frames,
-            posteriors=self.rows[max(0, steps - LOUDNESS_FRAMES // step_frames) : steps],
-            loudness=self.loudness[max(0, steps * step_frames - LOUDNESS_FRAMES) : steps * step_frames],
+            posteriors=self.rows[max(0, steps - KEPT_FRAMES // step_frames) : steps],
+            grey=self.grey[max(0, steps * step_frames - KEPT_FRAMES) : steps * step_frames],
         )
 
 
@@ -51,15 +52,15 @@ def posteriors_of(model: FixedModel, stream: Stream, on_part: Callable[[], None]
     """Run the model over a stream once; `on_part` is told after each gap and piece."""
     engine = make_network(model, FixedWords())
     frames = FrameStream(engine.block_frames)
-    rows, loudness = [], []
+    rows, grey = [], []
     for read in stream.parts:
         for block in frames.accept(read()):
             rows.append(engine.accept(block))
-            loudness.append(block.mean(axis=1))
+            grey.append(block)
         on_part()
     together = np.concatenate(rows)
     steps = tuple((step + 1) * engine.step_frames for step in range(len(together)))
-    return Posteriors(steps, together, np.concatenate(loudness))
+    return Posteriors(steps, together, np.concatenate(grey))
 
 
 def hits_of(
@@ -70,12 +71,13 @@ def hits_of(
     limits = class_thresholds(model.labels, model.words, thresholds, {})
     timing = decision_settings(settings, model.engine, step_frames)
     decisions = Decisions(limits, timing)
+    second = SecondOpinion(model.engine) if settings.alone else None
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decisions.accept(heard.frames[block], heard.rows[block]):
             past = heard.past(decision.frame + timing.hold_frames)
             span = past.word_before(decision.frame)
-            if not settings.alone or is_command(signs_of_a_command(past, decision, span, model.labels), model.engine):
+            if not second or second.is_command(past, decision, span, model.labels):
                 yield Hit(
                     phrase=model.labels[decision.label],
                     time_s=span.end * FRAME_S,

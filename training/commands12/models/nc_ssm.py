@@ -13,14 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kwsd.commands12.frontend import BANDS
+from kwsd.commands12.nc_ssm import BAND_FRAMES, CONV_FRAMES, NORM_FLOOR, WEIGHT_RANGE
 from measure.commands import LABELS
 from training.commands12.models.noise_floor import follow, snr
 from training.commands12.models.scale import centred
 from training.commands12.models.scan import selective_scan
-
-CONV_FRAMES = 4
-BAND_FRAMES = 5
-NORM_FLOOR = 1e-7
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ class NcSsm(nn.Module):
 
     def _pool(self, signal: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
         """Fading weighted mean up to each frame, the weight learned: sums of weight × signal and of weight."""
-        weight = torch.exp(self.weigh(signal).clamp(-8.0, 4.0))
+        weight = torch.exp(self.weigh(signal).clamp(*WEIGHT_RANGE))
         terms = torch.cat([weight * signal, weight], dim=-1)
         rate = -torch.exp(self.log_forget)
         frames = torch.arange(1, signal.shape[1] + 1, device=signal.device)

@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor
 
-START_FRAMES = 5  # the floor begins as the mean of these
-RISE, FALL = 0.01, 0.2  # how far it moves towards a louder and a quieter frame; RISE is the smaller one
-SNR_UNIT = 40.0  # grey levels: 17 dB, so that speech in quiet is about 1 to 3
+from kwsd.commands12.nc_ssm import FALL, RISE, SNR_RANGE, SNR_UNIT, START_FRAMES
 
 
 def follow(grey: Tensor, floor: Tensor, age: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,4 +28,4 @@ def follow(grey: Tensor, floor: Tensor, age: Tensor) -> tuple[Tensor, Tensor]:
 
 def snr(grey: Tensor, floors: Tensor) -> Tensor:
     """Frames and their floors (b, t, 40) → signal-to-noise ratio in units of 17 dB, -1 to 4."""
-    return ((grey - floors) / SNR_UNIT).clamp(-1.0, 4.0)
+    return ((grey - floors) / SNR_UNIT).clamp(*SNR_RANGE)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-CENTRE, SPREAD = 100.0, 60.0  # grey levels: about the mean and standard deviation of the training pictures
+from kwsd.commands12.nc_ssm import CENTRE, SPREAD
 
 
 def centred(grey: Tensor) -> Tensor:
