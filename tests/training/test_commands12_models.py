@@ -10,10 +10,11 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from kwsd.acoustic.session import make_session  # noqa: E402 - torch decides whether any of this is run
+from kwsd.commands12.nc_ssm import START_FRAMES  # noqa: E402
 from training.commands12.export import BLOCK_FRAMES, export  # noqa: E402
 from training.commands12.models import scan_kernel  # noqa: E402
 from training.commands12.models.nc_ssm import NcSsm, NcSsmSize  # noqa: E402
-from training.commands12.models.noise_floor import START_FRAMES, follow, snr  # noqa: E402
+from training.commands12.models.noise_floor import follow, snr  # noqa: E402
 from training.commands12.models.registry import RECIPES  # noqa: E402
 from training.commands12.models.scan import STRETCH_FRAMES, scan_stretch, selective_scan  # noqa: E402
 from training.compiled import library  # noqa: E402
