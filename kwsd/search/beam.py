@@ -27,6 +27,7 @@ Place = tuple[Node, Context]
 Following = tuple[list[float], list[tuple[float, int, float]], list[int], int]
 """Best ranks by row (boosts count), rank, token and log-probability of tokens near them, where those of each row begin,
 and the row of frame 0."""
+MOST_AHEAD = 12  # places asked about before anybody stands there: with 10 000 keywords nearly every token leads on
 SAME_EMISSION_FRAMES = 5  # two hypotheses may emit one spoken token this far apart
 
 
@@ -163,10 +164,9 @@ class Ahead:
                 heard.setdefault(token, []).append(offset)
         reached, waiting = dict.fromkeys(places, -1), list(places)
         for node, context in waiting:
-            since = reached[node, context]
             for token, child in node.children_among(heard.keys()):
-                there = (child, (context[1], token))
-                if there not in reached and heard[token][-1] > since:
+                there, since = (child, (context[1], token)), reached[node, context]
+                if there not in reached and heard[token][-1] > since and len(reached) < len(places) + MOST_AHEAD:
                     reached[there] = next(offset for offset in heard[token] if offset > since)
                     waiting.append(there)
         return waiting[len(places) :]

@@ -1,11 +1,14 @@
 """How the beam asks the acoustic side: about all frames of a chunk at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.search.beam import BeamSearch
+from kwsd.search.beam import MOST_AHEAD, BeamSearch
+from kwsd.search.graph import ContextGraph, TokenSequence
 from kwsd.units import Context
 from testkit.scripted import CHUNK_FRAMES, ScriptedAcoustics, Stream, say
 
@@ -46,3 +49,14 @@ def test_a_phrase_that_goes_on_behind_a_chunk_takes_one_question_more() -> None:
     assert beam.push(say("▁UP .*7"), CHUNK_FRAMES)[0].frames == (6, CHUNK_FRAMES)
     assert acoustics.asked[0] == 2 * CHUNK_FRAMES
     assert len(acoustics.asked) == 2
+
+
+def test_with_many_keywords_few_places_are_asked_about_ahead() -> None:
+    """Every token leads on to every other, and all are as likely: each frame would ask about all that may come."""
+    acoustics = CountingAcoustics()
+    tokens = range(3, acoustics.vocabulary_size)
+    graph = ContextGraph(map(TokenSequence, product(tokens, repeat=3)))
+    beam = BeamSearch(replace(Stream(["ON"]).search.keyword_set, graph=graph), acoustics)
+    beam.push(np.zeros((2, acoustics.vocabulary_size), np.float32), 0)
+    assert len(tokens) ** 2 > MOST_AHEAD
+    assert acoustics.asked[:2] == [2, 2 * MOST_AHEAD]
