@@ -131,6 +131,7 @@ BECAUSE = {
     "alone": "it was said alone, with a pause before and behind it",
     "not_alone": "other words stood beside it, and among these it needs more",
     "low_score": "that is too little",
+    "other_text": "the sound was likelier as something else",
     "low_min_score": "one of its sounds was hardly there",
     "tokens_apart": "its sounds were too far apart",
     "too_short": "it was said too fast",

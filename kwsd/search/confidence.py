@@ -14,6 +14,7 @@ from typing import Any
 LEAST = 0.01  # posteriors nearer to 0 or 1 tell no more
 SOFTNESS = 2.0  # of the weakest: 0 would be the least posterior alone, which noise decides
 LEAST_TOKENS = "least_tokens"
+TEXT_MARGIN = "text_margin"
 LEAST_MARGIN = -3.0  # nor do margins per token below this one, nats
 
 
@@ -34,6 +35,8 @@ class Signs:
     """Soft minimum of the posteriors, 0 to 1: what came about by chance mostly lacks one sound altogether."""
     longest_gap: int
     """Frames between two neighbouring tokens."""
+    text_margin_nats: float = 0.0
+    """How much less probable than the likeliest text in the same sound: 0 or below; 0 where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +61,16 @@ class Confidence:
     """Of the soft minimum's logit."""
     longest_gap: float
     """Of the longest gap between two tokens, in tens of frames."""
+    text_margin: float
+    """Of the margin to the likeliest text per token, nats."""
     least_tokens: int
     """Phrases of fewer tokens are judged by rules, which do as well for them as any score that was fitted."""
 
     def __post_init__(self) -> None:
         """Refuse weights under which a surer phrase could score less."""
-        surer = (self.posterior, self.posterior + self.running_posterior, self.margin, self.weakest)
+        surer = (self.posterior, self.posterior + self.running_posterior, self.margin, self.weakest, self.text_margin)
         if min(*surer, -self.goes_on) < 0:
-            raise ValueError("posterior, margin and weakest must count for a phrase, and goes_on against it")
+            raise ValueError("posterior, margins and weakest must count for a phrase, and goes_on against it")
 
     def score(self, signs: Signs) -> float:
         """How likely it was said, 0 to 1, among what the recordings it was fitted on held."""
@@ -81,6 +86,10 @@ class Confidence:
         """The score if nothing had been said before it."""
         return self.score(replace(signs, spoken_before=0.0))
 
+    def without_rival(self, signs: Signs) -> float:
+        """The score if no text had been likelier in the same sound."""
+        return self.score(replace(signs, text_margin_nats=0.0))
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """The weights, in order."""
@@ -89,6 +98,7 @@ class Confidence:
 
 def confidence_of(values: dict[str, Any]) -> Confidence:
     """Weights from a table of model.toml. Raises ValueError: one is missing, unknown or no number."""
+    values = {TEXT_MARGIN: 0.0, **values}  # models that were fitted before it was a sign
     wrong = set(values) ^ {*Confidence.names(), LEAST_TOKENS}
     if wrong:
         raise ValueError(f"confidence.{min(wrong)}: {'is missing' if min(wrong) not in values else 'is not known'}")
@@ -108,10 +118,12 @@ def weakest_of(posteriors: Sequence[float]) -> float:
 def inputs_of(signs: Signs) -> tuple[float, ...]:
     """What each weight is multiplied with, in their order."""
     likely, length = _logit(signs.posterior), math.log(signs.tokens)
-    margin, before = max(LEAST_MARGIN, signs.margin_nats / signs.tokens), signs.spoken_before
+    margins = (max(LEAST_MARGIN, nats / signs.tokens) for nats in (signs.margin_nats, signs.text_margin_nats))
+    (margin, text_margin), before = margins, signs.spoken_before
     goes_on = 0.5 + _logit(signs.goes_on) / (2 * _logit(1.0))  # 0 to 1: 0.3 tells much more than half of what 0.6 does
     with_before = (before, before * likely, before * length)
-    return (1.0, likely, margin, length, goes_on, *with_before, _logit(signs.weakest), signs.longest_gap / 10)
+    weakest, gap = _logit(signs.weakest), signs.longest_gap / 10
+    return (1.0, likely, margin, length, goes_on, *with_before, weakest, gap, text_margin)
 
 
 def _logit(probability: float) -> float:

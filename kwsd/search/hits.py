@@ -12,6 +12,7 @@ class MissCause(Enum):
 
     NOT_ALONE = "it is not said alone, and unlikely among other words"
     LOW_SCORE = "score"
+    OTHER_TEXT = "the sound is likelier as something else"
     LOW_MIN_SCORE = "min_score"
     TOKENS_APART = "its tokens are too far apart"
     TOO_SHORT = "it is too short"

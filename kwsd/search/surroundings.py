@@ -1,8 +1,9 @@
-"""What stands right before and behind a phrase, as shares: speech before it, and a word that goes on behind it."""
+"""What stands around a phrase: speech before it, a word that goes on behind it, another text in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from kwsd.search.alignment import Alignment
 from kwsd.search.beam import Match
 from kwsd.search.confidence import Signs, weakest_of
+from kwsd.search.free_text import BESIDE_FRAMES, text_margin
 from kwsd.search.history import FrameHistory
 from kwsd.search.posteriors import Acoustics
+from kwsd.search.rivals import Aligned
 from kwsd.units import START, Context
 
 BEFORE_FRAMES = 8  # 320 ms, up to two frames before the first token, whose beginning is often taken for another
@@ -31,6 +34,7 @@ class Surroundings:
         self._inside = np.ones(acoustics.vocabulary_size, bool)
         self._inside[[*word_starts, *self._silent]] = False
         self._found: dict[tuple[range, Context], NDArray[np.float32]] = {}
+        self._margins: dict[tuple[Aligned, int], float] = {}
 
     def signs(self, match: Match, alignment: Alignment, context: Context) -> Signs:
         """All that is seen of a phrase; `context` is what stands behind its last token."""
@@ -44,6 +48,16 @@ class Surroundings:
             weakest=weakest_of(alignment.posteriors),
             longest_gap=max((after - before for before, after in pairwise(frames)), default=0),
         )
+
+    def with_rival(self, signs: Signs, match: Match, alignment: Alignment) -> Signs:
+        """The same, and how it stands against the likeliest text there. As dear as hundreds of rows of the joiner."""
+        phrase = (match.sequence.tokens, alignment.frames)
+        known = min(self._history.end, alignment.frames[-1] + BESIDE_FRAMES + 1)
+        if (phrase, known) not in self._margins:
+            if len(self._margins) >= KEPT:
+                self._margins.clear()
+            self._margins[phrase, known] = text_margin(phrase, self._history, self._acoustics)
+        return replace(signs, text_margin_nats=self._margins[phrase, known])
 
     def spoken_before(self, first: int) -> float:
         """The share of the time before frame `first` in which anything is said, 0 to 1; 0 where nothing is known."""

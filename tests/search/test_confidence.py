@@ -24,9 +24,11 @@ WEIGHTS = {
     "running_length": -1.0,
     "weakest": 0.3,
     "longest_gap": -0.2,
+    "text_margin": 0.4,
     "least_tokens": 1,
 }
 CONFIDENCE = confidence_of(WEIGHTS)
+ALONE_COUNTS = replace(CONFIDENCE, text_margin=0.0)
 SURE = Signs(posterior=0.9, margin_nats=-1.0, tokens=6, goes_on=0.0, spoken_before=0.0, weakest=0.8, longest_gap=5)
 
 signs = st.builds(
@@ -38,6 +40,7 @@ signs = st.builds(
     spoken_before=st.floats(0.0, 1.0),
     weakest=st.floats(0.0, 1.0),
     longest_gap=st.integers(0, 20),
+    text_margin_nats=st.floats(-60.0, 0.0),
 )
 
 
@@ -48,6 +51,7 @@ def test_a_surer_phrase_never_scores_less(seen: Signs, surer: float) -> None:
     assert CONFIDENCE.score(replace(seen, margin_nats=seen.margin_nats / 2)) >= CONFIDENCE.score(seen)
     assert CONFIDENCE.score(replace(seen, weakest=max(surer, seen.weakest))) >= CONFIDENCE.score(seen)
     assert CONFIDENCE.without_word_end(seen) >= CONFIDENCE.score(seen)
+    assert CONFIDENCE.without_rival(seen) >= CONFIDENCE.score(seen)
 
 
 def test_the_score_is_a_logistic_function_of_the_signs() -> None:
@@ -72,7 +76,14 @@ def test_what_would_be_enough_without_the_words_around_it_is_known() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"posterior": -0.1}, {"goes_on": 1.0}, {"margin": -1.0}, {"running_posterior": -0.6}, {"weakest": -0.1}],
+    [
+        {"posterior": -0.1},
+        {"goes_on": 1.0},
+        {"margin": -1.0},
+        {"running_posterior": -0.6},
+        {"weakest": -0.1},
+        {"text_margin": -0.1},
+    ],
 )
 def test_weights_that_punish_surer_phrases_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must count"):
@@ -94,10 +105,15 @@ def test_a_wrong_table_is_told_by_its_key(table: dict[str, object], named: str) 
     assert asdict(CONFIDENCE) == WEIGHTS
 
 
+def test_a_table_of_before_there_was_a_margin_over_other_texts_is_read() -> None:
+    old = {name: value for name, value in WEIGHTS.items() if name != "text_margin"}
+    assert confidence_of(old) == replace(CONFIDENCE, text_margin=0.0)
+
+
 def listening(*phrases: str, threshold: float = 0.6) -> Stream:
-    """A search that decides by one score."""
+    """A search that decides by one score; other texts are for test_free_text."""
     settings = SearchSettings(threshold=threshold, min_score=0.0, margin_per_token=-3.0)
-    return Stream([Keyword(phrase, written_forms=False) for phrase in phrases], settings, confidence=CONFIDENCE)
+    return Stream([Keyword(phrase, written_forms=False) for phrase in phrases], settings, confidence=ALONE_COUNTS)
 
 
 def test_what_is_said_alone_is_a_hit_with_the_decision_s_score() -> None:
@@ -105,7 +121,7 @@ def test_what_is_said_alone_is_a_hit_with_the_decision_s_score() -> None:
     (hit,) = stream.hear(say(".*20 ▁LIGHT . . ▁UP .*30"))
     assert hit.signs is not None
     assert hit.signs.spoken_before < 0.1
-    assert hit.score == pytest.approx(CONFIDENCE.score(hit.signs))
+    assert hit.score == pytest.approx(ALONE_COUNTS.score(hit.signs))
 
 
 def test_a_word_that_goes_on_is_a_miss_that_says_so() -> None:
@@ -128,7 +144,7 @@ def test_short_phrases_are_left_to_the_rules() -> None:
     """1. Scores decide from three tokens on. 2. One of two is judged by its mean posterior, one of three not."""
     settings = SearchSettings(threshold=0.2, min_score=0.0, margin_per_token=-3.0)
     keywords = [Keyword(phrase, written_forms=False) for phrase in ("LIGHT UP", "UP LIGHT UP")]
-    stream = Stream(keywords, settings, confidence=replace(CONFIDENCE, least_tokens=3))
+    stream = Stream(keywords, settings, confidence=replace(ALONE_COUNTS, least_tokens=3))
     (short,) = stream.hear(say(".*20 ▁LIGHT . . ▁UP .*30"))
     assert short.signs is None
     assert short.score == pytest.approx(sum(short.posteriors) / 2)

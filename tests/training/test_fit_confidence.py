@@ -16,6 +16,7 @@ MADE_BY = Confidence(
     running_length=-0.5,
     weakest=0.2,
     longest_gap=-1.0,
+    text_margin=0.7,
     least_tokens=6,
 )
 
@@ -32,6 +33,7 @@ def _samples(count: int, *, upside_down: bool = False) -> list[Sample]:
             spoken_before=draw.random(),
             weakest=draw.random(),
             longest_gap=draw.randint(1, 20),
+            text_margin_nats=-draw.expovariate(0.2),
         )
         said = draw.random() < MADE_BY.score(signs)
         made.append(Sample("made", str(number), "X", signs, said != upside_down, 1.0))
@@ -47,4 +49,4 @@ def test_weights_are_found_again() -> None:
 
 def test_no_weight_gets_the_wrong_sign_whatever_the_recordings_say() -> None:
     fitted = fit(_samples(2000, upside_down=True))
-    assert (fitted.posterior, fitted.margin, fitted.goes_on, fitted.weakest) == (0.0, 0.0, 0.0, 0.0)
+    assert (fitted.posterior, fitted.margin, fitted.goes_on, fitted.weakest, fitted.text_margin) == (0.0,) * 5

@@ -35,7 +35,8 @@ from training.zipformer.progress import progress
 
 OPEN = SearchSettings(threshold=0.99, min_score=0.0, min_margin=0.0, margin_per_token=-3.0, refractory_s=0.0, boost=1.5)
 """Nothing fires, and all that comes near is told."""
-BLANK = Confidence(**dict.fromkeys(Confidence.names(), 0.0), least_tokens=SHORT_TOKENS + 1)
+BLANK = replace(Confidence(**dict.fromkeys(Confidence.names(), 0.0), least_tokens=SHORT_TOKENS + 1), text_margin=1.0)
+"""All signs are taken, and nothing is near to firing."""
 FALSE_PER_HOUR = 0.03
 """Of an average phrase in speech without it, at a score of 0.5."""
 OTHER_SPEECH = "wakewords"
@@ -160,7 +161,7 @@ def _wrong_sign(values: dict[str, float]) -> str | None:
         return "posterior"
     if values["posterior"] + values["running_posterior"] < 0:
         return "running_posterior"
-    for name in ("margin", "weakest"):
+    for name in ("margin", "weakest", "text_margin"):
         if values[name] < 0:
             return name
     return "goes_on" if values["goes_on"] > 0 else None
