@@ -30,7 +30,6 @@ WORD_END_FRAMES = 3  # frames to be seen behind the last token, where a longer w
 HEARD_POSTERIOR = 0.5  # below it a last token at the edge of what is known is probably only beginning
 ONSET_FRAMES = 2  # the first token is often taken for another while it begins
 PAUSE_FRAMES = 6  # 240 ms in which no token is emitted: tokens of fluent speech are three frames apart
-WORTH_A_RIVAL = 0.1  # a score that another text can only lower
 FLUENT_FRAMES = 2  # fluent speech may leave this much less than the trailing blanks: insisting cost 6 % of the recall
 
 
@@ -192,10 +191,8 @@ class Rules:
             candidate.score = alignment.score
             return limits.too_weak(candidate.score, alignment)
         context = _context(sequence)
-        signs = self._surroundings.signs(candidate.best, alignment, context)
-        if confidence.text_margin and confidence.score(signs) >= WORTH_A_RIVAL:
-            signs = self._surroundings.with_rival(signs, candidate.best, alignment)
-        candidate.signs, candidate.score = signs, confidence.score(signs)
+        candidate.signs = signs = self._surroundings.signs(candidate.best, alignment, context, confidence)
+        candidate.score = confidence.score(signs)
         weakness = limits.too_weak(candidate.score, alignment)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kwsd.search.alignment import Alignment
 from kwsd.search.beam import Match
-from kwsd.search.confidence import Signs, weakest_of
+from kwsd.search.confidence import Confidence, Signs, weakest_of
 from kwsd.search.free_text import BESIDE_FRAMES, text_margin
 from kwsd.search.history import FrameHistory
 from kwsd.search.posteriors import Acoustics
@@ -22,6 +22,7 @@ BEFORE_FRAMES = 8  # 320 ms, up to two frames before the first token, whose begi
 ONSET_FRAMES = 2
 KEPT = 32  # answers, 500 kB: those of the last frames are asked about again
 BEHIND_FRAMES = 4  # tokens of fluent speech are three frames apart
+WORTH_A_RIVAL = 0.1  # a score: another text can only lower it
 
 
 class Surroundings:
@@ -36,10 +37,10 @@ class Surroundings:
         self._found: dict[tuple[range, Context], NDArray[np.float32]] = {}
         self._margins: dict[tuple[Aligned, int], float] = {}
 
-    def signs(self, match: Match, alignment: Alignment, context: Context) -> Signs:
-        """All that is seen of a phrase; `context` is what stands behind its last token."""
+    def signs(self, match: Match, alignment: Alignment, context: Context, confidence: Confidence) -> Signs:
+        """All that `confidence` weighs of a phrase; `context` is what stands behind its last token."""
         frames = alignment.frames
-        return Signs(
+        signs = Signs(
             posterior=alignment.score,
             margin_nats=match.margin,
             tokens=len(frames),
@@ -48,16 +49,18 @@ class Surroundings:
             weakest=weakest_of(alignment.posteriors),
             longest_gap=max((after - before for before, after in pairwise(frames)), default=0),
         )
+        if not confidence.text_margin or confidence.score(signs) < WORTH_A_RIVAL:
+            return signs
+        return replace(signs, text_margin_nats=self.text_margin((match.sequence.tokens, frames)))
 
-    def with_rival(self, signs: Signs, match: Match, alignment: Alignment) -> Signs:
-        """The same, and how it stands against the likeliest text there. As dear as hundreds of rows of the joiner."""
-        phrase = (match.sequence.tokens, alignment.frames)
-        known = min(self._history.end, alignment.frames[-1] + BESIDE_FRAMES + 1)
+    def text_margin(self, phrase: Aligned) -> float:
+        """How it stands against the likeliest text there, nats: 1.6 ms, so it is asked last."""
+        known = min(self._history.end, phrase[1][-1] + BESIDE_FRAMES + 1)
         if (phrase, known) not in self._margins:
             if len(self._margins) >= KEPT:
                 self._margins.clear()
             self._margins[phrase, known] = text_margin(phrase, self._history, self._acoustics)
-        return replace(signs, text_margin_nats=self._margins[phrase, known])
+        return self._margins[phrase, known]
 
     def spoken_before(self, first: int) -> float:
         """The share of the time before frame `first` in which anything is said, 0 to 1; 0 where nothing is known."""
