@@ -107,8 +107,7 @@ class Rules:
     def _missed(self, candidate: Candidate) -> list[Miss]:
         if candidate.aligned is None or candidate.alignment is None or candidate.objection is None:
             return []  # it never came near enough to be aligned
-        facts = self._facts(candidate, candidate.aligned, candidate.alignment)
-        return [Miss(**facts, **candidate.objection._asdict())]
+        return [Miss(**self._facts(candidate, candidate.aligned, candidate.alignment), **candidate.objection._asdict())]
 
     def _facts(self, candidate: Candidate, match: Match, alignment: Alignment) -> dict[str, Any]:
         """The fields of a Finding."""
@@ -137,8 +136,7 @@ class Rules:
 
     def _spare_nats(self, match: Match) -> float:
         """How much more probable the match is than its keyword must be."""
-        limits = self._set.limits[match.sequence.keyword]
-        return match.margin - limits.least_margin(len(match.sequence.tokens))
+        return match.margin - self._set.limits[match.sequence.keyword].least_margin(len(match.sequence.tokens))
 
     def _is_likely(self, match: Match) -> bool:
         """Whether it is worth looking for its tokens."""
