@@ -7,7 +7,6 @@ when nothing speaks against it.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -60,7 +59,7 @@ class Rules:
         self._new = []
         for match in matches:
             self._admit(match)
-        over = itertools.filterfalse(self._goes_on, self._open)
+        over = [candidate for candidate in self._open if not self._goes_on(candidate)]
         misses: list[Hit | Miss] = [miss for candidate in over for miss in self._missed(candidate)]
         going_on = [candidate for candidate in self._open if self._goes_on(candidate)]
         likely = [candidate for candidate in going_on if self._is_likely(candidate.best)]
@@ -189,7 +188,8 @@ class Rules:
             candidate.score = alignment.score
             return limits.too_weak(candidate.score, alignment)
         context = _context(sequence)
-        candidate.signs = signs = self._surroundings.signs(candidate.best, alignment, context, confidence)
+        asked_by = None if self._overlaps_hit(alignment) else confidence  # another text is asked about what may fire
+        candidate.signs = signs = self._surroundings.signs(candidate.best, alignment, context, asked_by)
         candidate.score = confidence.score(signs)
         weakness = limits.too_weak(candidate.score, alignment)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:

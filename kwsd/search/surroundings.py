@@ -37,8 +37,8 @@ class Surroundings:
         self._found: dict[tuple[range, Context], NDArray[np.float32]] = {}
         self._margins: dict[tuple[Aligned, int], float] = {}
 
-    def signs(self, match: Match, alignment: Alignment, context: Context, confidence: Confidence) -> Signs:
-        """All that `confidence` weighs of a phrase; `context` is what stands behind its last token."""
+    def signs(self, match: Match, alignment: Alignment, context: Context, confidence: Confidence | None) -> Signs:
+        """All that `confidence` weighs of a phrase (None: all but another text); `context` is what ends it."""
         frames = alignment.frames
         signs = Signs(
             posterior=alignment.score,
@@ -49,7 +49,7 @@ class Surroundings:
             weakest=weakest_of(alignment.posteriors),
             longest_gap=max((after - before for before, after in pairwise(frames)), default=0),
         )
-        if not confidence.text_margin or confidence.score(signs) < WORTH_A_RIVAL:
+        if confidence is None or not confidence.text_margin or confidence.score(signs) < WORTH_A_RIVAL:
             return signs
         return replace(signs, text_margin_nats=self.text_margin((match.sequence.tokens, frames)))
 
