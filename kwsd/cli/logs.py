@@ -63,7 +63,10 @@ class RepeatLimit(logging.Filter):
 
 
 class Aside(logging.Handler):
-    """Writes on a thread of its own: whoever logs waits for no reader, such as a terminal that Ctrl-S has stopped."""
+    """Writes on a thread of its own: whoever logs waits for no reader, such as a terminal that Ctrl-S has stopped.
+
+    The standard library's QueueListener waits for that reader when it is to end, and counts nothing that it loses.
+    """
 
     MOST_WAITING, ENDS_WITHIN_S = 1024, 0.5
 

@@ -18,11 +18,8 @@ class ContextRows:
         """`frames` are (n, C); contexts that are `likely` to be asked about all along are computed for all at once."""
         self._acoustics = acoustics
         self._frames = frames
-        contexts = [context for context in dict.fromkeys(likely) for _ in range(len(frames))]
-        found = acoustics.log_probs(np.concatenate([frames] * (len(contexts) // max(1, len(frames)))), contexts)
-        self._whole = {
-            context: found[at : at + len(frames)] for at, context in enumerate(contexts) if at % len(frames) == 0
-        }
+        once = [*dict.fromkeys(likely)]
+        self._whole = dict(zip(once, acoustics.log_probs_each(frames, once), strict=True))
         self._offset = -1
         self._here: dict[Context, NDArray[np.float32]] = {}
 
