@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kwsd.cli.arguments import add_sound_arguments, number
-from kwsd.errors import FlagError
+from kwsd.errors import AudioError, FlagError
 
 if TYPE_CHECKING:
     from kwsd.audio.source import Source
@@ -123,12 +123,13 @@ def plot(windows: "Sequence[Classification]", path: Path) -> None:
     """Draw probabilities over time into a picture; classes that are never likely stay out of the legend.
 
     Raises:
-        FlagError: the file cannot be written, or there is nothing to draw.
+        FlagError: the file cannot be written.
+        AudioError: there is nothing to draw.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     if not windows:
-        raise FlagError("--plot: there is no sound to draw")
+        raise AudioError("there is no sound to draw")
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
     middles = [(window.start + window.end) / 2 for window in windows]

@@ -9,6 +9,7 @@ from kwsd.errors import ConfigError
 from kwsd.events import Event
 from kwsd.orders import EndReason
 from kwsd.search.settings import OrderSettings
+from kwsd.sentences.compile import CompiledSentences
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import seconds
 
@@ -37,16 +38,18 @@ class HearingChange(ABC):
 
 
 class NewKeywords(HearingChange):
-    """A compiled list."""
+    """A compiled list, and with it sentences where they are to be others."""
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any, sentences: CompiledSentences | None = None) -> None:
         """`compiled` is what the spotter's `compile` gave."""
         super().__init__()
-        self.compiled = compiled
+        self.compiled, self._sentences = compiled, sentences
 
     def bring_about(self, spotter: Spotter) -> tuple[Sequence[Event], None]:
-        """It is listened for from now on."""
+        """They are listened for from now on."""
         spotter.replace(self.compiled)
+        if self._sentences is not None and spotter.sentences is not None:
+            spotter.sentences.replace(self._sentences)
         return (), None
 
 

@@ -19,6 +19,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.watch_file import FileWatch, content_digest
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
+from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.interface import Spotter
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
@@ -131,7 +132,7 @@ class KeywordUpdate:
         task.add_done_callback(self._asked.discard)
 
     async def reload(self) -> Reloaded:
-        """Back to the keyword file, as it is now. Raises CommandError when the old list stays."""
+        """Back to the keyword file and the sentences, as they are now. Raises CommandError when the old list stays."""
         async with self._one_at_a_time:
             return await self._reload()
 
@@ -209,7 +210,7 @@ class KeywordUpdate:
         self._known_digest = await in_background(self._source.digest)
         try:
             return await self._bring_into_force(
-                Saved(muted=self._source.saved.now.muted, file_digest=self._known_digest)
+                Saved(muted=self._source.saved.now.muted, file_digest=self._known_digest), self._spotter.sentences
             )
         except CommandError as error:
             self._tell(ReloadFailed(problems=tuple(str(error).splitlines())))
@@ -221,11 +222,15 @@ class KeywordUpdate:
         except CommandError as error:
             logger.debug("keywords stay as they are: %s", error)
 
-    async def _bring_into_force(self, asked: Saved) -> Reloaded:
-        """Read, compile, hand over to the decoding thread, wait until it has taken it, keep what was asked."""
+    async def _bring_into_force(self, asked: Saved, heard: SentenceSearch | None = None) -> Reloaded:
+        """Read, compile, hand over to the decoding thread, wait until it has taken it, keep what was asked.
+
+        `heard` are sentences that are to be read again.
+        """
         try:
             found, compiled = await in_background(lambda: self._compile(asked))
-            change = NewKeywords(compiled)
+            sentences = await in_background(heard.compiled.again) if heard else None
+            change = NewKeywords(compiled, sentences)
             self._inbox.put(change)
             await asyncio.wait_for(asyncio.wrap_future(change.done), SWAP_S)
         except TimeoutError:
@@ -242,7 +247,8 @@ class KeywordUpdate:
                 keywords=asked.keywords, thresholds=asked.thresholds, file_digest=asked.file_digest
             )
         self._state.keywords_from = "socket" if asked.overrides_file else "file"
-        told = Reloaded(keywords=labels(found.keywords), problems=first_few(map(str, found.problems)))
+        problems = (*found.problems, *(sentences.listed.problems if sentences else ()))
+        told = Reloaded(keywords=labels(found.keywords), problems=first_few(map(str, problems)))
         self._tell(told)
         return told
 

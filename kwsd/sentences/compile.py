@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kwsd.errors import SentenceFileError
-from kwsd.sentences.files import SentenceList, SentenceProblem, Template
+from kwsd.sentences.files import SentenceList, SentenceProblem, Template, read_sentence_file
 from kwsd.sentences.graph import SentenceGraph
 from kwsd.sentences.lined_yaml import line_of
 from kwsd.sentences.lowering import SentenceMistakeError
@@ -34,6 +34,10 @@ class CompiledSentences:
     def graph(self) -> SentenceGraph:
         """For a search of its own; cheap, since it grows only where that search goes."""
         return SentenceGraph(self.arcs, Speller(self.tokenizer).spell, self.listed.skip_words)
+
+    def again(self) -> CompiledSentences:
+        """Those that the file has now; slow. Raises SentenceFileError: none that can be used."""
+        return compile_sentences(read_sentence_file(self.listed.path), self.tokenizer)
 
 
 class Speller:

@@ -149,7 +149,7 @@ class Lowering:
                 line,
             )
         if given.get("range") is not None:
-            return self.number_range(name, given["range"], line)
+            return self.number_range(name, given, line)
         values = given.get("values")
         if values is not None and not isinstance(values, list):
             raise SentenceMistakeError(f"list {{{name}}}: `values:` is no list; write each value behind `- `", line)
@@ -191,6 +191,9 @@ class Lowering:
 
     def number_range(self, name: str, given: Any, line: int) -> Expression:
         """A list that is a range. Raises SentenceMistakeError."""
+        if given.get("values") is not None:
+            raise SentenceMistakeError(f"list {{{name}}} has `values:` and `range:`; take one of them out", line)
+        given = given["range"]
         if not isinstance(given, dict) or not {"from", "to"} <= given.keys():
             raise SentenceMistakeError(f"list {{{name}}}: write `from:` and `to:` under `range:`", line)
         if given.get("fractions") or given.get("multiplier"):

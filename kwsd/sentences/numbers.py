@@ -16,8 +16,10 @@ def said(first: int, last: int, step: int, line: int) -> Expression:
     Raises:
         ValueError: there is none, or they are too many or too large to be said; the message says what to change.
     """
-    if first > last or step < 1:
-        raise ValueError(f"{first}..{last} with steps of {step} has no number in it; write the lower one first")
+    if step < 1:
+        raise ValueError(f"{first}..{last} with steps of {step}; write a step of 1 or more")
+    if first > last:
+        raise ValueError(f"{first}..{last} has no number in it; write the lower one first")
     if max(abs(first), abs(last)) > HIGHEST:
         raise ValueError(f"{first}..{last} is beyond {HIGHEST}; write a smaller range")
     if step > 1 and (last - first) // step > MOST_STEPPED:

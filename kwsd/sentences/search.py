@@ -17,7 +17,8 @@ import numpy as np
 from kwsd.search.context_rows import ContextRows
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.text_beam import TextBeam, TextEmission
-from kwsd.sentences.graph import Place, SentenceGraph, SentenceReading
+from kwsd.sentences.compile import CompiledSentences
+from kwsd.sentences.graph import Place, SentenceReading
 from kwsd.sentences.settings import SentenceSettings
 from kwsd.stream import Frames
 from kwsd.units import BLANK_ID, START, Context
@@ -65,9 +66,12 @@ class HeardSentence:
 class SentenceSearch:
     """The sentences of one stream. While it is not armed, frames cost nothing."""
 
-    def __init__(self, graph: SentenceGraph, acoustics: Acoustics, settings: SentenceSettings) -> None:
-        """`graph` is this search's own."""
-        self._graph = graph
+    def __init__(self, compiled: CompiledSentences, acoustics: Acoustics, settings: SentenceSettings) -> None:
+        """Others may search the same at the same time."""
+        self.compiled = compiled
+        """Those that may be said."""
+        self._next: CompiledSentences | None = None
+        self._graph = compiled.graph()
         self._acoustics = acoustics
         self._settings = settings
         self._armed = False
@@ -77,6 +81,7 @@ class SentenceSearch:
     def arm(self, frames: Iterable[Frames] = ()) -> list[HeardSentence]:
         """A sentence may begin at once, from `frames` on, which have come already → what these decide."""
         self._armed, self._origin_sample = True, None
+        self._take_next()
         self._begin()
         return [heard for each in frames for heard in self.push(each)]
 
@@ -90,10 +95,21 @@ class SentenceSearch:
         """Whether something is being said that is yet to be decided."""
         return self._armed and self._spoken
 
+    def replace(self, compiled: CompiledSentences) -> None:
+        """Others may be said from now on; the one that is being said is heard out. Fast."""
+        self._next = compiled
+
+    def _take_next(self) -> None:
+        if self._next is not None and not self.is_under_way:
+            self.compiled, self._next = self._next, None
+            self._graph = self.compiled.graph()
+            self._begin()
+
     def push(self, frames: Frames) -> list[HeardSentence]:
         """The next frames → what they decide. A new origin, and frames that were not heard, begin anew."""
         if not self._armed:
             return []
+        self._take_next()
         if frames.origin_sample != self._origin_sample:
             self._origin_sample = frames.origin_sample
             self._begin()

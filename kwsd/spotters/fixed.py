@@ -12,6 +12,7 @@ from kwsd.config.settings import FixedWords
 from kwsd.errors import ConfigError
 from kwsd.events import Detection
 from kwsd.keywords.keyword import Keyword
+from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.orders import OrderListener
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import seconds
@@ -45,6 +46,8 @@ class FixedSpotter:
         """None."""
         self.orders: OrderListener | None = None
         """Its networks tell ten words from all else, and not speech from silence."""
+        self.sentences: SentenceSearch | None = None
+        """Nor what is said in one."""
         self.tokenizer = CommandTokenizer(model.words)
         """The one that keywords are to be read with."""
         self._model = model

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
 from kwsd.keywords.keyword import Keyword
+from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.orders import OrderListener
 from kwsd.stream import Chunk, Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
@@ -76,6 +77,11 @@ class Spotter(Protocol):
     @property
     def orders(self) -> OrderListener | None:
         """What listens for orders; None where nothing that hears now can."""
+        ...
+
+    @property
+    def sentences(self) -> SentenceSearch | None:
+        """What listens for sentences; None where nothing that hears now does."""
         ...
 
     def push(self, chunk: Chunk) -> Sequence[Event]:

@@ -12,6 +12,7 @@ from kwsd.errors import ConfigError
 from kwsd.events import Degraded, Detection, Event, Loaded
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.spotters.interface import Spotter
 from kwsd.spotters.merge import Merge
@@ -112,6 +113,11 @@ class PairedSpotter:
     def orders(self) -> OrderListener | None:
         """That of the open vocabulary, while it hears."""
         return self._phrases.orders if self._phrases and not self._pace.paused else None
+
+    @property
+    def sentences(self) -> SentenceSearch | None:
+        """That of the open vocabulary."""
+        return self._phrases.sentences if self._phrases else None
 
     def push(self, chunk: Chunk) -> list[Event]:
         """The next sound → what is to be told, in the order decided."""

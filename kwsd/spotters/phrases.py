@@ -14,6 +14,7 @@ from kwsd.keywords.keyword import Keyword
 from kwsd.search.beam import Match
 from kwsd.search.search import KeywordSearch
 from kwsd.search.settings import OrderSettings, SearchSettings
+from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.behind import Behind
 from kwsd.spotters.compiling import compile_for
 from kwsd.spotters.found import event_of
@@ -40,9 +41,7 @@ class PhraseSpotter:
 
         What `settings` does not give, the model's model.toml does. `quiet_gate` spares the encoder a quiet room,
         `automatic_gain` lifts faint speech; `orders` is needed where a program may ask for one.
-
-        Raises:
-            ConfigError: a keyword cannot be written in the model's pieces.
+        Raises ConfigError: a keyword cannot be written in the model's pieces.
         """
         self.name = model.name
         """What to call the model."""
@@ -64,6 +63,7 @@ class PhraseSpotter:
         self._stream.gain = AutomaticGain(shift) if self._automatic_gain else None
         self.searching = KeywordSearch(self.compiled.searched, self._model.transducer)
         self._behind = Behind(self._model, self._stream, self._order_settings)
+        self.sentences: SentenceSearch | None = None
         self.orders = self._behind.orders
         """Listens for what is said behind keywords with `listen`, or when asked."""
         self.heard_samples = 0

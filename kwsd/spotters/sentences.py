@@ -43,18 +43,19 @@ class SentenceSpotter(PhraseSpotter):
         orders: OrderSettings | None = None,
     ) -> None:
         """As `PhraseSpotter`, and the sentences compiled for the same model. Raises ConfigError as it does."""
-        self._sentences = sentences
+        self._search = SentenceSearch(sentences, model.transducer, intents)
         self._intents = intents
         super().__init__(model, keywords, settings, quiet_gate=quiet_gate, automatic_gain=automatic_gain, orders=orders)
 
     def reset(self) -> None:
         """Begin a new stream at 0 s with the same keywords and sentences."""
         super().reset()
-        self._orders = SentenceSearch(self._sentences.graph(), self._model.transducer, self._intents)
+        self.sentences: SentenceSearch = self._search
+        self.sentences.disarm()
         self._armed_until = 0
         self._heard = RecentFrames()
         if self._always:
-            self._orders.arm()
+            self.sentences.arm()
 
     @property
     def _always(self) -> bool:
@@ -64,15 +65,15 @@ class SentenceSpotter(PhraseSpotter):
     def replace(self, compiled: CompiledKeywords) -> None:
         """As `PhraseSpotter` does. A sentence that is being said when the first keyword comes is heard out."""
         super().replace(compiled)
-        if self._always and not self._orders.is_under_way:
-            self._orders.arm()
+        if self._always and not self.sentences.is_under_way:
+            self.sentences.arm()
 
     def finish(self) -> list[Event]:
         """The sound has ended: what its last words complete. Nothing can be pushed behind it."""
         told = [*super().finish()]
         last = self._heard.last
         if last is not None:
-            told += self._told(self._orders.finish(), last)
+            told += self._told(self.sentences.finish(), last)
         return told
 
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
@@ -80,28 +81,28 @@ class SentenceSpotter(PhraseSpotter):
         self._heard.push(frames)
         detected = list(super().search(frames, matches))
         yield from detected
-        yield from self._told(self._orders.push(frames), frames)
+        yield from self._told(self.sentences.push(frames), frames)
         if self._always:
             return
-        if frames.arrived_sample >= self._armed_until and not self._orders.is_under_way:
-            self._orders.disarm()
+        if frames.arrived_sample >= self._armed_until and not self.sentences.is_under_way:
+            self.sentences.disarm()
         labels = self.compiled.searched.labels  # a word of a list that follows one wakes nothing
         wakes = [event for event in detected if isinstance(event, Detection) and event.keyword in labels]
         if wakes:
             self._armed_until = frames.arrived_sample + samples(self._intents.armed_s)
             behind = self._heard.behind(samples(wakes[-1].end))  # one that was told late may be long over
-            yield from self._told(self._orders.arm(behind), frames)
+            yield from self._told(self.sentences.arm(behind), frames)
 
     def _told(self, found: Iterable[HeardSentence], frames: Frames) -> Iterator[Intent]:
         """Behind a wake word one sentence is accepted."""
         for heard in found:
             if heard.accepted and not self._always:
-                self._orders.disarm()
+                self.sentences.disarm()
             yield self._event(heard, frames)
 
     def _event(self, heard: HeardSentence, frames: Frames) -> Intent:
         reading = heard.reading
-        template = self._sentences.listed.templates[reading.template]
+        template = self.sentences.compiled.listed.templates[reading.template]
         words = [step.arc.word for step in reading.steps]
         start, end = _seconds(frames, heard.emissions[0].frame), _seconds(frames, heard.emissions[-1].frame + 1)
         decided = seconds(frames.arrived_sample)

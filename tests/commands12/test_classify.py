@@ -74,6 +74,15 @@ def test_a_picture_without_a_name_is_named_like_its_sound(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["one.png", "stdin.png", "two.png"]
 
 
+def test_a_file_without_sound_has_no_picture_and_the_others_have(tmp_path: Path) -> None:
+    fonts = {"MPLCONFIGDIR": pytest.importorskip("matplotlib").get_cachedir()}
+    for name, sound in (("empty.wav", SOUND[:0]), ("one.wav", SOUND)):
+        soundfile.write(tmp_path / name, sound, SAMPLE_RATE)
+    done = run(KWSCTL, "classify", "empty.wav", "one.wav", "--plot", home=tmp_path, environ=fonts)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "kwsctl: empty.wav: there is no sound to draw")
+    assert [path.name for path in tmp_path.glob("*.png")] == ["one.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -25,6 +25,8 @@ from testkit.scripted import ScriptedTokenizer
 class Compiling:
     """As much of a spotter as lists are brought into force with; `fails` comes before each compilation."""
 
+    sentences = None
+
     def __init__(self) -> None:
         self.keywords: tuple[Keyword, ...] = (Keyword("LIGHT ON"),)
         self.tokenizer = ScriptedTokenizer()

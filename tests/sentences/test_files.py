@@ -86,7 +86,7 @@ def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path
     [
         ("turn {nope} on", 5, "there is no list {nope}"),
         ("turn <nope> on", 5, "there is no rule <nope>"),
-        ("turn <loop> on", 15, "<loop> → <pool> → <loop> goes on for ever"),
+        ("turn <loop> on", 17, "<loop> → <pool> → <loop> goes on for ever"),
         ("turn {own} on", 10, "list {own} stands in its own values"),
         ("turn ] on", 5, "a bracket is not opened, or not closed"),
         ("turn {empty} on", 8, "list {empty} is empty; write `values:`"),
@@ -101,6 +101,10 @@ def test_what_is_no_sentence_leads_nowhere_and_a_beginning_is_completed(tmp_path
         ("<r60>", 5, "1e+18 sentences or more"),
         ("a" * 5000, 5, "5000 letters in a row"),
         ("say {text}", 11, "`values:` is no list; write each value behind `- `"),
+        ("say {both}", 13, "has `values:` and `range:`; take one of them out"),
+        ("dim to {0..10,0:brightness}", 5, "0..10 with steps of 0; write a step of 1 or more"),
+        ("dim to {10..0:brightness}", 5, "10..0 has no number in it; write the lower one first"),
+        ("dim to {still}", 14, "0..10 with steps of 0; write a step of 1 or more"),
         ("say {long}", 12, "write `from:` and `to:`"),
         ("", 5, "a sentence is text"),
     ],
@@ -121,6 +125,8 @@ lists:
   own: {{values: ["x {{own}}"]}}
   text: {{values: kitchen}}
   long: {{range: {{from: 10}}}}
+  both: {{values: [ten], range: {{from: 1, to: 9}}}}
+  still: {{range: {{from: 0, to: 10, step: 0}}}}
 expansion_rules:
   loop: "a <pool>"
   pool: "b <loop>"

@@ -121,6 +121,19 @@ def test_keywords_that_come_and_go_arm_the_sentences(tiny_model_dir: Path, sente
     assert told == [["intent"], [], ["detection", "intent"], ["intent"], ["intent"]]
 
 
+def test_others_may_be_said_once_the_one_that_is_being_said_is_over(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. In the middle of a sentence the file is read again. 2. The sentence again. Result: each as it was armed."""
+    hearing, middle = spotter(tiny_model_dir, sentences), int(0.9 * 16_000)
+    told = hearing.push(Chunk(0, ORDER[:middle], ""))
+    sentences.write_text(SENTENCES.replace("Light:", "Lamp:"))
+    hearing.sentences.replace(hearing.sentences.compiled.again())
+    told += hearing.push(Chunk(middle, ORDER[middle:], ""))
+    told += hearing.push(Chunk(len(ORDER), ORDER, ""))
+    assert [event.intent for event in told if isinstance(event, Intent)] == ["Light", "Lamp"]
+    hearing.reset()
+    assert [event.intent for event in hearing.push(Chunk(0, ORDER, "")) if isinstance(event, Intent)] == ["Lamp"]
+
+
 def test_what_was_said_while_a_longer_keyword_might_still_come_counts(tiny_model_dir: Path, sentences: Path) -> None:
     """1. A sentence that begins as a longer keyword goes on, so that the wake word is told late. Result: all of it."""
     sound = np.concatenate([silence(0.5), speak("HEY LIGHT"), speak("TURN ON THE HALL LIGHT"), silence(1.5)])

@@ -27,7 +27,7 @@ def decided(folder: Path, sentences: str, *frames: NDArray[np.float32], beam: in
     """What becomes of them, with a pause behind."""
     (folder / "s.yaml").write_text(f"intents: {{Say: {{data: [{{sentences: [{sentences}]}}]}}}}")
     compiled = compile_sentences(read_sentence_file(folder / "s.yaml"), ScriptedTokenizer())
-    search = SentenceSearch(compiled.graph(), ScriptedAcoustics(), SentenceSettings(beam=beam))
+    search = SentenceSearch(compiled, ScriptedAcoustics(), SentenceSettings(beam=beam))
     search.arm()
     (found,) = search.push(heard(np.concatenate([*frames, SILENCE]), 0))
     return found

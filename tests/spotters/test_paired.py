@@ -47,7 +47,7 @@ class Script:
     bad_chunks = heard_samples = 0
     frames: Sequence[Frames] = ()
     weights = ""
-    quiet = orders = None
+    quiet = orders = sentences = None
     gain_db = 0.0
 
     def __init__(self, clock: Clock, hits: Sequence[Detection] = (), keywords: Sequence[Keyword] = ()) -> None:
