@@ -17,6 +17,8 @@ JOINED = 120
 PHRASES = 150
 CHOICES = 10
 """Values of a slot, the one that is said among them."""
+LEARNERS = "speechocean762"
+"""Children and adults who learn English, of Chinese as their first language."""
 SHORTEST, LONGEST = 3, 9
 """Words of a phrase."""
 MARGIN_S = 0.5, 1.2
@@ -96,7 +98,8 @@ def phrases(draw: random.Random) -> tuple[list[Order], str, str]:
             lists.append(f"  list{number}{which}: {{values: {quoted(sorted(values))}}}")
         intents.append(f"  Phrase{number}: {{data: [{{sentences: {quoted([' '.join(template)])}}}]}}")
         samples = framed(sound.read_exactly(folder / row["path"]))
-        orders.append(Order("read phrases", samples, f"Phrase{number}", slots))
+        kind = "phrases of learners" if row["corpus"] == LEARNERS else "phrases, Common Voice"
+        orders.append(Order(kind, samples, f"Phrase{number}", slots))
     return orders, "\n".join(intents), "\n".join(lists)
 
 
@@ -123,7 +126,9 @@ def make(path: Path, seed: int = 0) -> list[Order]:
     own = "\n".join(f"  {name}: {{values: {quoted(list(values))}}}" for name, values in shared)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"intents:\n{JOINED_SENTENCES}{intents}\nlists:\n{own}\n{lists}\n", encoding="utf-8")
-    return [*orders, *spoken]
+    orders += spoken
+    random.Random(seed).shuffle(orders)  # so that every Nth of them is some of each kind and sentence
+    return orders
 
 
 def quoted(texts: list[str]) -> str:

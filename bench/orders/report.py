@@ -20,11 +20,12 @@ from measure.wav import RATE, Samples
 HEADER = """\
 # Orders
 
-`python -m bench orders`, of every Nth order and recording with `--every N`. Slots and orders right are of what was
-accepted; a rejected order has neither. Material: words of Speech Commands (test speakers) joined, and read phrases of
-speechocean762 and Common Voice (dev speakers) of three to nine words, two words of each a slot of ten values. All
-templates are armed at once. Other speech: LibriSpeech dev speakers, 8 s at a time, into which every sentence may be
-heard. Cost is processor time per second of sound, encoder and features included, at this machine's load.
+`python -m bench orders`, of every Nth order and recording with `--every N`, of other speech with `--other N`. Slots and
+orders right are of what was accepted; a rejected order has neither. Material: words of Speech Commands (test speakers)
+joined, each said by somebody else, and read phrases of three to nine words, two words of each a slot of ten values: of
+Common Voice, and of people who learn English (speechocean762, half of them children), dev speakers both. All templates
+are armed at once. Other speech: LibriSpeech dev speakers, 8 s at a time, into which every sentence may be heard. Cost
+is processor time per second of sound, encoder and features included, at this machine's load.
 
 | model | orders | slots right | orders right | false acceptances, hours | ms per s of sound |
 |---|---|---|---|---|---|
@@ -73,13 +74,17 @@ def main(arguments: list[str]) -> None:
     """Measure every model that is here, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m bench orders", description=__doc__)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth order and recording")
-    every = parser.parse_args(arguments).every
+    parser.add_argument("--other", type=int, metavar="N", help="of other speech every Nth (default: as --every)")
+    parser.add_argument("--model", type=Path, action="append", metavar="DIR", help="once for each (default: both)")
+    asked = parser.parse_args(arguments)
+    every, others = asked.every, asked.other or asked.every
     path = WORK / "orders" / "sentences.yaml"
     orders = material.make(path)[::every]
     rows = []
-    for directory in (MODEL, ROOT / "models" / "kwsd-en"):
-        rows += rows_of(directory, path, orders, every)
-        print("\n".join(rows[-2:]), flush=True)
+    for directory in asked.model or (MODEL, ROOT / "models" / "kwsd-en"):
+        new = rows_of(directory, path, orders, others)
+        print("\n".join(new), flush=True)
+        rows += new
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "orders.md").write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
 
@@ -98,5 +103,5 @@ def rows_of(directory: Path, path: Path, orders: list[material.Order], every: in
     cost = 1000 * (time.process_time() - began_s) / (length_s + other_s)
     return [
         f"| {model.name} | {tally.orders} {kind} | {tally.row()} | {wrong} in {other_s / 3600:.2f} h | {cost:.1f} |"
-        for kind, tally in tallies.items()
+        for kind, tally in sorted(tallies.items())
     ]
