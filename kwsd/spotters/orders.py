@@ -15,7 +15,7 @@ from kwsd.search.settings import OrderSettings
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, fbank_samples_needed, samples, seconds
 
-MARGIN_S = 0.3  # of sound behind an order: its end is an estimate
+MARGIN_S = 0.5  # of sound behind an order: its end is an estimate, and a weak last word is found late
 
 
 @dataclass(frozen=True, slots=True)
