@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from kwsd.errors import ModelError
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
-from kwsd.small_files import parse_json
+from kwsd.small_files import parse_json, written_whole
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.timebase import SAMPLE_RATE
 
@@ -89,10 +90,15 @@ def search_piece(model_name: str, fingerprint: str, search: Path, piece: Path) -
     path = search / f"{piece.stem}.jsonl"
     part = path.with_suffix(f".{uuid4().hex}{PART}")
     try:
-        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())  # a power cut may leave an empty file else, which says that nothing was found
         part.replace(path)
     except OSError as error:
         raise StoreError(f"{part}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
     return Searched(len(lines), sum(map(sound_of, kept.values())), time.process_time() - began_s)
 
 
@@ -120,7 +126,8 @@ def write_search(folder: Path, keywords: Sequence[Keyword], settings: SearchSett
     """What `search_piece` reads: the same for all workers, whatever files they see."""
     told = search_told(keywords, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "keywords.json").write_text(json.dumps(told), encoding="utf-8")
+    with written_whole(folder / "keywords.json") as part:  # workers of another search of this list may be reading it
+        part.write_text(json.dumps(told), encoding="utf-8")
 
 
 @lru_cache(maxsize=1)

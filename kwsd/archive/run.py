@@ -149,10 +149,11 @@ def outcomes_in(store: Store, report: Path) -> list[FileOutcome]:
         uri = kept.span.recording.uri
         found.outcomes.setdefault(uri, FileOutcome(uri, "kept"))
         _count(found, kept)
-    for line in report.read_text(encoding="utf-8").splitlines() if report.exists() else ():
-        outcome = FileOutcome(**parse_json(line))
-        if outcome.recording not in found.outcomes or outcome.outcome == "failed":
-            found.outcomes[outcome.recording] = outcome
+    for line in report.read_text(encoding="utf-8", errors="replace").splitlines() if report.exists() else ():
+        with suppress(ValueError, TypeError):  # damaged, or another version's: it is a report, and no more
+            outcome = FileOutcome(**parse_json(line))
+            if outcome.recording not in found.outcomes or outcome.outcome == "failed":
+                found.outcomes[outcome.recording] = outcome
     return [found.outcomes[uri] for uri in sorted(found.outcomes)]
 
 
@@ -191,9 +192,13 @@ def search(
 ) -> SearchReport:
     """Search all pieces that this search has not been through yet → every hit once, by recording and time.
 
-    `only` tells of some recordings. Raises StoreError.
+    `only` tells of some recordings. Raises StoreError: it has nothing of this model, or cannot be written.
     """
     store = Store(folder, model.encoder.fingerprint)
+    by_age = sorted(store.pieces(), key=lambda piece: piece.stat().st_mtime_ns)
+    if only is None and not by_age:
+        made = f"`kwsd-archive index SOURCE… --store {folder}` makes them"
+        raise StoreError(f"{folder}: has no frames of this model, {model.directory}; {made}")
     place = store.folder / "searches" / name_of(search_told(keywords, settings), model)
     try:
         write_search(place, keywords, settings)
@@ -201,12 +206,12 @@ def search(
         raise StoreError(f"{place}: cannot be written: {error.strerror or error}") from error
     report = SearchReport([])
     listed: dict[Path, list[Kept]] = {}
-    for piece in store.pieces():
+    for piece in by_age:
         try:
             listed[piece] = list(read_spans(piece).values())
         except StoreError as error:
             report.problems.append(str(error))
-    left = [piece for piece in listed if not (place / f"{piece.stem}.jsonl").exists()]
+    left = [piece for piece in listed if hits_in(place / f"{piece.stem}.jsonl") is None]
     task = partial(search_piece, str(model.directory), model.encoder.fingerprint, place)
     for piece, result in workers.run(task, left):
         advance(sum(samples(sound_of(kept)) for kept in listed[piece]))
@@ -215,10 +220,17 @@ def search(
             continue
         report.sound_s += result.sound_s
         report.core_s += result.core_s
-    by_age = sorted(listed, key=lambda piece: piece.stat().st_mtime_ns)
-    newest = {kept.span.recording.uri: kept.span.recording.id for piece in by_age for kept in listed[piece]}
+    newest = {kept.span.recording.uri: kept.span.recording.id for kept in chain.from_iterable(listed.values())}
     report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], newest, only)
     return report
+
+
+def hits_in(path: Path) -> list[Row] | None:
+    """What a piece was found to have; None where it was not searched yet, or only half of that reached the disk."""
+    try:
+        return [parse_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return None
 
 
 def _merged(paths: Iterable[Path], newest: Mapping[str, str], only: set[str] | None) -> list[Row]:
@@ -228,8 +240,7 @@ def _merged(paths: Iterable[Path], newest: Mapping[str, str], only: set[str] | N
     """
     rows: dict[tuple[str, float, str], Row] = {}
     for path in paths:
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            row: Row = parse_json(line)
+        for row in hits_in(path) or ():
             is_newest = row.pop(VERSION) == newest[row["recording"]]
             if is_newest and (only is None or row["recording"] in only):
                 rows[row["recording"], row["start"], row["keyword"]] = row

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -130,19 +129,19 @@ def read_spans(piece: Path) -> dict[int, Kept]:
     try:
         with zipfile.ZipFile(piece) as file:
             listed: dict[str, Any] = parse_json(file.read(SPANS))
-    except (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError) as error:
+        return {
+            int(place): Kept(
+                FileSpan(
+                    ArchivedFile(**each["span"]["recording"]), each["span"]["start_sample"], each["span"]["end_sample"]
+                ),
+                each["segments"],
+                each["heard_samples"],
+                tuple(each["notes"]),
+            )
+            for place, each in listed.items()
+        }
+    except Exception as error:  # at wrong bits zipfile, its decompressors and NumPy raise nearly anything
         raise StoreError(f"{piece}: is damaged ({error}); delete it and index again") from error
-    return {
-        int(place): Kept(
-            FileSpan(
-                ArchivedFile(**each["span"]["recording"]), each["span"]["start_sample"], each["span"]["end_sample"]
-            ),
-            each["segments"],
-            each["heard_samples"],
-            tuple(each["notes"]),
-        )
-        for place, each in listed.items()
-    }
 
 
 def read_frames(piece: Path, kept: dict[int, Kept]) -> Iterator[Made]:
@@ -159,7 +158,7 @@ def read_frames(piece: Path, kept: dict[int, Kept]) -> Iterator[Made]:
                         left[made.span] -= 1
                         if not left[made.span]:
                             yield Made(made.span)
-    except (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError) as error:
+    except Exception as error:  # as above
         raise StoreError(f"{piece}: is damaged ({error}); delete it and index again") from error
 
 
