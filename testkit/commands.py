@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 Completed = subprocess.CompletedProcess[str]
@@ -24,7 +25,7 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
 
 
 def run(*command: object, home: Path, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> Completed:
-    """Run a command to its end in `home`; stdout and stderr as text."""
+    """Run a command to its end in `home`; stdout and stderr as text, without what a library says of the processor."""
     done = subprocess.run(
         [str(part) for part in command],
         input=stdin,
@@ -34,4 +35,13 @@ def run(*command: object, home: Path, stdin: bytes = b"", environ: Mapping[str, 
         check=False,
         timeout=60,
     )
-    return Completed(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    lines = done.stderr.decode().splitlines(keepends=True)
+    own = [line for line in lines if "cpuinfo" not in line or line not in said_of_the_processor()]
+    return Completed(done.args, done.returncode, done.stdout.decode(), "".join(own))
+
+
+@cache
+def said_of_the_processor() -> frozenset[str]:
+    """Lines of onnxruntime while it is imported, when nobody can stop it: it does not know those of some emulators."""
+    done = subprocess.run([sys.executable, "-c", "import onnxruntime"], capture_output=True, text=True, check=False)
+    return frozenset(done.stderr.splitlines(keepends=True))
