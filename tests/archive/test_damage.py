@@ -80,8 +80,17 @@ def test_hits_are_on_the_disk_before_they_have_their_name(
     """Else a power cut may leave an empty file, which says that nothing was found."""
     order: list[str] = []
     fsync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda file: (order.append("synced"), fsync(file))[1])
-    monkeypatch.setattr(Path, "replace", lambda path, to: (order.append(to.name), replace(path, to))[1])
+
+    def synced(file: int) -> None:
+        order.append("synced")
+        fsync(file)
+
+    def replaced(path: Path, to: Path) -> Path:
+        order.append(to.name)
+        return replace(path, to)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
     assert hits(store, tiny_model_dir)
     named = [place for place, what in enumerate(order) if what.endswith(".jsonl")]
     assert named
