@@ -3,11 +3,11 @@
 Changes are additive: a client ignores types and fields that it does not know. Anything else raises PROTOCOL.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from kwsd.intents import Intent, Transcript
 from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 from kwsd.told_frames import EncoderFrames
 from kwsd.why import Evidence

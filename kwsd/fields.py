@@ -5,13 +5,14 @@ A field holds a bool, int, float, text, path, one of several texts, texts in a r
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kwsd.errors import SettingError, explain
+from kwsd.quick_dataclass import dataclass
 
 TRUE = {"true", "yes", "on", "1"}
 FALSE = {"false", "no", "off", "0"}

@@ -1,8 +1,8 @@
 """What is told of an order that was said: what it means, and its text."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 

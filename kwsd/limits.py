@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, ClassVar, Literal, get_args
+
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What is told of an order: what is said behind a keyword that listens, or after the command `listen`."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 EndReason = Literal["silence", "longest", "lost", "stopped"]

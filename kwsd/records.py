@@ -2,9 +2,11 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+
+from kwsd.quick_dataclass import dataclass
 
 
 def now() -> str:

@@ -1,14 +1,14 @@
 """What flows from the microphone to the search: Chunks of sound, and the Frames that come of them."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.quick_dataclass import dataclass
+
 Float32 = NDArray[np.float32]
 Kind = Literal["heard", "quiet", "failed"]
-
 NO_SAMPLES: Float32 = np.zeros(0, np.float32)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Why a keyword was heard or not: what decided it, as one record, and that record in three plain sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.units import WORD_START
 
 CUT_OFF_S = 0.3  # the first token is heard up to a quarter of a second behind where its sound begins

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.acoustic.caches import reach_of
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Float32
 
 INNER_FRAMES = 2  # of 20 ms, per frame of 40 ms

@@ -7,11 +7,12 @@ leaves two segments late when it is quiet: should sound come after it, it is hea
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from kwsd.acoustic.fbank import NUM_BINS
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Float32
 from kwsd.units import DB_PER_NAT
 

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from kwsd.acoustic.encoder import Encoder
+from kwsd.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from kwsd.acoustic.caches import State

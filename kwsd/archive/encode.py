@@ -7,13 +7,14 @@ the encoder can reach back to, and that is thrown away but for what the search w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream, encode
 from kwsd.archive.spans import GRID_SAMPLES, LANES, FileSpan
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Chunk, Frames
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SUBSAMPLING, fbank_samples_needed
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from kwsd.archive.store import PART, Kept, Store, StoreError, read_frames, read_
 from kwsd.errors import ModelError
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import SearchSettings
 from kwsd.small_files import parse_json, written_whole
 from kwsd.spotters.phrases import PhraseSpotter

@@ -6,7 +6,7 @@ import io
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import fsspec
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.audio.file import FileSource, SoundSource, open_sound
 from kwsd.errors import AudioError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Chunk
 
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import SAMPLE_RATE, samples
 
 GRID_SAMPLES = 8 * SAMPLE_RATE  # whole segments of 320 ms, and whole blocks in which a file is read

@@ -10,7 +10,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from socket import gethostname
@@ -23,6 +23,7 @@ from kwsd.archive.encode import Made
 from kwsd.archive.packing import pack, unpack
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_json
 from kwsd.stream import Frames
 

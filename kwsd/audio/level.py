@@ -1,12 +1,12 @@
 """How loud sound is, and what to do about it: muted, faint, overdriven, or of a telephone's band?"""
 
 import math
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from kwsd.audio.source import Samples
+from kwsd.quick_dataclass import dataclass
 from kwsd.units import DB_PER_NAT
 
 FLOOR_DBFS = -120.0  # below the noise of any converter: digital silence is reported as this, not as -infinity

@@ -4,10 +4,10 @@ import atexit
 import itertools
 import logging
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 from kwsd.errors import AudioError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Float32
 from kwsd.timebase import SAMPLE_RATE
 

@@ -5,7 +5,7 @@ import base64
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from kwsd.cli.connect import add_socket_argument, connect
 from kwsd.cli.terminal import say
 from kwsd.errors import DONE, DONE_IN_PART, FlagError, KwsdError
 from kwsd.protocol.connection import DaemonConnection
+from kwsd.quick_dataclass import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from kwsd.daemon.saved_state import state_path
 from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError, first_few
 from kwsd.homes import exists
 from kwsd.keywords.files import read_keyword_file
+from kwsd.quick_dataclass import dataclass
 
 LISTENED_S = 1.0
 LEAST_FREE_BYTES = 50 << 20

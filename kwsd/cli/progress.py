@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from kwsd.audio.source import Source
 from kwsd.outlets.stdout import write_line
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import samples, seconds
 
 LONG_S = 60.0  # a minute of sound takes a second or two: less is over before a bar is read

@@ -3,7 +3,6 @@
 import argparse
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from kwsd.errors import FlagError
 from kwsd.homes import user_directory
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.tuning.enrol import Background
 from kwsd.tuning.kept import KeptFrames, hours_of, recordings
 

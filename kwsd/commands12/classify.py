@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from kwsd.commands12.frontend import BANDS, CLIP_FRAMES, FloatArray, clip_pictur
 from kwsd.commands12.model import FixedModel
 from kwsd.commands12.networks import PosteriorNetwork, make_network
 from kwsd.config.settings import FixedWords
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import SAMPLE_RATE, samples, seconds
 
 WINDOW_SAMPLES = SAMPLE_RATE

@@ -1,11 +1,11 @@
 """Posteriors over time → one decision per utterance."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from kwsd.commands12.frontend import FloatArray
+from kwsd.quick_dataclass import dataclass
 
 RELEASE_PART = 0.5  # a word may fire again once its posterior has been below this part of its threshold
 RISE = 0.005  # a posterior that grows by less has stopped rising

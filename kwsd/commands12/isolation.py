@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from kwsd.commands12.decisions import Decision
 from kwsd.commands12.frontend import CLIP_FRAMES, PIXEL_SLOPE, FloatArray
 from kwsd.limits import EngineName
+from kwsd.quick_dataclass import dataclass
 
 ACTIVE_PART = 0.35  # of the way from the quiet frames to the loudest one
 QUIET_ONE_IN = 10  # frames that are quieter than what counts as quiet

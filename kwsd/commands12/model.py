@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import ModelError
 from kwsd.limits import EngineName
 from kwsd.models.directory import model_homes
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_toml, read_small
 
 PACKAGED = Path(__file__).parents[1] / "data" / "models" / "commands12"

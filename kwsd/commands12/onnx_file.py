@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from kwsd.commands12.frontend import FloatArray
 from kwsd.models.directory import read_graph
+from kwsd.quick_dataclass import dataclass
 
 GRAPH = 7  # of a ModelProto
 NODES, INITIALIZERS = 1, 5  # of a GraphProto

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from kwsd.commands12.pictures import FrameStream
 from kwsd.commands12.second import SecondOpinion
 from kwsd.commands12.timing import decision_settings
 from kwsd.config.settings import FixedWords
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
 

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from kwsd.homes import expanded, user_directory
 from kwsd.keywords.shipped import find_list
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_toml, read_small
 
 PREFIX = "KWSD_"

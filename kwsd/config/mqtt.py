@@ -1,10 +1,10 @@
 """[mqtt]: the tie to a broker."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from kwsd import limits
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 A field's name is its TOML key. Sections are nested records; `[search] threshold` is also KWSD_SEARCH_THRESHOLD.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ from kwsd.config.transcripts import Transcripts
 from kwsd.config.web import Web
 from kwsd.config.wyoming import Wyoming
 from kwsd.models.directory import DEFAULT_MODEL
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import OrderSettings, SearchSettings
 from kwsd.sentences.settings import SentenceSettings
 

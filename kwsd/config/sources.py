@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from kwsd.errors import ConfigError, first_few, nearest_of
 from kwsd.fields import Mistake, read_fields, types_of
 from kwsd.homes import expanded
 from kwsd.keywords.shipped import find_list
+from kwsd.quick_dataclass import dataclass
 
 HEADER = re.compile(r"^\s*\[\[\s*source\s*\]\]")
 ANY_HEADER = re.compile(r"^\s*\[")

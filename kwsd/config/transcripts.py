@@ -1,9 +1,9 @@
 """[transcripts]: the order behind a keyword as text."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from kwsd import limits
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """[web]: the local page."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from kwsd import limits
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

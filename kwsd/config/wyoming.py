@@ -1,9 +1,9 @@
 """[wyoming]: the wake service for Home Assistant and satellites."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from kwsd import limits
+from kwsd.quick_dataclass import dataclass
 
 HOME_NETWORKS = (
     "127.0.0.0/8",

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from kwsd.daemon.background import in_background
 from kwsd.errors import KwsdError
 from kwsd.homes import state_directory
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_json, write_private
 
 logger = logging.getLogger(__name__)

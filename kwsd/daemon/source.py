@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from kwsd.audio.open import MICROPHONE, STDIN
@@ -32,6 +32,7 @@ from kwsd.outlets.peer import group_id
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.outlets.wav_files import FileLimits
 from kwsd.protocol.messages import Listened
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import samples

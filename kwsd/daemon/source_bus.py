@@ -1,9 +1,10 @@
 """The bus as one of several sources sees it: what it tells bears its name, and its outlets are given its own only."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kwsd.outlets.bus import Bus
 from kwsd.outlets.interface import Outlet
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 

@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from kwsd.daemon.overload import Overload
 from kwsd.events import MicLevel, MicLost, MicRecovered, MicSilent, Muted, Overrun, State, Unmuted
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from kwsd.errors import ConfigError
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.kept_sequences import known_token_sequences
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph, TokenSequence
 from kwsd.search.keyword_set import KeywordLimits, KeywordSet

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from errno import EINVAL
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kwsd.keywords.sequences import first_sequence
 from kwsd.keywords.shipped import READ_AGAIN, no_such_list
 from kwsd.keywords.text_lines import read_lines
 from kwsd.keywords.toml_tables import read_tables
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import read_small
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 

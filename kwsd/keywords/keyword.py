@@ -1,7 +1,6 @@
 """A keyword as its user means it, before any model has tokenised it: in a file, a command or a program."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from kwsd.fields import check_fields
@@ -17,6 +16,7 @@ from kwsd.limits import (
     TRAILING_BLANKS,
     TYPED,
 )
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """What a reader of one dialect hands over for each line or table: a keyword, or what is wrong with it."""
 
-from dataclasses import dataclass
-
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

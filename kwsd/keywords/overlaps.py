@@ -4,7 +4,6 @@ Nothing here stops a keyword: the search waits for the longer of two and looks a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
@@ -12,6 +11,7 @@ import ahocorasick
 
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import token_sequences
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.graph import TokenSequence
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 

@@ -1,12 +1,13 @@
 """model.toml: what a model directory says of itself, and the search settings it was tuned for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import ModelError
 from kwsd.fields import read_fields
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.confidence import Confidence, confidence_of
 from kwsd.search.false_alarms import FalseAlarms
 from kwsd.search.settings import SearchSettings

@@ -1,9 +1,9 @@
 """The models that can be fetched: address, checksum, size and licence of each, and of each file in it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import ModelError
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_toml, read_small
 
 PACKAGED = Path(__file__).with_name("registry.toml")

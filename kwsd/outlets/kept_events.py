@@ -2,9 +2,9 @@
 
 import os
 from collections import deque
-from dataclasses import dataclass
 
 from kwsd.protocol.messages import Dropped
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 KEPT_EVENTS = 512  # some 0.5 MB at most, and days of an ordinary room

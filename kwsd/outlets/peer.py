@@ -4,9 +4,9 @@ import grp
 import os
 import socket
 import struct
-from dataclasses import dataclass
 
 from kwsd.errors import ConfigError
+from kwsd.quick_dataclass import dataclass
 
 _SO_PEERGROUPS = 59  # linux/socket.h; Python's socket module does not name it
 _CREDENTIALS = struct.Struct("3i")

@@ -3,10 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from kwsd.events import DEFAULT_TYPES, Detection, NearMiss
 from kwsd.protocol.messages import Dropped
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Record
 
 QUEUE_LIMIT = 64  # events: some 20 kB, and minutes of talking to a busy room

@@ -8,7 +8,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
@@ -19,6 +19,7 @@ from kwsd.errors import ConfigError, reason
 from kwsd.outlets.clip_ages import ClipAges
 from kwsd.outlets.clip_name import IS_CLIP
 from kwsd.outlets.recent_audio import RecentAudio
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import samples
 from kwsd.wall_clock import since_boot_s
 

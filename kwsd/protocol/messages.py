@@ -1,9 +1,10 @@
 """What the socket sends beside events, one JSON object per line: `docs/protocol.schema.json` is generated from all."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 from kwsd.events import EVENTS, State
+from kwsd.quick_dataclass import dataclass
 from kwsd.records import Message, Numbered, Record
 
 PROTOCOL = 1

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.history import FrameHistory
 from kwsd.search.posteriors import Acoustics
 from kwsd.units import START, Context

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.graph import Node, TokenSequence
 from kwsd.search.keyword_set import KeywordSet
 from kwsd.search.posteriors import Acoustics

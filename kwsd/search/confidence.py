@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
+
+from kwsd.quick_dataclass import dataclass
 
 LEAST = 0.01  # posteriors nearer to 0 or 1 tell no more
 SOFTNESS = 2.0  # of the weakest: 0 would be the least posterior alone, which noise decides

@@ -7,11 +7,12 @@ when the silence is due between two calls of the encoder, it is asked early, wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.settings import OrderSettings
 from kwsd.stream import Float32, Frames

@@ -7,8 +7,8 @@ own: the logarithm of a rate, linear in length and threshold (Poisson regression
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import SHORT_TOKENS
 
 

@@ -10,12 +10,12 @@ time. Nodes become objects where a search comes by.
 from __future__ import annotations
 
 from collections.abc import Iterable, KeysView
-from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.posteriors import Acoustics
 
 CACHED_BOOSTS = 1 << 20  # floats: 4 MB, however many streams search the graph

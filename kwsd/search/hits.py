@@ -1,9 +1,9 @@
 """What a search finds, in frames: keywords that were said, and those that came close."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.confidence import Signs
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.alignment import Alignment
 from kwsd.search.confidence import Confidence
 from kwsd.search.graph import ContextGraph

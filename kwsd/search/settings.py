@@ -1,6 +1,6 @@
 """The 13 settings of the search, said here once. Those that a keyword may override have the same name in `Keyword`."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Annotated, Any, Self
 
 from kwsd.fields import check_fields
@@ -20,6 +20,7 @@ from kwsd.limits import (
     THRESHOLD,
     TRAILING_BLANKS,
 )
+from kwsd.quick_dataclass import dataclass
 
 SHORT_TOKENS = 5
 """Phrases of at most so many tokens come about by chance among other words. Asked of longer ones too, a higher score

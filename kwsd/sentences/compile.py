@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from kwsd.errors import SentenceFileError
+from kwsd.quick_dataclass import dataclass
 from kwsd.sentences.files import SentenceList, SentenceProblem, Template, read_sentence_file
 from kwsd.sentences.graph import SentenceGraph
 from kwsd.sentences.lined_yaml import line_of

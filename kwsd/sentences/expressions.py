@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import factorial
 from typing import Any
+
+from kwsd.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

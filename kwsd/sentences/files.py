@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kwsd.errors import SentenceFileError
+from kwsd.quick_dataclass import dataclass
 from kwsd.sentences.expressions import BEYOND, Expression, Sizes
 from kwsd.sentences.lined_yaml import line_of, line_of_key, lined, load
 from kwsd.sentences.lowering import Lowering, Note, SentenceMistakeError, is_told

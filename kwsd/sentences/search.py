@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.context_rows import ContextRows
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.text_beam import TextBeam, TextEmission

@@ -1,9 +1,9 @@
 """How sentences are armed, ended and believed."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from kwsd.limits import ARMED_S, BEAM, END_S, THRESHOLD
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import encoder_frames
 
 

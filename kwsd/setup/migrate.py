@@ -8,10 +8,10 @@ who set it can say.
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.config import LoadedSettings
+from kwsd.quick_dataclass import dataclass
 from kwsd.setup.renewed_state import renew_state
 from kwsd.setup.thresholds import STATES, find_thresholds, keyword_files
 from kwsd.setup.version import EARLIER, Version

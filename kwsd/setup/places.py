@@ -2,9 +2,10 @@
 
 import os
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from kwsd.quick_dataclass import dataclass
 
 Scope = Literal["system", "user"]
 

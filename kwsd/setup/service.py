@@ -4,11 +4,11 @@ import grp
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import KwsdError
 from kwsd.keywords.shipped import shipped_lists
+from kwsd.quick_dataclass import dataclass
 from kwsd.setup.installed import InstalledFiles
 from kwsd.setup.places import Places
 from kwsd.setup.units import Programs, shipped_settings, shipped_units, units_for

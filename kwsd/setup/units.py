@@ -5,10 +5,10 @@ import re
 import site
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.setup.places import Scope
 
 SHIPPED = (Path(__file__).parents[1] / "data" / "systemd", Path(__file__).parents[2] / "systemd")

@@ -1,7 +1,7 @@
 """Which version of kwsd, and of its model, the files of a daemon are of: noted beside its state."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from kwsd import __version__
@@ -9,6 +9,7 @@ from kwsd.config import LoadedSettings
 from kwsd.errors import KwsdError, reason
 from kwsd.models.description import read_description
 from kwsd.models.directory import find_model_directory
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_json, read_small, write_private
 
 RECORD = "version.json"

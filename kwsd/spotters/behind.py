@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kwsd.acoustic.ahead import SoundAhead
 from kwsd.acoustic.model import Model
 from kwsd.acoustic.stream import AcousticStream
 from kwsd.events import Detection, Event, NearMiss
 from kwsd.keywords.compile import CompiledKeywords
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.hits import Hit, Miss
 from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.search import KeywordSearch

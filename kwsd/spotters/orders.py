@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kwsd.acoustic.model import Model
 from kwsd.events import Detection, Event
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.orders import EndReason, NoSpeech, OrderEvent, SpeechEnd, SpeechStart
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.endpoint import EarlySound, Endpointer, Over
 from kwsd.search.recent_frames import RecentFrames
 from kwsd.search.settings import OrderSettings

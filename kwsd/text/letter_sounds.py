@@ -10,13 +10,13 @@ from __future__ import annotations
 import gzip
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
 from kwsd.errors import ModelError
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import read_small, unpack
 
 HEADER = b"kwsd letter sounds 1"

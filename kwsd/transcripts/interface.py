@@ -1,10 +1,10 @@
 """The one face of whatever writes down what was said, and what it writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from kwsd.intents import SpokenWord
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Chunk, Frames
 
 

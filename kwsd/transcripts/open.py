@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from kwsd.acoustic.model import Model
 from kwsd.config.transcripts import Transcripts
 from kwsd.errors import ConfigError, TranscriptError
+from kwsd.quick_dataclass import dataclass
 from kwsd.transcripts.command import CommandTranscriber
 from kwsd.transcripts.interface import Transcriber
 from kwsd.transcripts.pipeline import PipelineTranscriber, pipeline_process

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.tuning.pronounce import Tokens
 from kwsd.tuning.rates import ExpectedRate
 

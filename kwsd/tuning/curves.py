@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Frames
 from kwsd.tuning.hear import LENIENT, best_score, least_per_hour, listen, most_per_hour, threshold_for

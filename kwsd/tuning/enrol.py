@@ -7,7 +7,7 @@ What one is worth is asked of takes that it does not come from, so that three ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from kwsd.acoustic.model import Model
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.sequences import token_sequences
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import SearchSettings
 from kwsd.stream import Float32, Frames
 from kwsd.text.phrase_tokenizer import PhraseTokenizer

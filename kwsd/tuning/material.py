@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from kwsd.audio.file import FileSource
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import read_small
 from kwsd.stream import Chunk
 from kwsd.tuning.hear import with_pauses

@@ -7,8 +7,8 @@ spelling has its rate by Bayes: a gamma prior about what is usual for its length
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kwsd.quick_dataclass import dataclass
 from kwsd.search.false_alarms import FalseAlarms
 from kwsd.tuning.hear import Heard
 

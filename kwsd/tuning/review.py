@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kwsd.audio.file import FileSource
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Float32
 from kwsd.tuning.marks import Marks
 

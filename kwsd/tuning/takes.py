@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from kwsd.audio.file import FileSource
 from kwsd.audio.level import measure_level
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import Float32
 from kwsd.timebase import FBANK_SHIFT_SAMPLES, SAMPLE_RATE, samples, seconds
 

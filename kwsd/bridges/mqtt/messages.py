@@ -4,11 +4,11 @@ Retained is what is state; an event that was replayed to whoever subscribes late
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from kwsd import __version__
 from kwsd.outlets.clip_name import clip_name
+from kwsd.quick_dataclass import dataclass
 
 SOURCE = "https://github.com/kwsd/kwsd"
 NOT_RUNNING = "the daemon is not running"

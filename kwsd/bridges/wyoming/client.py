@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from kwsd.bridges.wyoming.names import WakeWords, slug
 from kwsd.bridges.wyoming.sound import ClientClock, Converter, SoundFormat
 from kwsd.errors import AudioError
 from kwsd.keywords.compile import CompiledKeywords
+from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)

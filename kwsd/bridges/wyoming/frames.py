@@ -5,12 +5,12 @@ The reader of the `wyoming` package takes as many bytes as the client names; 299
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from wyoming.event import Event
 
 from kwsd.errors import KwsdError
+from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_json
 
 

@@ -1,13 +1,13 @@
 """A client's sound, of whatever rate, width and channels, as 16 kHz mono; and its clock, of whatever unit."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from kwsd.audio.resample import Resampler
 from kwsd.errors import AudioError
+from kwsd.quick_dataclass import dataclass
 from kwsd.stream import NO_SAMPLES, Float32
 from kwsd.timebase import SAMPLE_RATE
 

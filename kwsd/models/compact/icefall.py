@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from onnx import numpy_helper
 
 from kwsd.errors import ModelError
 from kwsd.models.compact.weights import EncoderShape, Float32, StackShape, Weights
+from kwsd.quick_dataclass import dataclass
 
 BIAS = ".bias"
 FRONT = {"encoder_embed.conv.0": "conv.0", "encoder_embed.conv.4": "conv.2", "encoder_embed.conv.7": "conv.4"}

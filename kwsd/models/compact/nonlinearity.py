@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kwsd.models.compact.graph import Graph
+from kwsd.quick_dataclass import dataclass
 
 SLOPE = 0.08
 EXP_LIMIT = 80.0
