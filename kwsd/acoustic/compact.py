@@ -21,6 +21,11 @@ INNER_FRAMES = 2  # of 20 ms, per frame of 40 ms
 UNSEEN = -1000.0  # added to the scores of keys that a young stream has not heard
 
 
+def rows_of(entry: Any) -> int:
+    """Rows that one stream has in an input or output of the graph, whose first axis is called `16*streams`."""
+    return int(entry.shape[0].rpartition("*")[0] or 1)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class CompactState:
     """A stream's part of what the last call gave."""
@@ -44,10 +49,15 @@ class Turns:
     """
 
     def __init__(self, session: Any, caches: CompactCaches, group: Sequence[Float32], shape: tuple[int, ...]) -> None:
-        """Go on from the caches of a stream that has heard enough; `shape` is that of a segment."""
+        """Go on from the caches of a stream that is heard alone; `shape` is that of a segment."""
         first, *names = session.get_outputs()
-        self._session, self._masks = session, caches.open_mask
-        self._sets = tuple(map(np.copy, group)), tuple(map(np.empty_like, group))
+        self._session, self._caches = session, caches
+        self._masks = {name: mask.copy() for name, mask in caches.visible([0]).items()}
+        self._masks_are_open = False
+        whole = [np.empty((rows_of(entry), *entry.shape[1:]), np.float32) for entry in names]
+        self._sets = tuple(whole), tuple(map(np.empty_like, whole))
+        for cache, kept in zip(caches.tails(whole).values(), caches.tails(group).values(), strict=True):
+            cache[:] = kept
         self._states: list[weakref.ref[CompactState] | None] = [None, None]
         self._segment = np.empty((1, *shape), np.float32)
         self._frames = np.empty((caches.output_frames, first.shape[-1]), np.float32)
@@ -71,8 +81,12 @@ class Turns:
         if there is not None and there() is not None:
             return None
         self._segment[0] = segment
+        if not self._masks_are_open or state.heard < self._caches.left:
+            for name, mask in self._caches.visible([state.heard]).items():
+                self._masks[name][:] = mask
+            self._masks_are_open = state.heard >= self._caches.left
         self._session.run_with_iobinding(self._bindings[here])
-        after = CompactState(state.heard, self._sets[1 - here], 0, 1, self)
+        after = CompactState(self._caches.heard_after(state), self._sets[1 - here], 0, 1, self)
         self._states[1 - here] = weakref.ref(after)
         return self._frames.copy(), after
 
@@ -89,11 +103,11 @@ class CompactCaches:
         self.output_frames = output_frames
         """Of a call and a stream."""
         self._chunk = INNER_FRAMES * output_frames
-        self._keys = self._masks[0][1]
+        self._keys = int(self._masks[0][1])
+        self.left: int = self._keys - self._chunk
+        """Inner frames after which nothing is hidden from a stream."""
         self._caches = [
-            (entry.name, int(entry.shape[0].rpartition("*")[0] or 1), entry.shape[1:])
-            for entry in inputs
-            if not entry.name.startswith("mask_")
+            (entry.name, rows_of(entry), entry.shape[1:]) for entry in inputs if not entry.name.startswith("mask_")
         ]
         """Name, rows that a stream has in it, shape of a row."""
         self.reach = reach_of(
@@ -107,18 +121,17 @@ class CompactCaches:
         group = [np.zeros((rows, *shape), np.float32) for _, rows, shape in self._caches]
         return CompactState(0, tuple(group), 0, 1)
 
-    @property
-    def open_mask(self) -> dict[str, Float32]:
-        """Of one stream that has heard enough: not to be written to."""
-        return self._visible([self._keys - self._chunk])
+    def heard_after(self, state: CompactState) -> int:
+        """Inner frames that a stream has heard when the next call is over, as far as it matters."""
+        return min(state.heard + self._chunk, self.left)
 
     def tails(self, group: Sequence[Float32]) -> dict[str, Float32]:
         """Of a stream alone: the last rows of what a call gave, which the next one takes, by name."""
         return {name: cache[-rows:] for (name, rows, _), cache in zip(self._caches, group, strict=True)}
 
     def in_place(self, session: Any, segment: Float32, state: CompactState) -> tuple[Float32, CompactState] | None:
-        """Hear a segment where the stream's caches lie; None unless it is alone, and has heard enough."""
-        if state.streams > 1 or state.heard < self._keys - self._chunk:
+        """Hear a segment where the stream's caches lie; None unless it is alone."""
+        if state.streams > 1:
             return None
         return (state.turns or Turns(session, self, state.group, segment.shape)).run(segment, state)
 
@@ -138,11 +151,11 @@ class CompactCaches:
                 for state in states
             ]
             feeds[name] = np.stack(own, axis=1).reshape(-1, *shape)
-        return feeds | self._visible([state.heard for state in states])
+        return feeds | self.visible([state.heard for state in states])
 
-    def _visible(self, heard: list[int]) -> dict[str, Float32]:
-        """What is added to the scores of each stack: (streams * heads, 1, keys)."""
-        left, count = self._keys - self._chunk, len(heard)
+    def visible(self, heard: list[int]) -> dict[str, Float32]:
+        """What is added to the scores of each stack: (streams * heads, 1, keys). Not to be written to."""
+        left, count = self.left, len(heard)
         if min(heard) >= left and count in self._open_masks:
             return self._open_masks[count]
         masks = {}
@@ -158,11 +171,8 @@ class CompactCaches:
 
     def split(self, outputs: Sequence[NDArray[Any]], states: Sequence[CompactState]) -> list[CompactState]:
         """The states after, in the same order."""
-        group, left = tuple(outputs), self._keys - self._chunk
-        return [
-            CompactState(min(state.heard + self._chunk, left), group, place, len(states))
-            for place, state in enumerate(states)
-        ]
+        group = tuple(outputs)
+        return [CompactState(self.heard_after(state), group, place, len(states)) for place, state in enumerate(states)]
 
     def frames(self, encoder_out: Float32, streams: int) -> Sequence[Float32]:
         """Each stream's frames (8, C) of the graph's (8 * streams, C)."""

@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING
 
 from kwsd.acoustic.widen import widened
 from kwsd.errors import ModelError
-from kwsd.models.directory import LARGEST_FILE_BYTES
+from kwsd.models.directory import COMPACT, LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
     import onnxruntime
 
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # onnxruntime 1.29 and later would report to Microsoft which models it loads
+FINDS_NOTHING = (
+    "AttentionFusion BiasDropoutFusion BiasGeluFusion BiasSkipLayerNormFusion BiasSoftmaxFusion "
+    "CastChainElimination CastFloat16Transformer CommonSubexpressionElimination ConstantSharing "
+    "ConvActivationFusion ConvAddActivationFusion DQMatMulNBitsFusion DoubleQDQPairsRemover "
+    "DynamicQuantizeMatMulFusion EmbedLayerNormFusion EnsureUniqueDQForNodeUnit FastGeluFusion "
+    "GatherSliceToSplitFusion GatherToSliceFusion GeluFusion GeluFusionL1 GeluFusionL2 GemmActivationFusion "
+    "GroupQueryAttentionFusion GroupQueryAttentionPreNormFusion LayerNormFusion Level1_RuleBasedTransformer "
+    "Level2_RuleBasedTransformer MatMulActivationFusion MatMulAddFusion MatMulIntegerToFloatFusion "
+    "MatMulNBitsMlpFusion MatMulNBitsQkvFusion MatMulScaleFusion MatmulTransposeFusion NhwcTransformer "
+    "PropagateCastOps QDQFinalCleanupTransformer QDQPropagationTransformer QDQS8ToU8Transformer "
+    "QDQSelectorActionTransformer QuickGeluFusion ReshapeFusion SimplifiedLayerNormFusion SkipLayerNormFusion "
+    "SliceConcatToSpaceToDepthFusion TransposeOptimizer WeightBiasQuantization WhereDummyDq"
+)
+"""Optimisers that look through a compact graph for what it never has: a fifth of the time that it takes to load."""
 
 
 def make_session(path: Path) -> onnxruntime.InferenceSession:
@@ -42,6 +56,9 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
         has_unicode_name = os.fsencode(laid_out) == str(laid_out).encode(errors="replace")
         try:  # from memory only where it must be: it takes the file's size twice
             model = str(laid_out) if has_unicode_name else laid_out.read_bytes()
-            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            disabled = FINDS_NOTHING.split() if path.name.endswith(COMPACT) else None
+            return ort.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled
+            )
         except Exception as error:  # onnxruntime's own exceptions share no public base class
             raise ModelError(f"{path}: onnxruntime cannot load it: {str(error).strip()}") from error

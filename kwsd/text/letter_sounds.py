@@ -130,6 +130,7 @@ class LetterSounds:
             sounds = tuple(() if name == SILENT else tuple(name.split("_")) for name in names.decode().split(" "))
         except UnicodeDecodeError as error:
             raise ModelError(f"{path}: is damaged; fetch the model again") from error
-        if max(nodes[size : 2 * size]) >= len(sounds) or sum(nodes[2 * size :]) != size - 1:
+        unknown = nodes[size : 2 * size].translate(None, bytes(range(len(sounds))))  # max() of it takes 5 ms
+        if unknown or sum(nodes[2 * size :].translate(None, b"\0")) != size - 1:
             raise ModelError(f"{path}: is damaged; fetch the model again")
         return cls(sounds, nodes[:size], nodes[size : 2 * size], nodes[2 * size :])
