@@ -35,6 +35,10 @@ class CommandTokenizer:
         """Words by number."""
         return tuple(self._words[number] for number in ids)
 
+    def knows(self, word: str) -> bool:
+        """Whether it has a word."""
+        return normal(word) in self._words
+
     def is_word_start(self, token: int) -> bool:
         """Every token is a word."""
         return 0 <= token < len(self._words)

@@ -69,6 +69,8 @@ def _encoded(keyword: Keyword, tokenizer: PhraseTokenizer) -> Iterator[tuple[Tok
     last_error: ValueError | None = None
     some = False
     for text in _texts(keyword):
+        if not _is_sure(text, keyword, tokenizer):
+            continue
         try:
             sequences = (TokenSequence(tokens, text) for tokens in tokenizer.encodings(text))
             yield next(sequences), sequences
@@ -114,6 +116,16 @@ def _texts(keyword: Keyword) -> Iterator[str]:
     for text in typed:
         if not is_ready_made(text):
             yield from spellings(text)
+
+
+def _is_sure(text: str, keyword: Keyword, tokenizer: PhraseTokenizer) -> bool:
+    """Whether nobody has to guess how a written form sounds: TURN LIGHT is no TURNLIGHT, which no dictionary has.
+
+    Of words that were typed one has to.
+    """
+    typed = [phrase.upper() for phrase in (keyword.phrase, *keyword.spellings)]
+    unknown = [word for word in {*text.upper().split()}.difference(*map(str.split, typed)) if not tokenizer.knows(word)]
+    return not unknown or {*unknown} <= {word for phrase in typed for words in _said(phrase) for word in words}
 
 
 def _said(phrase: str) -> Iterator[Words]:

@@ -1,4 +1,4 @@
-"""How words sound, in phones: a dictionary, and rules for what it lacks. Needs nothing but the standard library."""
+"""How words sound, in phones: a dictionary, rules for what it lacks, and a network for words that it never had."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from typing import Self
 
 from kwsd.errors import ModelError
 from kwsd.small_files import read_small, unpack
+from kwsd.text.known_words import KnownWords
+from kwsd.text.letter_network import LetterNetwork
 from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
 from kwsd.text.letters import is_sign, latin, remedy
 
 LEXICON = "lexicon.txt.gz"
 LETTER_SOUNDS = "letter_sounds.gz"
+KNOWN_WORDS = "known_words.bloom"
+LETTER_NETWORK = "letter_network.npz"
 MOST_PRONUNCIATIONS = 4
 """Of one word; the dictionary has more for a handful of words only."""
+MOST_READINGS = 8
+"""Of a word that no dictionary has."""
+READ_WHOLE = 5
+"""Of those the network's at most; the others are the tree's, which errs elsewhere."""
 CACHED_WORDS = 4096
 LONG_PHONES = 5
 """Of a word that is read by its letters, from where on it is looked for in several readings; shorter ones come about by
@@ -44,15 +52,15 @@ class Lexicon:
     The dictionary holds only words whose sound the rules below it would get wrong, or which have several.
     """
 
-    def __init__(self, lines: bytes, letter_sounds: LetterSounds) -> None:
+    def __init__(self, lines: bytes, letter_sounds: LetterSounds, network: LetterNetwork | None = None) -> None:
         """Make one from lines `WORD<tab>phones` sorted by word, the usual pronunciation first."""
         self._lines = lines
-        self._letter_sounds = letter_sounds
+        self._letter_sounds, self._network = letter_sounds, network
         self._of_plain_word = lru_cache(maxsize=CACHED_WORDS)(self._look_up)
 
     @classmethod
     def load(cls, model_directory: Path) -> Self:
-        """Read `lexicon.txt.gz` and `letter_sounds.gz` of a model directory.
+        """Read `lexicon.txt.gz` and `letter_sounds.gz` of a model directory, and what it has for unknown words.
 
         Raises:
             ModelError: a file is missing or broken.
@@ -65,17 +73,19 @@ class Lexicon:
             raise ModelError(f"{path}: cannot be read ({error}); fetch the model again") from error
         if not lines.endswith(b"\n"):
             raise ModelError(f"{path}: breaks off in its last line; fetch the model again")
-        return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS))
+        network, known = model_directory / LETTER_NETWORK, model_directory / KNOWN_WORDS
+        letters = LetterNetwork(network, KnownWords.read(known)) if network.exists() else None
+        return cls(lines, LetterSounds.read(model_directory / LETTER_SOUNDS), letters)
 
     @property
     def fingerprint(self) -> str:
-        """Of the dictionary and of the letters' sounds."""
-        letters = self._letter_sounds
-        parts = (self._lines, repr(letters.sounds).encode(), letters.keys, letters.chosen, letters.child_counts)
-        return sha256(b"\n".join(parts)).hexdigest()
+        """Of the dictionary and of the letters' sounds. Raises ModelError: the network cannot be read."""
+        letters, network = self._letter_sounds, self._network.fingerprint if self._network else ""
+        tree = (letters.keys, letters.chosen, letters.child_counts)
+        return sha256(b"\n".join((self._lines, repr(letters.sounds).encode(), *tree, network.encode()))).hexdigest()
 
     def pronunciations(self, word: str) -> tuple[Phones, ...]:
-        """How a word may be said, the usual way first; one to `MOST_PRONUNCIATIONS`.
+        """How a word may be said, the usual way first: at most `MOST_PRONUNCIATIONS`, `MOST_READINGS` if unknown.
 
         Case does not matter, accents are taken off, and the parts of a word with hyphens are looked up one by one.
 
@@ -91,8 +101,14 @@ class Lexicon:
             raise ValueError(f'"{word}" has {named}, which has no English sound; {hint}')
         if not parts:
             raise ValueError(f'"{word}" has no letters to pronounce')
+        if len(parts) == 1:
+            return self._of_plain_word(parts[0])
         combinations = product(*map(self._of_plain_word, parts))
         return tuple(tuple(chain(*phones)) for phones in islice(combinations, MOST_PRONUNCIATIONS))
+
+    def knows(self, word: str) -> bool:
+        """Whether the dictionary has a word of capitals; of each one where what it has was not kept."""
+        return self._network is None or word in self._network.known
 
     def _look_up(self, word: str) -> tuple[Phones, ...]:
         """As listed, else its stem and ending, its letters one by one, or the sounds that letters have."""
@@ -106,7 +122,12 @@ class Lexicon:
             return tuple((*phones, *ENDINGS.get(phones[-1], ("Z",))) for phones in stems)
         if len(word) == 1 or (len(word) <= _LONGEST_ACRONYM and not _VOWELS & set(word)):
             return self._letter_by_letter(word)
-        readings = self._letter_sounds.readings(word, MOST_PRONUNCIATIONS)
+        network = self._network
+        if network is None or self.knows(word):
+            readings = self._letter_sounds.readings(word, MOST_PRONUNCIATIONS)
+        else:
+            whole, letters = network.readings(word, READ_WHOLE), self._letter_sounds.readings(word, MOST_READINGS)
+            readings = tuple(dict.fromkeys((*whole, *letters)))[:MOST_READINGS]
         if not readings:
             return self._letter_by_letter(word)
         return readings if len(readings[0]) >= LONG_PHONES else readings[:1]

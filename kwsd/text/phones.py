@@ -77,6 +77,10 @@ class PhoneTokenizer:
             raise ValueError("there is no text")
         return islice(_ways_to_say(words), MOST_ENCODINGS)
 
+    def knows(self, word: str) -> bool:
+        """Whether the dictionary has a word."""
+        return self._lexicon.knows(word)
+
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Phone of each id."""
         return tuple(self._tokens[token] for token in ids)

@@ -36,6 +36,9 @@ class PhraseTokenizer(Protocol):
             ValueError: before the first, a part of the text is not in the vocabulary; the message names it.
         """
 
+    def knows(self, word: str) -> bool:
+        """Whether it is sure how a word sounds; always where units are pieces of words."""
+
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Text of each id."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kwsd.errors import ModelError
 from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
-from kwsd.text.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, Lexicon
+from kwsd.text.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, MOST_READINGS, Lexicon
 from kwsd.text.vocabulary import read_tokens
 from training.lexicon.letter_alignment import align_all
 from training.lexicon.lexicon import Dictionary, learn, lines_of, not_by_rule, with_more_words, without_stress
@@ -90,12 +90,13 @@ def test_words_that_are_not_listed(word: str, expected: list[str]) -> None:
 
 
 def test_a_long_word_that_is_read_by_its_letters_has_several_readings() -> None:
-    """The first is the likeliest; in each other one letter sounds as it might, before more of the word is known."""
+    """The first are the network's; in the tree's one letter sounds as it might, before more of the word is known."""
     lexicon = Lexicon.load(SHIPPED)
     readings = [" ".join(phones) for phones in lexicon.pronunciations("HADOUKEN")]
-    assert readings[0] == "HH AE D AW K AX N"
-    assert "HH AE D AW K EH N" in readings
-    assert len(set(readings)) == len(readings) == MOST_PRONUNCIATIONS
+    assert "HH AX D UW K AX N" in readings[:2]
+    assert "HH AE D AW K AX N" in readings
+    assert len(set(readings)) == len(readings) == MOST_READINGS
+    assert len(lexicon.pronunciations("OLIVERA")) <= MOST_PRONUNCIATIONS  # of the dictionary, read by the tree
     assert len(lexicon.pronunciations("JOKE")) == 1  # it would be heard in half of all that sounds like it
 
 
@@ -274,7 +275,7 @@ SHIPPED = Path(__file__).parents[2] / "models" / "kwsd-en"
         ("don't", "D OW N T"),
         ("kitchen's", "K IH CH AX N Z"),
         ("read", "R EH D"),
-        ("zorblax", "Z ER B L AE K S"),
+        ("zorblax", "Z AO R B L AE K S"),
     ],
 )
 def test_the_shipped_lexicon_knows_words_and_reads_names(word: str, expected: str) -> None:

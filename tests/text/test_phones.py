@@ -109,6 +109,16 @@ def test_what_sounds_the_same_is_one_keyword(tmp_path: Path) -> None:
     assert '5: "/xx/" has "XX", which is no phone' in unknown
 
 
+def test_words_are_joined_and_parted_where_a_dictionary_has_what_comes_of_it() -> None:
+    """SNOW and BALL make a word that somebody wrote down; TURN and LIGHT none, and who knows how it would sound?"""
+    assert "SNOWBALL" in {sequence.spelling for sequence in token_sequences(Keyword("snow ball"), TOKENIZER)}
+    assert {sequence.spelling for sequence in token_sequences(Keyword("turn light"), TOKENIZER)} == {"turn light"}
+    texts = {sequence.spelling for sequence in token_sequences(Keyword("zorblax 2"), TOKENIZER)}
+    assert "ZORBLAX TWO" in texts  # what was typed is listened for, whoever knows it
+    with_stop = {sequence.spelling for sequence in token_sequences(Keyword("zorblax!"), TOKENIZER)}
+    assert with_stop == {"ZORBLAX"}
+
+
 def test_nobody_claims_to_know_where_words_end() -> None:
     """`night` is heard in `nightlight` too: phones do not tell; but a listed longer keyword still takes precedence."""
     warnings = keyword_warnings([Keyword("turn light"), Keyword("turn lights")], TOKENIZER)

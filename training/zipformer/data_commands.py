@@ -60,17 +60,23 @@ def _speak(args: argparse.Namespace) -> None:
 
 def _add_lexicon(commands: Any) -> None:
     parser = commands.add_parser("lexicon", help="learn how words sound, from CMUdict")
-    parser.add_argument("folder", type=Path, help="where to write lexicon.txt.gz and letter_sounds.gz")
+    parser.add_argument(
+        "folder", type=Path, help="where to write lexicon.txt.gz, letter_sounds.gz and known_words.bloom"
+    )
+    parser.add_argument("--network", action="store_true", help="also train letter_network.npz (a quarter of an hour)")
     parser.add_argument("--held-out", action="store_true", help="also say how well words are read that were not learnt")
     parser.set_defaults(run=_lexicon)
 
 
 def _lexicon(args: argparse.Namespace) -> None:
-    from training.lexicon.lexicon import held_out_accuracy, write_lexicon  # noqa: PLC0415  (as above)
+    from training.lexicon.lexicon import held_out_accuracy, write_lexicon, write_network  # noqa: PLC0415  (as above)
 
     write_lexicon(args.folder)
+    if args.network:
+        write_network(args.folder)
     if args.held_out:
-        print(f"read rightly without being listed: {held_out_accuracy()}")
+        print("read rightly without being listed, by what was learnt from other words:")
+        print(*held_out_accuracy(args.folder), sep="\n")
 
 
 def _add_teach(commands: Any) -> None:

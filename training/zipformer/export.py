@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from kwsd.models.compact.encoder import build_encoder
 from kwsd.models.compact.weights import EncoderShape, StackShape, Weights
 from kwsd.models.directory import COMPACT, MATRICES
-from kwsd.text.lexicon import LETTER_SOUNDS, LEXICON
+from kwsd.text.lexicon import KNOWN_WORDS, LETTER_NETWORK, LETTER_SOUNDS, LEXICON
 from training.lexicon.lexicon import NOTICE
 from training.zipformer import storage
 from training.zipformer.checkpoint import load_model
@@ -39,6 +39,8 @@ USUAL_CHUNK = 16
 OPSET = 13
 PIECES = ("bpe.model",)
 PHONES = (LEXICON, LETTER_SOUNDS, NOTICE)
+UNKNOWN_WORDS = (KNOWN_WORDS, LETTER_NETWORK)
+"""Copied as well where they are."""
 CACHE_NAMES = ("cached_key", "cached_nonlin_attn", "cached_val1", "cached_val2", "cached_conv1", "cached_conv2")
 
 
@@ -192,7 +194,9 @@ def compact_encoder(model: Transducer, chunk: int, *, shorten: bool = True) -> o
 
 
 def _files_of_units(units: Path) -> tuple[str, ...]:
-    return PIECES if (units / PIECES[0]).exists() else PHONES
+    if (units / PIECES[0]).exists():
+        return PIECES
+    return *PHONES, *(name for name in UNKNOWN_WORDS if (units / name).exists())
 
 
 def _export_encoder(model: Transducer, path: Path, chunk: int) -> None:
