@@ -44,7 +44,7 @@ class SpeechEnd(Record):
     sound_start: float
     """Where its sound begins: `since` less the pre-roll."""
     sound_end: float
-    """Where its sound ends: behind `end` by a margin."""
+    """Where its sound ends: where its end was told, since `end` is an estimate."""
     file: str | None = None
     """Path of a WAV file with its sound, complete by now; null where none is written."""
     file_error: str | None = None

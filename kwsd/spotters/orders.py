@@ -15,8 +15,6 @@ from kwsd.search.settings import OrderSettings
 from kwsd.stream import Frames
 from kwsd.timebase import encoder_frame_start, fbank_samples_needed, samples, seconds
 
-MARGIN_S = 0.5  # of sound behind an order: its end is an estimate, and a weak last word is found late
-
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -127,7 +125,7 @@ class OrderListener:
             end=end,
             reason=reason,
             sound_start=round(max(0.0, since - pre_roll_s), 6),
-            sound_end=min(heard, round(end + MARGIN_S, 6)),
+            sound_end=heard,  # `end` is an estimate, and a weak last word lies behind it
             stream_time=heard,
             latency_ms=round((heard - end) * 1000, 1),
         )
