@@ -8,7 +8,6 @@ takes a few milliseconds for a word, and so is asked only about those that the t
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,6 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +142,8 @@ class LetterNetwork:
         try:
             weights = LetterWeights.read_from(self._content())
             weights.read(LETTERS)  # all that does not fit together shows here
-        except (ValueError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error) as error:
+        except ModelError:
+            raise
+        except Exception as error:  # at wrong bits zipfile, its decompressors and NumPy raise nearly anything
             raise ModelError(f"{self.path}: is no network of letters ({error}); fetch the model again") from error
         return weights

@@ -14,34 +14,10 @@ from kwsd.errors import ModelError
 from kwsd.text.letter_sounds import LARGEST_UNPACKED_BYTES, LetterSounds
 from kwsd.text.lexicon import LETTER_NAMES, LETTER_SOUNDS, LEXICON, MOST_PRONUNCIATIONS, MOST_READINGS, Lexicon
 from kwsd.text.vocabulary import read_tokens
+from testkit.few_words import WORDS
 from training.lexicon.letter_alignment import align_all
 from training.lexicon.lexicon import Dictionary, learn, lines_of, not_by_rule, with_more_words, without_stress
 from training.zipformer.data.units import MARKED, PHONES
-
-WORDS = {
-    "A": "AX, EY",
-    "ALEXA": "AX L EH K S AX",
-    "AND": "AX N D, AE N D",
-    "BATS": "B AE T S",
-    "BOX": "B AA K S",
-    "BUS": "B AH S",
-    "CAT": "K AE T",
-    "CATS": "K AE T S",
-    "DOG": "D AO G",
-    "HEY": "HH EY",
-    "LIGHT": "L AY T",
-    "LIGHTS": "L AY T S",
-    "NIGHT": "N AY T",
-    "OFF": "AO F",
-    "ON": "AA N, AO N",
-    "PLAY": "P L EY",
-    "READ": "R IY D, R EH D",
-    "RED": "R EH D",
-    "TABS": "T AE B Z",
-    "TIGHT": "T AY T",
-    "TURN": "T ER N",
-}
-"""Pronunciations, the usual one first, separated by commas."""
 
 
 def dictionary() -> Dictionary:
