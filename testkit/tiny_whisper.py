@@ -3,16 +3,20 @@
 import json
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 SPECIAL = ("<|endoftext|>", "<|startoftranscript|>", "<|startofprev|>", "<|notimestamps|>")
+SEED = 1
+"""Of the weights; other ones write other signs, some of them such as no transcript may have."""
 TIMESTAMPS = 1501
 """Tokens for 0.00 to 30.00 s."""
 
 
 def write_tiny_whisper(directory: Path, spread: float = 0.02) -> None:
-    """What `transformers.pipeline` loads for automatic-speech-recognition; `spread` is that of its weights."""
+    """What `transformers.pipeline` loads for speech recognition, always the same; `spread` is that of its weights."""
+    torch.manual_seed(SEED)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(), decoders.ByteLevel()

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_OUTPUT = 1 << 20
 """Bytes; what is longer is no transcript of a minute."""
+MOST_UNSEEN = 0.2
+"""Of a text's signs that may be such as nobody can see; what has more is no text but bytes of something else."""
 KEPT_ERRORS = 2048
 """Bytes of the beginning, and of the end, of what a program writes on its standard error."""
 _JOINERS = "\u200c\u200d\u00ad"
@@ -146,10 +148,12 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
         raise TranscriptError(f"{name}: wrote what is not UTF-8; it is to write text or a JSON object") from None
     try:
         if not text.startswith("{"):
-            return Transcription(spoken_text(text))
-        tree = parse_json(text)
-        words = tuple(spoken_word(word, start_s) for word in tree.get("words") or ())
-        return Transcription(spoken_text(tree["text"]), words, _confidence(tree))
+            told = Transcription(spoken_text(text))
+        else:
+            tree = parse_json(text)
+            words = [spoken_word(word, start_s) for word in tree.get("words") or ()]
+            text = tree["text"]
+            told = Transcription(spoken_text(text), tuple(word for word in words if word.text), _confidence(tree))
     except UnicodeError as error:
         raise TranscriptError(f"{name}: wrote {error}, which is no text") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -157,24 +161,35 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
             f'{name}: wrote JSON that is no transcript ({type(error).__name__}: {error}); wanted is {{"text": …, '
             '"words": [{"text": …, "start": …, "end": …}]}'
         ) from None
+    if stray := unseen(text):
+        logger.warning("%s: wrote U+%04X, which nobody can see or say; it is left out", name, ord(stray[0]))
+    return told
 
 
 def spoken_text(told: object) -> str:
-    """What is said, words apart by blanks. Raises TypeError: it is no text; UnicodeError: what it has that is none."""
+    """What is said, words apart by blanks, without a stray sign that nobody can see or say: no order is lost for one.
+
+    Raises:
+        TypeError: it is no text.
+        UnicodeError: what it has that is none, where that is much or commands a terminal.
+    """
     if not isinstance(told, str):
         raise TypeError(f"{told!r:.40} is no text")
-    unseen = next(
-        (letter for letter in told if not (letter.isprintable() or letter.isspace() or letter in _JOINERS)), None
-    )
-    if unseen is not None:
-        raise UnicodeError(f"U+{ord(unseen):04X}")
-    return " ".join(told.split())
+    stray = unseen(told)
+    if "\x1b" in stray or len(stray) > max(1, len(told) * MOST_UNSEEN):
+        raise UnicodeError(f"U+{ord(stray[0]):04X}")
+    return " ".join("".join(letter for letter in told if letter not in stray).split())
+
+
+def unseen(text: str) -> str:
+    """What in it nobody can see or say: control signs, marks of direction and of byte order."""
+    return "".join(letter for letter in text if not (letter.isprintable() or letter.isspace() or letter in _JOINERS))
 
 
 def spoken_word(tree: dict[str, Any], start_s: float) -> SpokenWord:
     """A word of the JSON. Raises ValueError, KeyError or TypeError: it is none."""
     text, start, end = spoken_text(tree["text" if "text" in tree else "word"]), float(tree["start"]), float(tree["end"])
-    if not (text and math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
+    if not (math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
         raise ValueError(f"{text}: start and end are not seconds in order")
     return SpokenWord(text, round(start_s + start, 6), round(start_s + end, 6), _confidence(tree))
 

@@ -1,5 +1,6 @@
 """Another program as transcriber: it gets the sound, and whatever it does wrong is told and over in time."""
 
+import json
 import shlex
 import sys
 import threading
@@ -47,14 +48,17 @@ def test_words_in_json_are_placed_in_the_stream() -> None:
         ("import sys; sys.exit(3)", "exited with 3"),
         ("import os; os.kill(os.getpid(), 9)", "exited with -9"),
         ("import os; os.write(1, b'\\xff\\xfe')", "not UTF-8"),
-        ("print('a\\x00b')", r"U\+0000"),
+        ("print('\\x00' * 3)", r"U\+0000"),
+        ("print('a\\x00b\\x01c\\x02')", r"U\+0000"),
+        ("print(''.join(map(chr, range(128))))", r"U\+0000"),
+        ("print('\\x1b[32mturn on the light in the kitchen')", r"U\+001B"),
         ("""print('{"words": []}')""", "JSON that is no transcript"),
         ("""print('{"text": null}')""", "JSON that is no transcript"),
         ("""print('{"text": ["a"]}')""", "JSON that is no transcript"),
         (r"""print('{"text": "a\\u001b[2Jb"}')""", r"U\+001B"),
-        (r"""print('{"text": "\\ud800"}')""", r"U\+D800"),
+        (r"""print('{"text": "\\ud800\\ud800"}')""", r"U\+D800"),
         ("""print('{"text": "a", "words": [{"text": null, "start": 0, "end": 1}]}')""", "JSON that is no transcript"),
-        (r"""print('{"text": "a", "words": [{"text": "\\u202e", "start": 0, "end": 1}]}')""", r"U\+202E"),
+        (r"""print('{"text": "a", "words": [{"text": "\\u202e\\u202e", "start": 0, "end": 1}]}')""", r"U\+202E"),
         ("""print('{"text": "a", "words": [{"text": "a", "start": 2, "end": 1}]}')""", "not seconds in order"),
         ("print('x' * 2000000)", "no transcript"),
     ],
@@ -71,6 +75,33 @@ def test_a_mark_of_byte_order_is_passed_over_and_joiners_of_letters_are_text() -
     transcriber = program(f"import os; os.write(1, {chr(0xFEFF).encode() + persian.encode()!r})")
     transcriber.push(Chunk(0, SECOND, ""), ())
     assert transcriber.finish().text == persian
+
+
+@pytest.mark.parametrize(
+    ("wrote", "text"),
+    [
+        ("turn\x13 on the light", "turn on the light"),
+        ("turn on the light\x00\n", "turn on the light"),
+        ("\u200eturn on\u200b the \ufeff light", "turn on the light"),
+        (
+            json.dumps(
+                {"text": "go \x13on", "words": [{"text": t, "start": 0, "end": 1} for t in ("go", "o\x13n", "\0")]}
+            ),
+            "go on",
+        ),
+    ],
+)
+def test_a_stray_sign_that_nobody_can_see_or_say_costs_no_order(
+    caplog: pytest.LogCaptureFixture, wrote: str, text: str
+) -> None:
+    """1. A recogniser writes a good text with a control sign in it. Result: the text, and one line in the log."""
+    transcriber = program(f"import os; os.write(1, {wrote.encode()!r})")
+    transcriber.push(Chunk(0, SECOND, ""), ())
+    told = transcriber.finish()
+    assert told.text == text
+    assert [word.text for word in told.words] == (text.split() if told.words else [])
+    (line,) = (record.message for record in caplog.records if "which nobody can see or say" in record.message)
+    assert "U+" in line
 
 
 @pytest.mark.parametrize("while_writing", ["sys.stdin.buffer.read()", ""])
