@@ -14,10 +14,10 @@ from kwsd.config import LoadedSettings
 from kwsd.quick_dataclass import dataclass
 from kwsd.setup.renewed_state import renew_state
 from kwsd.setup.thresholds import STATES, find_thresholds, keyword_files
-from kwsd.setup.version import EARLIER, Version
+from kwsd.setup.version import EARLIER, INSTALLED, RECORD, Version
 
-SIGNS = ("installed.json", "state-*.json", ".marks.json")
-"""Files that only a kwsd which has run or was installed leaves: `kwsd.setup.installed`, its state, `tuning.marks`."""
+RAN = ("state-*.json", ".marks.json")
+"""Files that only a kwsd which has run leaves: its state, `tuning.marks`."""
 CLIPS = "*T*Z-*.wav"
 UNITS = "*/kwsd.service"
 """Below the folder of systemd beside that of the settings: the first versions left nothing but this and clips."""
@@ -47,16 +47,16 @@ def migrate(loaded: LoadedSettings, state: Path, *, acknowledged: bool) -> Migra
         KwsdError: the model cannot be found, or the record is damaged.
         OSError: the copy or the record cannot be written. Nothing has changed then.
     """
-    now, before = Version.of(loaded), Version.read(state)
+    now, before = Version.of(loaded), Version.read(state / RECORD)
     if before == now:
         return Migration(None, now)
     files = files_of(loaded, state)
     if before is None:
-        ran_before = any(path.match(sign) for path in files for sign in SIGNS) or has_early_signs(loaded)
-        if not ran_before and not (acknowledged and files):
+        before = found_before(loaded, files)
+        if before == now or (before is None and not (acknowledged and files)):
             now.write(state)
             return Migration(None, now)
-        before = EARLIER
+        before = before or EARLIER
     backup = back_up(files, state / _SPECIAL.sub("-", f"before-{now.kwsd}-{now.thresholds}"))
     told = [line for path in sorted(state.glob(STATES)) for line in renew_state(path)]
     thresholds = () if before.thresholds == now.thresholds else list(find_thresholds(loaded, state))
@@ -66,12 +66,16 @@ def migrate(loaded: LoadedSettings, state: Path, *, acknowledged: bool) -> Migra
     return Migration(before, now, backup, told, thresholds)
 
 
-def has_early_signs(loaded: LoadedSettings) -> bool:
-    """Whether there is a saved clip, or a unit that was put in place."""
+def found_before(loaded: LoadedSettings, files: Sequence[Path]) -> Version | None:
+    """By what there is where no state is noted: the version that was installed, an earlier one that ran; None."""
     clips, file = loaded.settings.daemon.save_detections, loaded.file
-    return any(clips.glob(CLIPS) if clips else ()) or any(
-        file.absolute().parent.with_name("systemd").glob(UNITS) if file else ()
-    )
+    if any(path.match(sign) for path in files for sign in RAN) or any(clips.glob(CLIPS) if clips else ()):
+        return EARLIER
+    if file is None:
+        return None
+    home = file.absolute().parent
+    was_installed = home / "installed.json" in files or any(home.with_name("systemd").glob(UNITS))
+    return Version.read(home / INSTALLED) or (EARLIER if was_installed else None)
 
 
 def files_of(loaded: LoadedSettings, state: Path) -> Sequence[Path]:

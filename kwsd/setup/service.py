@@ -6,12 +6,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kwsd.config import load_settings
 from kwsd.errors import KwsdError
 from kwsd.keywords.shipped import shipped_lists
 from kwsd.quick_dataclass import dataclass
 from kwsd.setup.installed import InstalledFiles
 from kwsd.setup.places import Places
 from kwsd.setup.units import Programs, shipped_settings, shipped_units, units_for
+from kwsd.setup.version import INSTALLED, Version
 
 EXAMPLE_LIST = "commands_small.txt"
 GROUP = "audio"
@@ -40,12 +42,17 @@ def install(places: Places, programs: Programs, documents: Mapping[Path, str], *
     files = InstalledFiles.read(places.record)
     if places.scope == "system" and start:
         _require_group()
+    own = (places.record, places.keywords, places.settings, *(places.units / name for name in units))
+    is_first = not any(path.exists() for path in own)
     places.config.mkdir(parents=True, exist_ok=True)
     if not places.keywords.exists():
         shutil.copyfile(shipped_lists()[EXAMPLE_LIST], places.keywords)
     if not places.settings.exists():
         places.settings.write_text(shipped_settings(places.scope), encoding="utf-8")
-    current: dict[str, object] = {}
+    installed = places.config / INSTALLED
+    if is_first:
+        files.write(installed, Version.of(load_settings({}, file=places.settings, environ={})).text)
+    current: dict[str, object] = {str(installed): installed}
     for name, text in units.items():
         files.write(places.units / name, text)
         current[str(places.units / name)] = name

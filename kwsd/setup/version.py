@@ -13,6 +13,8 @@ from kwsd.quick_dataclass import dataclass
 from kwsd.small_files import parse_json, read_small, write_private
 
 RECORD = "version.json"
+INSTALLED = "installed-version.json"
+"""Beside the settings, where `kwsctl install-service` found nothing of an earlier version: which one it installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,25 @@ class Version:
         return cls(__version__, f"{model.name} {model.version}".rstrip() + score)
 
     @classmethod
-    def read(cls, state: Path) -> "Version | None":
+    def read(cls, record: Path) -> "Version | None":
         """As noted; None where nobody noted it. Raises KwsdError: it is damaged."""
         try:
-            found = parse_json(read_small(state / RECORD))
+            found = parse_json(read_small(record))
             return cls(str(found["kwsd"]), str(found["thresholds"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KwsdError(f"{state / RECORD}: is not what kwsd writes ({reason(error)}); remove it") from error
+            raise KwsdError(f"{record}: is not what kwsd writes ({reason(error)}); remove it") from error
 
     def write(self, state: Path) -> None:
         """Note it. Raises OSError."""
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(state / RECORD, json.dumps(asdict(self)) + "\n")
+        write_private(state / RECORD, self.text)
+
+    @property
+    def text(self) -> str:
+        """What `read` reads."""
+        return json.dumps(asdict(self)) + "\n"
 
 
 EARLIER = Version("an earlier version", "an earlier version")

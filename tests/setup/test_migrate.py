@@ -12,6 +12,7 @@ from kwsd.setup.renewed_state import renew_state
 from testkit.commands import KWSCTL, Completed, run
 from testkit.daemons import eventually, running
 
+SHIPPED = Path(__file__).parents[2] / "models" / "kwsd-en"
 OLD_KEYWORD = {"phrase": "LIGHT ON", "name": "lamp", "spellings": [], "written_forms": True, "boost": None,
                "threshold": 0.4, "min_score": None, "trailing_blanks": None, "max_gap_s": None,
                "min_duration_s": None, "refractory_s": None}  # fmt: skip
@@ -119,6 +120,38 @@ def test_the_first_versions_are_known_by_what_little_they_left(place: Path, mode
     with running(place, model, "--config", str(config)) as daemon:
         assert eventually(lambda: any("2 thresholds are of an earlier version" in line for line in daemon.log))
     (backup,) = (place / "state" / "kwsd").glob("before-*")
+    assert (backup / config.relative_to("/")).read_bytes() == config.read_bytes()
+
+
+def test_a_fresh_installation_has_nothing_to_carry_over(tmp_path: Path) -> None:
+    """Scenario.
+
+    1. The service is installed where kwsd never was, twice. It starts: no copy of what was just put there. 2. Nor is
+    anything to do for `kwsctl migrate`. 3. Its state is lost: that it was this version is known still.
+    """
+    for _ in range(2):
+        installed = run(KWSCTL, "install-service", "--user", "--no-start", home=tmp_path)
+        assert installed.returncode == 0, installed.stderr
+    config, state = tmp_path / "kwsd" / "config.toml", tmp_path / "state" / "kwsd"
+    for _ in range(2):
+        with running(tmp_path, SHIPPED, "--config", str(config)):
+            assert eventually((state / "version.json").exists)
+        assert not list(state.glob("before-*"))
+        carried = run(KWSCTL, "migrate", "--config", config, "--state", state, home=tmp_path)
+        assert carried.stdout.startswith("nothing to carry over"), carried
+        shutil.rmtree(state)
+
+
+@pytest.mark.parametrize("sign", ["kwsd/config.toml", "kwsd/keywords.txt", "systemd/user/kwsd.service"])
+def test_an_installation_over_an_earlier_one_is_not_taken_for_fresh(tmp_path: Path, sign: str) -> None:
+    """What was there may be of any version, so there is a copy of it."""
+    (tmp_path / sign).parent.mkdir(parents=True)
+    (tmp_path / sign).write_text("" if sign.endswith(".toml") else "# earlier\nlights on\n")
+    assert run(KWSCTL, "install-service", "--user", "--no-start", home=tmp_path).returncode == 0
+    config, state = tmp_path / "kwsd" / "config.toml", tmp_path / "state" / "kwsd"
+    with running(tmp_path, SHIPPED, "--config", str(config)):
+        assert eventually((state / "version.json").exists)
+    (backup,) = state.glob("before-*")
     assert (backup / config.relative_to("/")).read_bytes() == config.read_bytes()
 
 
