@@ -42,13 +42,9 @@ def install(places: Places, programs: Programs, documents: Mapping[Path, str], *
     files = InstalledFiles.read(places.record)
     if places.scope == "system" and start:
         _require_group()
-    own = (places.record, places.keywords, places.settings, *(places.units / name for name in units))
-    is_first = not any(path.exists() for path in own)
-    places.config.mkdir(parents=True, exist_ok=True)
-    if not places.keywords.exists():
-        shutil.copyfile(shipped_lists()[EXAMPLE_LIST], places.keywords)
-    if not places.settings.exists():
-        places.settings.write_text(shipped_settings(places.scope), encoding="utf-8")
+    own = (places.record, places.keywords, places.settings, *map(places.units.joinpath, units))
+    is_first = not any(map(Path.exists, own))
+    write_examples(places)
     installed = places.config / INSTALLED
     if is_first:
         files.write(installed, Version.of(load_settings({}, file=places.settings, environ={})).text)
@@ -74,6 +70,15 @@ def install(places: Places, programs: Programs, documents: Mapping[Path, str], *
     if bridges:
         systemctl(places, "try-restart", *bridges)
     return Outcome(files.kept, started=True)
+
+
+def write_examples(places: Places) -> None:
+    """A keyword list and settings, where there are none: from then on they are somebody's own."""
+    places.config.mkdir(parents=True, exist_ok=True)
+    if not places.keywords.exists():
+        shutil.copyfile(shipped_lists()[EXAMPLE_LIST], places.keywords)
+    if not places.settings.exists():
+        places.settings.write_text(shipped_settings(places.scope), encoding="utf-8")
 
 
 def remove(places: Places, *, stop: bool) -> Outcome:
