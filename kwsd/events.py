@@ -12,7 +12,7 @@ from kwsd.records import Record
 from kwsd.told_frames import EncoderFrames
 from kwsd.why import Evidence
 
-LevelFault = Literal["clipped", "faint", "narrow"]
+LevelFault = Literal["clipped", "faint", "narrow", "slow", "fast"]
 State = Literal["listening", "waiting", "muted", "silent"]
 """`waiting`: there is no microphone, and kwsd keeps trying to open it; `silent`: it gives nothing but one value."""
 
@@ -110,12 +110,13 @@ class MicSilent(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicLevel(Record):
-    """What the microphone gives is badly levelled or cut (`active`), so that less of it is heard, or is right again."""
+    """What the microphone gives is badly levelled, cut or too little (`active`), so that less is heard; or is well."""
 
     type: ClassVar[str] = "mic_level"
     active: bool
     fault: LevelFault
-    """`faint`: nothing louder than -50 dB came for an hour, or since the start; `narrow`: nothing above 4 kHz."""
+    """`faint`: nothing louder than -50 dB came for an hour, or since the start; `narrow`: nothing above 4 kHz;
+    `slow`, `fast`: for two minutes less or more sound came than time passed, by a twentieth and more."""
     microphone: str
     reason: str
     """The same in words, and the remedy."""

@@ -36,6 +36,8 @@ class Plug:
         self.is_open = False
         self.frozen = False
         """While set it gives nothing, and does not say so."""
+        self.pace = 1.0
+        """Of all sound so much comes; what is missing is gone without a word."""
         self._to_say = bytearray()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -96,7 +98,7 @@ class Plug:
         while self._listener is listener:
             if not self.frozen:
                 connection.sendall(self._next())
-            due_s += BLOCK_S
+            due_s += BLOCK_S / self.pace
             time.sleep(max(0.0, due_s - time.monotonic()))
 
     def _next(self) -> bytes:

@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from kwsd.audio import sound_rate
 from kwsd.audio.source import ChunkCounter
 from kwsd.cli import kwsd as kwsd_command
 from kwsd.daemon import capture, daemon, devices, level_watch, overload
@@ -136,6 +137,7 @@ def main() -> int:
     retry_samples = samples(float(os.environ.get("TEST_RETRY_S", "60")))
     overload.RECOVERS_S = float(os.environ.get("TEST_RECOVERS_S", overload.RECOVERS_S))
     level_watch.ADVISED_S = float(os.environ.get("TEST_ADVISED_S", level_watch.ADVISED_S))
+    sound_rate.WINDOW_S = float(os.environ.get("TEST_RATE_S", sound_rate.WINDOW_S))
     impatient = partial(model_retry.ModelRetry, retry_samples=retry_samples)
     with (
         patch.object(daemon, "source_opener", opener),

@@ -1,11 +1,12 @@
 """How loud sound is, and what to do about it: muted, faint, overdriven, or of a telephone's band?"""
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kwsd.audio.source import Samples
+from kwsd.events import LevelFault
 from kwsd.quick_dataclass import dataclass
 from kwsd.units import DB_PER_NAT
 
@@ -49,9 +50,6 @@ class Loudness:
     """Whether only the lower half of the band has sound."""
 
 
-LevelFault = Literal["clipped", "faint", "narrow"]
-
-
 class Advice(NamedTuple):
     """What is wrong with the level of sound, and what to do about it."""
 
@@ -79,6 +77,15 @@ def advice(level: Loudness, *, spoken: bool = False) -> Advice | None:
     if spoken and level.peak_dbfs < SPOKEN_FAINT_DBFS:
         return Advice("faint", f"it is faint ({peak}): raise the gain (alsamixer, F4) or come nearer")
     return Advice("narrow", NARROW) if level.narrow else None
+
+
+def rate_advice(ratio: float) -> Advice:
+    """What to do about a microphone that gives this many seconds of sound in a second."""
+    if ratio < 1:
+        told = f"only {ratio:.0%} of the sound comes, for two minutes: it is lost on its way, and words with it"
+        return Advice("slow", f"{told}; try another USB port, without a hub, or a stronger power supply")
+    told = f"{ratio:.2f} s of sound come in a second, for two minutes: its rate is not what its driver says"
+    return Advice("fast", f"{told}; try another name of it in --list-devices, or another driver")
 
 
 class LevelMeter:

@@ -1,34 +1,38 @@
-"""How loud it is, for whoever asks; and whether a microphone gives anything but one value for ever."""
+"""How loud it is, for whoever asks; and whether a microphone gives sound that can be heard: not one value, nor half."""
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level
+from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level, rate_advice
+from kwsd.audio.sound_rate import SoundRate
 from kwsd.daemon.spectrum import BANDS, COLUMN_S, Spectrograph
 from kwsd.events import Event, Level, MicLevel, MicSilent, Spectrum
 from kwsd.outlets.interface import Publisher
 from kwsd.stream import Chunk, Float32
-from kwsd.timebase import samples
+from kwsd.timebase import samples, seconds
 
 LEVEL_SAMPLES = 5120  # 320 ms: what one `level` or `spectrum` event tells of
 ADVISED_S = 20.0
 FAINT_S = 3600.0  # in a quiet room nothing is for a while, but one word through a good microphone is
 WELL_WINDOWS = 9  # 3 min of loud sound without a fault: who speaks up now and then is told once
+LOUD_FAULTS = ("clipped", "narrow")
 FLAT_S = 10.0  # the same value for so long: no open microphone does that, its own noise is several steps of 16 bits
 
 
 class LevelWatch:
     """Measures chunks on their way. On the decoding thread."""
 
-    def __init__(self, bus: Publisher, *, is_microphone: bool) -> None:
-        """Files and pipes may be as silent as they like."""
-        self._bus = bus
+    def __init__(self, bus: Publisher, *, is_microphone: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        """Files and pipes may be as silent as they like, and as fast."""
+        self._bus, self._clock = bus, clock
         self._is_microphone = is_microphone
         self._meter = LevelMeter()
         self._peaks_dbfs: deque[float] = deque(maxlen=round(FAINT_S / ADVISED_S))
+        self._rate = SoundRate()
         self._advice: Advice | None = None
         self._well_windows = 0
         self._unmeasured: list[Float32] = []
@@ -42,6 +46,7 @@ class LevelWatch:
         if not len(sound):
             return
         if self._is_microphone:
+            self._rate.push(seconds(chunk.end_sample), self._clock())
             yield from self._watch_flatness(sound, chunk.source)
             yield from self._watch_level(sound, chunk.source)
         if not self._bus.wants(Level.type) and not self._bus.wants(Spectrum.type):
@@ -68,12 +73,15 @@ class LevelWatch:
         if self._flat_samples >= samples(FLAT_S):
             return
         self._peaks_dbfs.append(level.peak_dbfs)
-        told = advice(replace(level, peak_dbfs=max(self._peaks_dbfs)))
+        told = rate_advice(self._rate.ratio) if self._rate.is_off else None
+        told = told or advice(replace(level, peak_dbfs=max(self._peaks_dbfs)))
         if told:
             self._advice, self._well_windows = told, 0
         elif self._advice:
             self._well_windows += level.peak_dbfs >= SPOKEN_FAINT_DBFS
-        over = self._advice and not told and (self._advice.fault == "faint" or self._well_windows >= WELL_WINDOWS)
+        over = (
+            self._advice and not told and (self._advice.fault not in LOUD_FAULTS or self._well_windows >= WELL_WINDOWS)
+        )
         if self._advice and (told or over):
             yield MicLevel(
                 active=not over,

@@ -1,9 +1,12 @@
 """A microphone that gives one value for ever is no open microphone, and somebody should be told."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
+from kwsd.audio.sound_rate import SoundRate
 from kwsd.daemon.level_watch import ADVISED_S, FLAT_S, WELL_WINDOWS, LevelWatch
 from kwsd.events import MicLevel, MicSilent
 from kwsd.outlets.bus import Bus
@@ -22,13 +25,16 @@ def levels(*parts: np.ndarray) -> list[tuple[str, bool]]:
     return [(event.fault, event.active) for event in events(list(parts)) if isinstance(event, MicLevel)]
 
 
-def events(parts: list[np.ndarray], *, is_microphone: bool = True) -> list[Record]:
-    """Sound, cut into chunks of 40 ms → the events about it."""
+def events(parts: list[np.ndarray], *, is_microphone: bool = True, paces: Sequence[float] = (1.0,)) -> list[Record]:
+    """Sound, cut into chunks of 40 ms → the events about it. With several `paces` each lasts for a like share of it."""
+    now_s = 0.0
     with asyncio.Runner() as runner:
-        watch = LevelWatch(Bus(runner.get_loop()), is_microphone=is_microphone)
-    sound = np.concatenate(parts).astype(np.float32)
-    chunks = [Chunk(start, sound[start : start + 640], "usb") for start in range(0, len(sound), 640)]
-    return [event for chunk in chunks for event in watch.push(chunk)]
+        watch = LevelWatch(Bus(runner.get_loop()), is_microphone=is_microphone, clock=lambda: now_s)
+    sound, told = np.concatenate(parts).astype(np.float32), list[Record]()
+    for start in range(0, len(sound), 640):
+        now_s += 0.04 / paces[start * len(paces) // len(sound)]
+        told += watch.push(Chunk(start, sound[start : start + 640], "usb"))
+    return told
 
 
 def seconds(duration_s: float, value: float) -> np.ndarray:
@@ -80,3 +86,26 @@ def test_a_faint_microphone_is_told_and_a_quiet_room_is_none() -> None:
 
 def test_zeros_are_no_faint_sound() -> None:
     assert levels(seconds(3 * ADVISED_S, 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("pace", "fault", "measured"), [(0.9, "slow", "only 90% of the sound"), (1.1, "fast", "1.10 s of")]
+)
+def test_less_or_more_sound_than_time_is_told_until_it_is_right(pace: float, fault: str, measured: str) -> None:
+    """1. Four minutes well. 2. Four minutes of too little or too much. 3. Well again."""
+    given = [each for each in events([spoken(0.3, 36)], paces=(1.0, pace, 1.0)) if isinstance(each, MicLevel)]
+    assert {(each.fault, each.active) for each in given} == {(fault, True), (fault, False)}
+    assert [each.active for each in given].index(False) == len(given) - 1
+    assert measured in given[3].reason
+
+
+def test_a_pause_of_the_machine_and_a_clock_a_little_off_are_no_fault() -> None:
+    """Over five minutes it stands still for 1.9 s twice, and for an hour once; its clock is 1 % slow."""
+    rate, pauses = SoundRate(), {2000: 1.9, 3000: 3600.0, 5000: 1.9}
+    sound_s = now_s = 0.0
+    for block in range(7500):
+        sound_s += 0.04
+        now_s += 0.04 / 0.99 + pauses.get(block, 0.0)
+        rate.push(sound_s, now_s)
+        assert not rate.is_off
+    assert rate.ratio == pytest.approx(0.99, abs=0.005)

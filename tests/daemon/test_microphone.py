@@ -193,6 +193,24 @@ def test_a_microphone_of_zeros_is_not_listening(tmp_path: Path, tiny_model_dir: 
         assert sum("nothing but" in line for line in daemon.log) == 1
 
 
+def test_a_microphone_that_loses_sound_without_a_word_is_told(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """1. Of a microphone's sound two thirds come. 2. All of it. Result: event, status and log say it until then."""
+    plug.noise = np.random.default_rng(2).uniform(-8000, 8000, 320).astype("<i2").tobytes()
+    plug.pace = 0.67
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir, environment={"TEST_ADVISED_S": "0.2", "TEST_RATE_S": "0.4"}) as daemon:
+        client, _ = daemon.client()
+        with client:
+            told = client.read_until("mic_level")
+            assert (told["active"], told["fault"]) == (True, "slow")
+            assert client.ask(command="status")["data"]["level_because"] == told["reason"]
+            plug.pace = 1.0
+            while client.read_until("mic_level")["active"]:
+                pass
+            assert not client.ask(command="status")["data"]["level_because"]
+        assert any("of the sound comes" in line for line in daemon.log)
+
+
 TOO_FAINT = (20, "faint", "as good as silent (peak -65 dBFS)")
 TOO_LOUD = (400_000, "clipped", "% of it is clipped (peak 0 dBFS)")
 
