@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from kwsd.errors import ModelError
-from kwsd.models.directory import COMPACT, FLOAT_MATRICES, MATRICES, read_graph
+from kwsd.models.directory import COMPACT, FLOAT_MATRICES, MATRICES, TAPS, read_graph
 
 
 @contextmanager
@@ -41,8 +41,11 @@ def widened(graph: Path) -> Iterator[Path]:
         place = Path(name)
         try:
             shutil.copyfile(graph, place / graph.name)
-            with (place / FLOAT_MATRICES).open("wb") as file:
-                file.writelines(float_matrices(matrices))
+            names = (FLOAT_MATRICES, graph.name + TAPS)
+            with ExitStack() as opened:
+                files = {name: opened.enter_context((place / name).open("wb")) for name in names}
+                for part, matrix in float_matrices(matrices, names):
+                    files[part].write(matrix)
         except OSError as error:
             raise ModelError(
                 f"{graph}: cannot be laid out in {place.parent}: {os.strerror(error.errno or 0)}; "
@@ -51,14 +54,20 @@ def widened(graph: Path) -> Iterator[Path]:
         yield place / graph.name
 
 
-def float_matrices(matrices: Path) -> Iterator[bytes]:
-    """Their bytes, one after the other: none but the one at hand is in memory. Raises ModelError."""
+def float_matrices(matrices: Path, files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Those that lie in one of the `files`, which, and their bytes: none but the one at hand is in memory.
+
+    Raises:
+        ModelError: they cannot be read.
+    """
     try:
         with matrices.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             rounded, scales, shapes = (stored[name] for name in ("rounded", "scales", "shapes"))
+            names = stored["files"].tolist() if "files" in stored else [FLOAT_MATRICES] * len(shapes)
         sizes, widths = shapes.prod(axis=1), shapes[:, 1]
-        parts = zip(np.split(rounded, sizes.cumsum()[:-1]), np.split(scales, widths.cumsum()[:-1]), shapes, strict=True)
+        parts = np.split(rounded, sizes.cumsum()[:-1]), np.split(scales, widths.cumsum()[:-1]), shapes
+        for name, part, scale, shape in zip(names, *parts, strict=True):
+            if name in files:
+                yield name, (part.reshape(shape).astype(np.float32) * scale).tobytes()
     except (OSError, ValueError, KeyError, IndexError, BadZipFile) as error:
         raise ModelError(f"{matrices}: cannot be read ({error}); fetch the model again") from error
-    for part, scale, shape in parts:
-        yield (part.reshape(shape).astype(np.float32) * scale).tobytes()

@@ -26,6 +26,8 @@ MATRICES = f"encoder{COMPACT.removesuffix('.onnx')}.npz"
 """The matrices of a package's compact graphs, for all chunk lengths, as int8 with a scale for each column."""
 FLOAT_MATRICES = "encoder.float32"
 """What graphs call the file of these in float32."""
+TAPS = ".taps"
+"""What a graph adds to its name to call the file of what its convolutions multiply with, in float32 as well."""
 USUAL_CHUNK_MS = 320
 """Sound that an encoder takes at once; the compact graph for another chunk has its length in its name."""
 COMPACT_LAYOUT = "kwsd compact 1"

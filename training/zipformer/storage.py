@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from kwsd.models.directory import FLOAT_MATRICES
+from kwsd.models.directory import FLOAT_MATRICES, TAPS
 from training.zipformer.checkpoint import save_atomically
 from training.zipformer.model.transducer import Transducer
 
@@ -35,35 +35,40 @@ def save_compact(graphs: Mapping[Path, onnx.ModelProto], matrices: Path) -> None
 
     Of kwsd-en a graph for another chunk takes 0.3 MB so, in place of 2.4.
     """
-    known: dict[tuple[bytes, bytes], tuple[int, Matrix, Matrix]] = {}
+    known: dict[tuple[bytes, bytes, str], tuple[int, Matrix, Matrix]] = {}
     for path, model in graphs.items():
-        _take_out(model, known)
+        _take_out(model, known, path.name + TAPS)
         path.write_bytes(model.SerializeToString())
     _, rounded, scales = zip(*known.values(), strict=True)
     np.savez(
         matrices,
         rounded=np.concatenate([matrix.reshape(-1) for matrix in rounded]),
         scales=np.concatenate(scales),
-        shapes=np.array([matrix.shape for matrix in rounded], np.int32),
+        shapes=np.array([(matrix.size // matrix.shape[-1], matrix.shape[-1]) for matrix in rounded], np.int32),
+        files=np.array([file for _, _, file in known]),
     )
 
 
-def _take_out(model: onnx.ModelProto, known: dict[tuple[bytes, bytes], tuple[int, Matrix, Matrix]]) -> None:
-    """Let the graph find in float32 what it made of int8 and a scale: the matrices of its linear layers.
+def _take_out(
+    model: onnx.ModelProto, known: dict[tuple[bytes, bytes, str], tuple[int, Matrix, Matrix]], taps: str
+) -> None:
+    """Let the graph find in float32 what it made of int8 and a scale: nothing is left to be folded when it is loaded.
 
-    Those alone, for onnxruntime packs them when it loads them; another constant would keep the whole file mapped.
+    The matrices of linear layers lie in a file of their own, for onnxruntime packs them when it loads them; of `taps`,
+    what convolutions multiply with, it keeps the file mapped.
     """
     graph = model.graph
     values = {tensor.name: tensor for tensor in graph.initializer}
     rounded_of = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
     layers = {node.input[1] for node in graph.node if node.op_type == "Gemm"}
-    for node in [node for node in graph.node if node.op_type == "Mul" and node.output[0] in layers]:
+    for node in [node for node in graph.node if node.op_type == "Mul" and node.input[0] in rounded_of]:
         rounded, scale = (numpy_helper.to_array(values[name]) for name in (rounded_of[node.input[0]], node.input[1]))
-        end = max((place + other.size for place, other, _ in known.values()), default=0)
-        place, _, _ = known.setdefault((rounded.tobytes(), scale.tobytes()), (end, rounded, scale))
+        file = FLOAT_MATRICES if node.output[0] in layers else taps
+        end = sum(other.size for (_, _, name), (_, other, _) in known.items() if name == file)
+        place, _, _ = known.setdefault((rounded.tobytes(), scale.tobytes(), file), (end, rounded, scale))
         tensor = TensorProto(name=node.output[0], data_type=TensorProto.FLOAT, dims=rounded.shape)
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", FLOAT_MATRICES), ("offset", 4 * place), ("length", 4 * rounded.size)):
+        for key, value in (("location", file), ("offset", 4 * place), ("length", 4 * rounded.size)):
             tensor.external_data.add(key=key, value=str(value))
         graph.initializer.append(tensor)
         graph.node.remove(node)
