@@ -54,8 +54,15 @@ class SentenceSpotter(PhraseSpotter):
         self.sentences.disarm()
         self._armed_until = 0
         self._heard = RecentFrames()
+        self._stay_open()
         if self._always:
             self.sentences.arm()
+
+    def _stay_open(self) -> None:
+        """A quiet gate waits for the end of a sentence, too: a soft last word is heard, and nothing is told later."""
+        if self._stream.gate:
+            pause = -(-self._intents.end_frames // self._model.encoder.output_frames)
+            self._stream.gate.hang_over = max(self._stream.gate.hang_over, pause)
 
     @property
     def _always(self) -> bool:
@@ -65,6 +72,7 @@ class SentenceSpotter(PhraseSpotter):
     def replace(self, compiled: CompiledKeywords) -> None:
         """As `PhraseSpotter` does. A sentence that is being said when the first keyword comes is heard out."""
         super().replace(compiled)
+        self._stay_open()
         if self._always and not self.sentences.is_under_way:
             self.sentences.arm()
 

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "keywords" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 Done = subprocess.CompletedProcess[str]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```(?:yaml|toml)\n# ([\w-]+\.\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""One that a page shows with its name: it lies where the page's commands are run."""
 MARKED = re.compile(r"<!-- not run: [^\n]+ -->\n *```sh\n.*?^ *```$", re.MULTILINE | re.DOTALL)
 UNTRIED = re.compile(r"^ *```(?:sh|bash|shell)$|^    (?:\$|kwsd|kwsctl|kwsd-\w+) .*", re.MULTILINE)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -70,7 +72,7 @@ def blocks() -> Iterator[object]:
     for page in PAGES:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
             steps = steps_of(block)
-            yield pytest.param(steps, id=f"{page.relative_to(ROOT)}:{steps[0].command}")
+            yield pytest.param(steps, page, id=f"{page.relative_to(ROOT)}:{steps[0].command}")
 
 
 def assert_alike(printed: list[str], shown: list[str]) -> None:
@@ -93,8 +95,13 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("steps", list(blocks()))
-def test_a_block_prints_what_it_shows(steps: list[Step], clone: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
+@pytest.mark.parametrize(("steps", "page"), list(blocks()))
+def test_a_block_prints_what_it_shows(
+    steps: list[Step], page: Path, clone: Path, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    for name, content in FILE.findall(page.read_text(encoding="utf-8")):
+        if not (clone / name).exists():  # else it is the repository's
+            (clone / name).write_text(content, encoding="utf-8")
     told = " ".join(step.command for step in steps)
     missing = [program for word, program in NEEDS.items() if word in told.split() and not shutil.which(program)]
     if missing:

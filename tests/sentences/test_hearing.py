@@ -19,7 +19,7 @@ from kwsd.sentences.settings import SentenceSettings
 from kwsd.spotters.sentences import SentenceSpotter
 from kwsd.stream import Chunk, Float32
 from testkit.daemons import KWSD
-from testkit.tiny_model import silence, speak
+from testkit.tiny_model import silence, speak, with_noise
 
 SENTENCES = """\
 intents:
@@ -40,10 +40,10 @@ def sentences(tmp_path: Path) -> Path:
     return path
 
 
-def spotter(model_dir: Path, path: Path, *keywords: str) -> SentenceSpotter:
+def spotter(model_dir: Path, path: Path, *keywords: str, quiet_gate: bool = False) -> SentenceSpotter:
     model = Model.load(model_dir)
     compiled = compile_sentences(read_sentence_file(path), model.tokenizer)
-    return SentenceSpotter(model, keywords, sentences=compiled, intents=SentenceSettings())
+    return SentenceSpotter(model, keywords, sentences=compiled, intents=SentenceSettings(), quiet_gate=quiet_gate)
 
 
 def heard(spotter: SentenceSpotter, sound: Float32, block: int = 5_120) -> list[Event]:
@@ -78,6 +78,26 @@ def test_a_sentence_is_told_with_slots_and_times_however_sound_is_cut(
     assert place.score > 0.9
     assert intent.score > 0.9
     assert intent.latency_ms > 700
+
+
+def test_a_quiet_room_ends_no_sentence_and_delays_none(tiny_model_dir: Path, sentences: Path) -> None:
+    """1. A quiet room. 2. A sentence with a pause of 0.7 s, without a keyword. Result: as where the gate is off."""
+    words = [speak("TURN OFF"), silence(0.7), speak("THE ATTIC LIGHT")]
+    sound = with_noise(np.concatenate([silence(9.0), *words, silence(3.0), ORDER, silence(2.0)]), 1e-4)
+    gated = spotter(tiny_model_dir, sentences, quiet_gate=True)
+    gated.replace(gated.compile([]))
+    told, plain = (
+        [
+            (each.text, each.rejected, each.end, each.latency_ms)
+            for each in heard(one, sound)
+            if isinstance(each, Intent)
+        ]
+        for one in (gated, spotter(tiny_model_dir, sentences))
+    )
+    assert gated.quiet is not None
+    assert gated.quiet.spared > 3
+    assert [rejected for _, rejected, *_ in told] == [False, False]
+    assert told == plain
 
 
 def test_the_end_of_the_sound_ends_a_sentence(tiny_model_dir: Path, sentences: Path) -> None:
