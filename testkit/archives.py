@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import psutil
 import pyarrow.parquet
 
+from kwsd.errors import KwsdError
+
 COMMAND = [sys.executable, "-c", "import sys; from kwsd.cli.kwsd_archive import main; sys.exit(main())"]
 PATIENCE_S = 100
 Found = TypeVar("Found")
@@ -63,8 +65,12 @@ class Here:
     count = 1
 
     def run(self, task: Callable[[Found], Any], items: Iterable[Found]) -> Iterator[tuple[Found, Any]]:
-        """Each item with its result."""
-        return ((item, task(item)) for item in items)
+        """Each item with its result, or with the error that came instead."""
+        for item in items:
+            try:
+                yield item, task(item)
+            except KwsdError as error:
+                yield item, error
 
 
 def busy_workers(client: int, store: Path) -> list[psutil.Process]:

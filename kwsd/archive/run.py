@@ -101,7 +101,7 @@ def index(
     """Encode what is not in the store yet. Raises StoreError."""
     store = Store(folder, model.encoder.fingerprint)
     store.make()
-    known = {kept.span.key: kept for kept in kept_in(store)}
+    known = newest_in(store)  # a file that is set back to what it was is encoded again, and the newest then
     report = IndexReport({})
     wanted = []
     for each in found:
@@ -142,10 +142,22 @@ def kept_in(store: Store) -> Iterator[Kept]:
             yield from read_spans(piece).values()
 
 
+def newest_in(store: Store) -> dict[tuple[str, int, int | None], Kept]:
+    """Spans by their keys: each once, though two runs may have kept it, and of a changed file those it has now."""
+    listed = list(kept_in(store))
+    newest = newest_versions(listed)
+    return {each.span.key: each for each in listed if each.span.recording.id == newest[each.span.recording.uri]}
+
+
+def newest_versions(kept: Iterable[Kept]) -> dict[str, str]:
+    """`ArchivedFile.id` by address, of spans in the order of their pieces."""
+    return {each.span.recording.uri: each.span.recording.id for each in kept}
+
+
 def outcomes_in(store: Store, report: Path) -> list[FileOutcome]:
     """Of all files that have frames in a store, and of those that the last run could not use."""
     found = IndexReport({})
-    for kept in kept_in(store):
+    for kept in newest_in(store).values():
         uri = kept.span.recording.uri
         found.outcomes.setdefault(uri, FileOutcome(uri, "kept"))
         _count(found, kept)
@@ -174,6 +186,8 @@ class SearchReport:
     """Of a run."""
 
     rows: list[Row]
+    versions: Mapping[str, str]
+    """`ArchivedFile.id` by address: which version of a recording its hits are of."""
     sound_s: float = 0.0
     core_s: float = 0.0
     problems: list[str] = field(default_factory=list)
@@ -195,8 +209,8 @@ def search(
     `only` tells of some recordings. Raises StoreError: it has nothing of this model, or cannot be written.
     """
     store = Store(folder, model.encoder.fingerprint)
-    by_age = sorted(store.pieces(), key=lambda piece: piece.stat().st_mtime_ns)
-    if only is None and not by_age:
+    pieces_there = store.pieces()
+    if only is None and not pieces_there:
         made = f"`kwsd-archive index SOURCE… --store {folder}` makes them"
         raise StoreError(f"{folder}: has no frames of this model, {model.directory}; {made}")
     place = store.folder / "searches" / name_of(search_told(keywords, settings), model)
@@ -204,9 +218,9 @@ def search(
         write_search(place, keywords, settings)
     except OSError as error:
         raise StoreError(f"{place}: cannot be written: {error.strerror or error}") from error
-    report = SearchReport([])
+    report = SearchReport([], {})
     listed: dict[Path, list[Kept]] = {}
-    for piece in by_age:
+    for piece in pieces_there:
         try:
             listed[piece] = list(read_spans(piece).values())
         except StoreError as error:
@@ -220,8 +234,8 @@ def search(
             continue
         report.sound_s += result.sound_s
         report.core_s += result.core_s
-    newest = {kept.span.recording.uri: kept.span.recording.id for kept in chain.from_iterable(listed.values())}
-    report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], newest, only)
+    report.versions = newest_versions(chain.from_iterable(listed.values()))
+    report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], report.versions, only)
     return report
 
 

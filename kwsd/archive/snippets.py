@@ -47,12 +47,18 @@ def surest(rows: Sequence[dict[str, Any]], most: int = MOST) -> dict[str, list[H
     return chosen
 
 
-def cut_out(places: Sequence[HitPlace]) -> dict[HitPlace, str]:
-    """Places of one recording → their sound as data: addresses; none of what cannot be read any more."""
+def cut_out(wanted: tuple[str, Sequence[HitPlace]]) -> dict[HitPlace, str]:
+    """The version of a recording that was searched, and places in it → their sound as data: addresses.
+
+    Raises AudioError: it cannot be read any more, or is not what was searched.
+    """
+    version, places = wanted
     uri, found = places[0].recording, dict[HitPlace, str]()
     told = look(uri)
     if isinstance(told, Unusable):
-        return {}
+        raise AudioError(told.why)
+    if told.id != version:
+        raise AudioError("it has changed since it was indexed; index it again")
     groups = [[each] for each in places] if told.can_be_cut else [sorted(places, key=lambda each: each.start_s)]
     for group in groups:
         for place, sound in _heard(told, group):

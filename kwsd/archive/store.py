@@ -67,8 +67,8 @@ class Store:
             raise StoreError(f"{self.folder}: cannot be made: {error.strerror}; give another with --store") from error
 
     def pieces(self) -> list[Path]:
-        """Files of pieces that are there."""
-        return sorted(self.folder.glob(f"*{SUFFIX}"))
+        """Files of pieces that are there, by age: of a recording that was changed its newest version comes last."""
+        return sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda piece: (piece.stat().st_mtime_ns, piece.name))
 
     def write(
         self, spans: Sequence[FileSpan], made: Iterable[Made], about: Callable[[str], tuple[str, ...]]

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kwsd import __version__
 from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
-from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, KwsdError, shortened
+from kwsd.errors import DONE, DONE_IN_PART, EXIT_CODES, FlagError, KwsdError, shortened
 
 if TYPE_CHECKING:
     from kwsd.archive.cluster import Workers
@@ -36,6 +36,11 @@ examples:
 
 A run that was ended goes on when it is started again. What became of each file stands in STORE/report.jsonl.
 {EXIT_CODES}"""
+
+
+NO_PHRASES = """\
+there is nothing to look for; write phrases to a text file, one phrase per line:
+  echo "lights on" > phrases.txt && kwsd-archive search --store DIR --keywords phrases.txt"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,6 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         require_known(arguments.report, "--report", (".html", ".htm"))
     settings = load_settings(flags, file=arguments.config).settings
+    if searches and settings.keywords is None:
+        raise FlagError(NO_PHRASES)
     with TemporaryDirectory(prefix="kwsd-archive-") as own_store:
         store = arguments.store or Path(own_store)
         if arguments.command == "search" and not store.is_dir():
@@ -126,17 +133,18 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
     from kwsd.archive.search import require_short_memory  # noqa: PLC0415 - likewise
     from kwsd.archive.store import Store  # noqa: PLC0415 - likewise
     from kwsd.cli.progress import sound_progress  # noqa: PLC0415 - likewise
-    from kwsd.cli.run_files import keyword_reader  # noqa: PLC0415 - likewise
+    from kwsd.cli.run_files import load_keywords  # noqa: PLC0415 - likewise
     from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
 
     model = Model.load(settings.model)
     keywords: list[Keyword] = []
-    if arguments.command != "index" and (read := keyword_reader(settings)):
-        keywords = list(read(model.tokenizer))
+    if arguments.command != "index" and settings.keywords is not None:
+        keywords = list(load_keywords(settings.keywords, model.tokenizer))
         require_short_memory(PhraseSpotter(model, keywords, settings.search).compiled)
     done, only, total_s = DONE, None, 0.0
     outcomes: list[FileOutcome] = []
     rows: list[Row] = []
+    versions: Mapping[str, str] = {}
     if arguments.command != "search":
         found = survey(workers, arguments.sources)
         only = {each.uri for each in found}
@@ -152,11 +160,11 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
             logger.warning("%s", problem)
             done = DONE_IN_PART
         logger.info("searched: %.2f h of sound, %.1f core-seconds", searched.sound_s / 3600, searched.core_s)
-        rows = searched.rows
+        rows, versions = searched.rows, searched.versions
         tell_hits(rows, arguments.out)
     if arguments.report is not None:
         store = Store(folder, model.encoder.fingerprint)
-        tell_page(workers, arguments.report, outcomes or outcomes_in(store, folder / REPORT), rows)
+        tell_page(workers, arguments.report, outcomes or outcomes_in(store, folder / REPORT), rows, versions)
     return done
 
 
@@ -182,16 +190,26 @@ def tell_index(report: "IndexReport", folder: Path) -> int:
     return DONE_IN_PART if set(counts) & {"failed", "waiting"} else DONE
 
 
-def tell_page(workers: "Workers", path: Path, outcomes: "Sequence[FileOutcome]", rows: "Sequence[Row]") -> None:
-    """The page, with the sound of the surest hits."""
+def tell_page(
+    workers: "Workers",
+    path: Path,
+    outcomes: "Sequence[FileOutcome]",
+    rows: "Sequence[Row]",
+    versions: Mapping[str, str],
+) -> None:
+    """The page, with the sound of the surest hits; `versions` are those of the recordings that were searched."""
     from kwsd.archive.page import write_page  # noqa: PLC0415 - --help should wait for none of it
     from kwsd.archive.snippets import HitPlace, cut_out, surest  # noqa: PLC0415 - likewise
     from kwsd.cli.progress import counted  # noqa: PLC0415 - likewise
 
-    groups, sounds = [*surest(rows).values()], dict[HitPlace, str]()
+    groups, sounds = [(versions[uri], places) for uri, places in surest(rows).items()], dict[HitPlace, str]()
+    by_recording = {each.recording: each for each in outcomes}
     with counted("cutting out", len(groups)) as advance:
-        for _, result in workers.run(cut_out, groups):
-            sounds |= {} if isinstance(result, Exception) else result
+        for (_, places), result in workers.run(cut_out, groups):
+            if isinstance(result, Exception):
+                by_recording[places[0].recording].notes.append(f"no sound: {result}")
+            else:
+                sounds |= result
             advance()
     write_page(path, outcomes, rows, sounds)
     logger.info("%d recordings in %s", len(outcomes), path)

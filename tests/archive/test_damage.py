@@ -16,7 +16,7 @@ from kwsd.archive.cluster import Workers
 from kwsd.archive.jobs import search_piece, write_search
 from kwsd.archive.run import REPORT, index, outcomes_in, search, survey
 from kwsd.archive.store import Store, StoreError, read_frames, read_spans
-from testkit.archives import Here
+from testkit.archives import Here, run, store_flag
 
 HERE = cast("Workers", Here())
 KEYWORDS = [Keyword("light up"), Keyword("night")]
@@ -53,6 +53,17 @@ def test_wrong_bits_in_a_piece_are_told_as_damage_and_nothing_else(store: Store)
         with suppress(StoreError):
             for _ in read_frames(piece, read_spans(piece)):
                 pass
+
+
+@pytest.mark.parametrize("settings", ["", '[fallback]\nmode = "only"\n', 'sentences = "orders.yaml"\n'])
+def test_a_search_for_no_phrases_is_refused(settings: str, tiny_model_dir: Path, tmp_path: Path) -> None:
+    """Also where a daemon with these settings would hear fixed words, or sentences: an archive has phrases alone."""
+    (tmp_path / "config.toml").write_text(settings)
+    (tmp_path / "store").mkdir()
+    own = (store_flag(tmp_path / "store"), "--config", tmp_path / "config.toml")
+    done = run("search", *own, model=tiny_model_dir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "kwsd-archive search --store DIR --keywords phrases.txt" in done.stderr
 
 
 @pytest.mark.parametrize("told", [[], {"0": {}}, {"0": []}, {"x": 1}])
