@@ -1,7 +1,7 @@
 """Orders of known meaning, made of recordings: single words joined, and read phrases with words of them as slots."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,9 @@ OTHER_S = 8.0
 """Of other speech at a time, as long as sentences are armed behind a wake word."""
 WAYS = ("up", "down", "left", "right", "forward", "backward")
 THINGS = ("house", "bed", "tree", "dog", "cat", "bird")
+STATES = ("on", "off")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+VALUES = {"way": WAYS, "thing": THINGS, "state": STATES, "steps": DIGITS}
 
 Slots = Mapping[str, str | int]
 
@@ -40,6 +42,10 @@ class Order:
     samples: Samples
     intent: str
     slots: Slots
+    words: Mapping[str, str]
+    """What is said for each slot."""
+    choices: Mapping[str, tuple[str, ...]]
+    """What may be said for it."""
 
 
 def joined_words(draw: random.Random) -> Iterator[Order]:
@@ -55,12 +61,14 @@ def joined_words(draw: random.Random) -> Iterator[Order]:
             way, steps = draw.choice(WAYS), draw.randrange(10)
             words, intent, slots = ("go", way, DIGITS[steps]), "Move", {"way": way, "steps": steps}
         else:
-            thing, state = draw.choice(THINGS), draw.choice(("on", "off"))
+            thing, state = draw.choice(THINGS), draw.choice(STATES)
             words, intent, slots = (thing, state), "Switch", {"thing": thing, "state": state}
         parts = []
         for word in words:
             parts += [sound.unpadded(folder, draw.choice(clips[word])), silence(draw.uniform(*GAPS_S))]
-        yield Order("joined words", framed(np.concatenate(parts)), intent, slots)
+        said = dict(zip(slots, words[-2:], strict=True))
+        choices = {name: VALUES[name] for name in slots}
+        yield Order("joined words", framed(np.concatenate(parts)), intent, slots, said, choices)
 
 
 JOINED_SENTENCES = """\
@@ -90,16 +98,16 @@ def phrases(draw: random.Random) -> tuple[list[Order], str, str]:
     for number, row in enumerate(rows):
         words = row["transcript"].lower().split()
         places = sorted(draw.sample(range(len(words)), 2))
-        slots, template = {}, list(words)
+        slots, choices, template = {}, {}, list(words)
         for which, place in zip("ab", places, strict=True):
-            values = {words[place], *draw.sample(vocabulary, CHOICES - 1)}
+            choices[which] = tuple(sorted({words[place], *draw.sample(vocabulary, CHOICES - 1)}))
             slots[which] = words[place]
             template[place] = f"{{list{number}{which}:{which}}}"
-            lists.append(f"  list{number}{which}: {{values: {quoted(sorted(values))}}}")
+            lists.append(f"  list{number}{which}: {{values: {quoted(choices[which])}}}")
         intents.append(f"  Phrase{number}: {{data: [{{sentences: {quoted([' '.join(template)])}}}]}}")
         samples = framed(sound.read_exactly(folder / row["path"]))
         kind = "phrases of learners" if row["corpus"] == LEARNERS else "phrases, Common Voice"
-        orders.append(Order(kind, samples, f"Phrase{number}", slots))
+        orders.append(Order(kind, samples, f"Phrase{number}", slots, slots, choices))
     return orders, "\n".join(intents), "\n".join(lists)
 
 
@@ -122,8 +130,7 @@ def make(path: Path, seed: int = 0) -> list[Order]:
     draw = random.Random(seed)
     orders = list(joined_words(draw))
     spoken, intents, lists = phrases(draw)
-    shared = [("way", WAYS), ("thing", THINGS), ("state", ("on", "off"))]
-    own = "\n".join(f"  {name}: {{values: {quoted(list(values))}}}" for name, values in shared)
+    own = "\n".join(f"  {name}: {{values: {quoted(VALUES[name])}}}" for name in ("way", "thing", "state"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"intents:\n{JOINED_SENTENCES}{intents}\nlists:\n{own}\n{lists}\n", encoding="utf-8")
     orders += spoken
@@ -131,7 +138,7 @@ def make(path: Path, seed: int = 0) -> list[Order]:
     return orders
 
 
-def quoted(texts: list[str]) -> str:
+def quoted(texts: Sequence[str]) -> str:
     """A YAML list on one line."""
     return "[" + ", ".join(f'"{text}"' for text in texts) + "]"
 

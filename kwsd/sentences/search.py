@@ -195,7 +195,7 @@ class SentenceSearch:
         self._graph.forget()
         if not whole:
             return []
-        best = max(whole, key=lambda h: h.gain / len(h.emissions))
+        best = whole[0]  # in the order of the beam: by the mean per unit one without its weak word would win
         reading = self._graph.read([emission.token for emission in best.emissions])
         if reading is None or not reading.steps:
             return []

@@ -46,6 +46,12 @@ def test_beginnings_that_wait_do_not_push_out_what_is_being_said(tmp_path: Path)
     assert (text(found), found.accepted) == ("light up down on night up", True)
 
 
+def test_a_weak_last_word_is_no_other_sentence(tmp_path: Path) -> None:
+    """1. A word that is half as probable as silence ends a longer sentence. Result: that one, as words cost more."""
+    found = decided(tmp_path, "light up, light up down", say("▁LIGHT"), say("▁UP"), frame(DOWN=0.35))
+    assert (text(found), found.accepted) == ("light up down", True)
+
+
 def test_of_a_short_sentence_more_is_asked(tmp_path: Path) -> None:
     """1. Two words, each less than a quarter as probable as another. 2. Six such words. Result: these are believed."""
     settings = SentenceSettings()
