@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from kwsd.acoustic.encoder import require_alike
+from kwsd.acoustic.alike import require_alike
 from kwsd.models.optimise import optimise
 from measure.paths import MODEL, WORK
 

@@ -22,23 +22,27 @@ from kwsd.stream import Float32
 from kwsd.timebase import SUBSAMPLING
 
 REQUIRED_METADATA = ("T", "decode_chunk_len")
-TRIED_SEGMENTS = 10
-ALIKE_SHARE = 0.05
-"""Of the frames' spread. int8 of kwsd-en and upstream's model is 1 to 2 % away from float32."""
 QUANTISES_TOGETHER = b"DynamicQuantizeLinear"  # one scale for all streams of a call: a loud one would coarsen the rest
 
 
 class Encoder:
     """One session, shared by any number of streams; immutable, for the states belong to the streams."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the graph and run it once.
+    def __init__(self, path: Path, int8: Sequence[str] = ()) -> None:
+        """Load the graph and run it once; `int8` are kinds of matrices that a compact graph is to multiply so.
 
         Raises:
             ModelError: not a streaming Zipformer2 export, or its output has the wrong shape or is not finite.
         """
         self.path = path
-        self._session = make_session(path)
+        self.int8 = tuple(int8)
+        """Kinds of matrices, see `kwsd.acoustic.kinds`."""
+        text = None
+        if int8:
+            from kwsd.acoustic.kinds import CompactFile  # noqa: PLC0415 - most machines have none
+
+            text = CompactFile(path).with_int8(int8)
+        self._session = make_session(path, text)
         metadata = self._session.get_modelmeta().custom_metadata_map
         missing = [key for key in REQUIRED_METADATA if not metadata.get(key, "").isdecimal()]
         if missing:
@@ -76,6 +80,11 @@ class Encoder:
             raise ModelError(f"{self.path}: inputs and outputs are not those of a streaming Zipformer2 export")
         free = not isinstance(inputs[0].shape[0], int) and QUANTISES_TOGETHER not in read_graph(self.path)
         return IcefallCaches(inputs[1:], stacks=free)
+
+    @property
+    def label(self) -> str:
+        """For people: its file, and what of it is in int8."""
+        return f"{self.path.name} with int8 for {' '.join(self.int8)}" if self.int8 else self.path.name
 
     @property
     def is_compact(self) -> bool:
@@ -117,25 +126,4 @@ class Encoder:
         """Names the weights, and thereby all that the encoder makes of a sound."""
         matrices = self.path.with_name(MATRICES)
         apart = read_graph(matrices) if self.is_compact and matrices.is_file() else b""
-        return hashlib.sha256(read_graph(self.path) + apart).hexdigest()[:16]
-
-
-def require_alike(original: Path, other: Path) -> None:
-    """Raises ModelError unless two graphs give the same frames, as far as int8 of either allows.
-
-    Heard is noise that swells and fades: 3 s, in which caches fill up.
-    """
-    chance = np.random.default_rng(0)
-    encoders = [Encoder(original), Encoder(other)]
-    levels = -16.0 + 14.0 * np.abs(np.sin(np.arange(TRIED_SEGMENTS)))
-    states = [encoder.initial_state() for encoder in encoders]
-    frames: list[list[Float32]] = [[], []]
-    for level in levels:
-        segment = chance.normal(level, 2.0, (encoders[0].segment_frames, NUM_BINS)).astype(np.float32)
-        for number, encoder in enumerate(encoders):
-            heard, states[number] = encoder.run([segment], [states[number]])[0]
-            frames[number].append(np.array(heard))
-    apart = np.stack(frames[0]) - np.stack(frames[1])
-    share = float(apart.std() / np.stack(frames[0]).std())
-    if not share < ALIKE_SHARE:
-        raise ModelError(f"{other}: its frames differ from those of {original.name} by {share:.1%}; not used")
+        return hashlib.sha256(read_graph(self.path) + apart + " ".join(self.int8).encode()).hexdigest()[:16]

@@ -32,11 +32,11 @@ FOLDED = b"Cast"
 """What a constant is made with that is stored as int8 in the graph itself."""
 
 
-def make_session(path: Path) -> onnxruntime.InferenceSession:
+def make_session(path: Path, text: bytes | None = None) -> onnxruntime.InferenceSession:
     """Open one ONNX file for a small, steady load: one thread, no spinning, no chatter.
 
     Spinning threads cost 12.8 % of a CPU at one call per 320 ms, against 0.3 % with one thread
-    (measured, onnxruntime 1.31.1).
+    (measured, onnxruntime 1.31.1). `text` is what the file is taken to hold instead of what it does.
 
     Raises:
         ModelError: the file is missing, or onnxruntime cannot load it.
@@ -54,15 +54,23 @@ def make_session(path: Path) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_reuse = False  # 5 % of the encoder's time, median of nine alternated runs
-    with widened(path) as laid_out:
+    with widened(path, text) as laid_out:
         has_unicode_name = os.fsencode(laid_out) == str(laid_out).encode(errors="replace")
         try:  # from memory only where it must be: it takes the file's size twice
             model = str(laid_out) if has_unicode_name else laid_out.read_bytes()
             disabled = FINDS_NOTHING.split() if path.name.endswith(COMPACT) else []
-            if disabled and laid_out != path and FOLDED not in read_graph(path):
+            if disabled and laid_out != path and FOLDED not in (text or read_graph(path)):
                 disabled.append("ConstantFolding")
             return ort.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled
             )
         except Exception as error:  # onnxruntime's own exceptions share no public base class
             raise ModelError(f"{path}: onnxruntime cannot load it: {str(error).strip()}") from error
+
+
+def runtime_version() -> str:
+    """Of onnxruntime: another one may have other kernels."""
+    os.environ[NO_TELEMETRY] = "1"
+    import onnxruntime as ort  # noqa: PLC0415 - as above
+
+    return str(ort.__version__)

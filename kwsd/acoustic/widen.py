@@ -7,7 +7,6 @@ packs matrix by matrix, and lets go again.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,17 +20,21 @@ from kwsd.models.directory import COMPACT, FLOAT_MATRICES, MATRICES, TAPS, read_
 
 
 @contextmanager
-def widened(graph: Path) -> Iterator[Path]:
+def widened(graph: Path, text: bytes | None = None) -> Iterator[Path]:
     """Where a graph can be loaded from as long as the block lasts: beside its matrices, if it has them apart.
+
+    `text` is another graph that is to be laid out in its place.
 
     Raises:
         ModelError: the matrices cannot be read, or there is no room for them among the temporary files.
     """
     matrices = graph.with_name(MATRICES)
-    if not graph.name.endswith(COMPACT) or FLOAT_MATRICES.encode() not in read_graph(graph):
+    said = (text or read_graph(graph)) if graph.name.endswith(COMPACT) else b""
+    names = [name for name in (FLOAT_MATRICES, graph.name + TAPS) if name.encode() in said]
+    if not names and text is None:
         yield graph
         return
-    if not matrices.is_file():
+    if names and not matrices.is_file():
         raise ModelError(f"{matrices}: no such file; `kwsctl models verify {graph.parent}` lists what is missing")
     try:
         folder = TemporaryDirectory(prefix="kwsd-")
@@ -40,11 +43,10 @@ def widened(graph: Path) -> Iterator[Path]:
     with folder as name:
         place = Path(name)
         try:
-            shutil.copyfile(graph, place / graph.name)
-            names = (FLOAT_MATRICES, graph.name + TAPS)
+            (place / graph.name).write_bytes(said)
             with ExitStack() as opened:
                 files = {name: opened.enter_context((place / name).open("wb")) for name in names}
-                for part, matrix in float_matrices(matrices, names):
+                for part, matrix in float_matrices(matrices, names) if names else ():
                     files[part].write(matrix)
         except OSError as error:
             raise ModelError(

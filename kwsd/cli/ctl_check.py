@@ -3,11 +3,12 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kwsd.cli.trials import KEEPS_UP_RTF, intact_directory, measured_rtf, record
-from kwsd.errors import AudioError
+from kwsd.errors import AudioError, ModelError
 
 if TYPE_CHECKING:
     from kwsd.acoustic.model import Model
@@ -83,20 +84,30 @@ def _check_keywords(loaded: "LoadedSettings", model: "Model") -> "Sequence[Keywo
 
 
 def compare_graphs(model: "Model") -> None:
-    """The graph that runs, and the other one: the export, or what was written from it; see `kwsd.acoustic.choice`."""
+    """What runs, and what else might: the export, and each kind of matrix in float32 and in int8.
+
+    See `kwsd.acoustic.choice`.
+    """
     from kwsd.acoustic.encoder import Encoder  # noqa: PLC0415 - likewise
+    from kwsd.acoustic.kinds import kind_times  # noqa: PLC0415 - likewise
     from kwsd.acoustic.speed import chunk_ms  # noqa: PLC0415 - likewise
     from kwsd.models.directory import find_encoder, find_part  # noqa: PLC0415 - likewise
 
-    export = find_part(model.directory, "encoder")
-    if find_encoder(model.directory) == export:
-        print(
-            f"encoder     {export.name} as exported; `kwsctl models optimise {model.directory}` may make it cost less"
-        )
-        return
-    other = find_encoder(model.directory) if model.encoder.path == export else export
-    runs_ms, other_ms = chunk_ms([model.encoder, Encoder(other)])
-    print(f"encoder     {model.encoder.path.name} runs: {runs_ms:.2f} ms a chunk, {other.name} {other_ms:.2f} ms")
+    runs, compact, others = model.encoder, find_encoder(model.directory), list[Encoder]()
+    with suppress(ModelError):  # an installed package has no export
+        export = find_part(model.directory, "encoder")
+        if export == compact:
+            how = f"`kwsctl models optimise {model.directory}` may make it cost less"
+            print(f"encoder     {export.name} as exported; {how}")
+            return
+        others = [Encoder(compact if runs.path == export else export)]
+    runs_ms, *others_ms = chunk_ms([runs, *others])
+    told = "".join(f", {each.path.name} {taken_ms:.2f} ms" for each, taken_ms in zip(others, others_ms, strict=True))
+    print(f"encoder     {runs.label} runs: {runs_ms:.2f} ms a chunk{told}")
+    print(f"{'':12}{compact.name}, ms a chunk by kind of matrix (how many): float32, int8")
+    for kind, (count, float_ms, int8_ms) in kind_times(compact).items():
+        chosen = "  runs in int8" if kind in runs.int8 else ""
+        print(f"{'':12}{kind:>8} {f'({count})':>5} {float_ms:6.2f} {int8_ms:6.2f}{chosen}")
 
 
 def _check_microphone(loaded: "LoadedSettings") -> None:

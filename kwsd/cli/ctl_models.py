@@ -104,7 +104,7 @@ def optimise_model(arguments: argparse.Namespace) -> None:
 
 
 def _write_compact(directory: Path) -> Path:
-    from kwsd.acoustic.encoder import require_alike  # noqa: PLC0415 - `kwsctl --help` needs no numpy
+    from kwsd.acoustic.alike import require_alike  # noqa: PLC0415 - `kwsctl --help` needs no numpy
     from kwsd.models.optimise import optimise  # noqa: PLC0415 - likewise
 
     return optimise(directory, require_alike)
