@@ -17,6 +17,7 @@ JOINER_INPUTS = ["encoder_out", "decoder_out"]
 
 CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have about a hundred contexts
 SATURATED = 20.0  # whose tanh is 1 in float32
+TRIED_ROWS = 16  # of every channel at once, beside those of one channel that the matrix is read from
 NEAR = 1e-4  # of logits: what the graph and the same product in NumPy may differ by
 
 
@@ -96,8 +97,10 @@ class Transducer:
             probes = np.concatenate([np.zeros((1, width)), SATURATED * np.eye(width)]).astype(np.float32)
             bias, *rows = self._run(probes, np.zeros_like(probes))
             matrix = np.array(rows) - bias
-            waves = np.sin(np.arange(2.0 * width * width) ** 2)  # numpy.random would be loaded for this alone: 3 MB
-            frames, decoded = waves.reshape(2, width, width).astype(np.float32)
+            waves = np.sin(
+                np.arange(2.0 * TRIED_ROWS * width) ** 2
+            )  # numpy.random would be loaded for this alone: 3 MB
+            frames, decoded = waves.reshape(2, TRIED_ROWS, width).astype(np.float32)
             with np.errstate(all="ignore"):  # on arm64 OpenBLAS leaves flags of divisions that nobody made
                 product = np.tanh(frames + decoded) @ matrix
             apart = product + bias - self._run(frames, decoded)

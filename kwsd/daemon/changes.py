@@ -1,17 +1,21 @@
 """What other threads want changed in the hearing: it is done on the decoding thread, between two chunks."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kwsd.errors import ConfigError
 from kwsd.events import Event
 from kwsd.orders import EndReason
 from kwsd.search.settings import OrderSettings
-from kwsd.sentences.compile import CompiledSentences
 from kwsd.spotters.interface import Spotter
 from kwsd.timebase import seconds
+
+if TYPE_CHECKING:  # few have sentences
+    from kwsd.sentences.compile import CompiledSentences
 
 
 class HearingChange(ABC):

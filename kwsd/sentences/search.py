@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from kwsd.quick_dataclass import dataclass
 from kwsd.search.context_rows import ContextRows
 from kwsd.search.posteriors import Acoustics
 from kwsd.search.text_beam import TextBeam, TextEmission
-from kwsd.sentences.compile import CompiledSentences
-from kwsd.sentences.graph import Place, SentenceReading
 from kwsd.sentences.settings import SentenceSettings
 from kwsd.stream import Frames
 from kwsd.units import BLANK_ID, START, Context
+
+if TYPE_CHECKING:  # every daemon knows this search by its name, and few have sentences
+    from kwsd.sentences.compile import CompiledSentences
+    from kwsd.sentences.graph import Place, SentenceReading
 
 FREE_BEAM = 2
 NATS_BEHIND = 30.0

@@ -12,12 +12,12 @@ from testkit.commands import run
 
 ROOT = Path(__file__).parents[2]
 SLOW = {"asyncio.events", "decimal", "difflib", "email", "http", "multiprocessing", "statistics", "tomllib"}
-SLOW |= {"unittest", "urllib.request", "xml"}
-"""Of the standard library, what takes time or memory."""
+SLOW |= {"importlib.resources", "kwsd.sentences.compile", "unittest", "urllib.request", "xml"}
+"""Of the standard library, and of kwsd what few have a use for: it takes time or memory."""
 
 
 def imported(program: str, *arguments: object, home: Path, stdin: bytes = b"") -> tuple[set[str], set[str], set[str]]:
-    """Rooms of kwsd, third-party packages, and what is slow of the standard library."""
+    """Rooms of kwsd, third-party packages, and what is slow."""
     code = f"import sys; from kwsd.cli.{program} import main; sys.exit(main())"
     done = run(sys.executable, "-X", "importtime", "-c", code, *arguments, home=home, stdin=stdin)
     names = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)

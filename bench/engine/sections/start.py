@@ -20,6 +20,8 @@ from measure.progress import track
 ROUNDS = 15
 KEYWORDS = SHARED / "keywords" / "commands_small.txt"
 GIVEN_UP_S = 30.0
+FLOOR = "import os; os.environ.update(OPENBLAS_NUM_THREADS='1', ORT_DISABLE_TELEMETRY='1'); import numpy, onnxruntime"
+"""What is left of a start where nothing is left of kwsd."""
 
 Took = tuple[float, float]
 """Seconds on the clock, and of processor time."""
@@ -35,6 +37,7 @@ def measure(jobs: int) -> Section:
             "`kwsctl status`": lambda: ended(
                 [str(KWSD.with_name("kwsctl")), "status", "--socket", f"{folder}/kwsd.sock"]
             ),
+            "NumPy and onnxruntime": lambda: ended([str(KWSD.with_name("python")), "-c", FLOOR]),
             "bare Python": lambda: ended([str(KWSD.with_name("python")), "-c", "pass"]),
         }
         for run in started.values():
