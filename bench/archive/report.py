@@ -8,9 +8,11 @@ from pathlib import Path
 from statistics import median
 
 from bench.archive import costs, material, runs
+from bench.archive.formats import compare
+from kwsd.acoustic.model import Model
 from kwsd.archive.jobs import sound_of
 from kwsd.archive.spans import pieces as cut_into_pieces
-from kwsd.archive.store import read_spans
+from kwsd.archive.store import Store, read_spans
 from measure.paths import RESULTS
 from testkit.archives import pieces, read
 from testkit.tiny_model import build_tiny_model
@@ -56,6 +58,16 @@ def search(folder: Path, minutes: int) -> Iterator[str]:
             )
         ratio = found[1].again_core_s_per_hour / found[0].again_core_s_per_hour
         yield row("search", f"{found[1].phrases} phrases over {found[0].phrases}, {name}", f"{ratio:.1f}", "1.2")
+
+
+def formats(folder: Path, minutes: int) -> Iterator[str]:
+    """What else frames could be kept in."""
+    took = costs.index(material.recordings(folder / "talk", minutes, 60.0), folder / "store")
+    model = Model.load(material.MODEL)
+    for form in compare(Store(folder / "store", model.encoder.fingerprint), model, folder):
+        each = [amount / took.sound_s * costs.HOUR_S for amount in (form.kept_bytes / 1e6, form.read_core_s)]
+        told = f"{each[0]:.1f}, {each[1]:.2f}"
+        yield row("formats", f"{form.name}: MB for an hour, core-seconds to read it", told)
 
 
 def efficiency(folder: Path, minutes: int) -> Iterator[str]:
@@ -108,6 +120,7 @@ def planted(folder: Path, minutes: int) -> Iterator[str]:
 SECTIONS: dict[str, Callable[[Path, int], Iterator[str]]] = {
     "index": index,
     "search": search,
+    "formats": formats,
     "efficiency": efficiency,
     "long-file": long_file,
     "planted": planted,

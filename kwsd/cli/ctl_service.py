@@ -54,7 +54,7 @@ def add_parsers(subparsers: Any) -> None:
 def run_install(arguments: argparse.Namespace) -> int:
     """Raises KwsdError: where it cannot be, with the remedy."""
     from kwsd.setup.places import find_places  # noqa: PLC0415 - `kwsctl --help` needs none of it
-    from kwsd.setup.service import install  # noqa: PLC0415 - likewise
+    from kwsd.setup.service import BOOTED, install  # noqa: PLC0415 - likewise
     from kwsd.setup.units import running_programs  # noqa: PLC0415 - likewise
 
     scope = _scope(arguments)
@@ -74,7 +74,9 @@ def run_install(arguments: argparse.Namespace) -> int:
     edit = "sudoedit" if scope == "system" else "${EDITOR:-nano}"
     print("next:")
     print(f"  {edit} {places.keywords}    # what to listen for; a change takes effect by itself")
-    if not outcome.started:
+    if _starts(arguments) and not BOOTED.is_dir():
+        print(f"  kwsd --config {places.settings}    # starts it; systemd does not run here")
+    elif not outcome.started:
         told = f"sudo systemctl --root={root} enable" if root != Path("/") else "sudo systemctl enable --now"
         print(f"  {told if scope == 'system' else 'systemctl --user enable --now'} kwsd    # starts it, now and later")
     print("  kwsctl listen    # what is heard, as it is heard")

@@ -21,6 +21,7 @@ from kwsd.errors import AudioError, ConfigError, KwsdError, ModelError, first_fe
 from kwsd.homes import exists
 from kwsd.keywords.files import read_keyword_file
 from kwsd.quick_dataclass import dataclass
+from kwsd.setup.service import BOOTED
 
 LISTENED_S = 1.0
 LEAST_FREE_BYTES = 50 << 20
@@ -167,7 +168,9 @@ def look_at_permissions(patient: Patient) -> Iterator[Symptom]:
 def look_at_units(_: Patient) -> Iterator[Symptom]:
     """What systemd says of kwsd.service, the system's and this user's."""
     shown = list(units())
-    if not shown:
+    if not BOOTED.is_dir():
+        yield Symptom("units", "well", "systemd does not run here, so it starts no kwsd; kwsd --keywords FILE does")
+    elif not shown:
         yield Symptom("units", "well", "no unit is installed; kwsctl install-service installs one")
     for scope, unit in shown:
         command = f"systemctl {scope} status kwsd".replace(" --system", "")
@@ -189,7 +192,7 @@ def units() -> Iterator[tuple[str, dict[str, str]]]:
     """Scope and properties of each kwsd.service that is installed."""
     systemctl = shutil.which("systemctl")
     for scope in ("--system", "--user"):
-        if systemctl is None or not Path("/run/systemd/system").is_dir():
+        if systemctl is None or not BOOTED.is_dir():
             return
         text = output_of(systemctl, scope, "show", "kwsd.service", f"--property={SHOWN}")
         found = dict.fromkeys(SHOWN.split(","), "") | dict(

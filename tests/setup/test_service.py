@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.errors import KwsdError
+from kwsd.setup.service import BOOTED
 from kwsd.setup.units import Programs, units_for
 from testkit.booted import HIDDEN, HOME, UNITS, Manager, NoManagerError, system_manager, user_manager
 from testkit.commands import KWSCTL, run
@@ -96,6 +97,20 @@ def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> Non
     assert not list(machine.outside(Path("/run/local/upper/share")).rglob("kwsd*"))
     assert (keywords.read_text(), keywords.with_name("config.toml").exists()) == ("lights on\n", True)
     assert machine.show("kwsd", "LoadState") == "not-found"
+
+
+def test_where_systemd_does_not_run_it_is_said_how_to_start(tmp_path: Path) -> None:
+    """As in a container: 1. The next command is one that can be typed there. 2. The doctor denies no unit."""
+    if BOOTED.is_dir():
+        pytest.skip("systemd runs here")
+    installed = run(KWSCTL, "install-service", "--user", home=tmp_path)
+    assert installed.returncode == 0, installed.stderr
+    told = installed.stdout.partition("next:\n")[2].splitlines()
+    assert told[1] == f"  kwsd --config {tmp_path}/kwsd/config.toml    # starts it; systemd does not run here"
+    assert not any("systemctl" in line for line in told)
+    looked = run(KWSCTL, "doctor", home=tmp_path)
+    (units,) = [line for line in looked.stdout.splitlines() if line.startswith("units ")]
+    assert "systemd does not run here" in units
 
 
 def test_a_command_that_leads_to_an_earlier_kwsd_is_told(tmp_path: Path) -> None:
