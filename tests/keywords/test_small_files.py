@@ -50,11 +50,11 @@ def test_what_unpacks_without_end_stops_at_the_limit() -> None:
 
 @pytest.mark.parametrize("text", ["{} = 1\n", "[{}]\n", "[[keyword]]\nphrase.{} = 'x'\n", "x = {{ {} = 1 }}\n"])
 def test_a_key_of_thousands_of_points_is_told_at_once(text: str) -> None:
-    began_s = time.monotonic()
+    began_s = time.process_time()
     for points in (DEEPEST_KEY, 40_000):
         with pytest.raises(ValueError, match=f"a key has more than {DEEPEST_KEY} parts"):
             parse_toml(text.format("a" + ".a" * points).encode())
-    assert time.monotonic() - began_s < 1
+    assert time.process_time() - began_s < 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Nothing about hearing changes: what three recordings gave before the house was rebuilt, they give now."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def test_tones_in_random_cuts_with_gaps(tiny_model_dir: Path) -> None:
     assert same(tones(tiny_model_dir), EXPECTED["tones"])
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="arm64 may choose another graph: decision 0026")
 def test_the_demo_with_the_model_that_ships() -> None:
     assert same(demo(), EXPECTED["demo"])
 
