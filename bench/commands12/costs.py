@@ -1,26 +1,33 @@
-"""What an engine of the fixed set costs beside the open vocabulary: CPU per second of sound, and memory."""
+"""What an engine of the fixed set costs, beside the open vocabulary: CPU per second of sound, bytes, memory, start."""
 
+import os
 import resource
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 import kwsd
 from bench.commands12.hearing import Feed, engines, feed, taking_samples
+from bench.engine.processes import KWSD, as_installed, cpu_of, memory_mb
 from kwsd.commands12.model import find_model
-from kwsd.limits import EngineName
+from kwsd.models.directory import MATRICES, find_encoder
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.timebase import SAMPLE_RATE
 from measure.command_streams import Stream
 from measure.commands import WORDS
-from measure.paths import MODEL
+from measure.paths import ROOT
+from testkit.daemons import Manager, eventually
 
 COST_S = 30.0
 COST_PASSES = 6
+STARTS = 5
+GIVEN_UP_S = 60.0
+OPEN_VOCABULARY = ROOT / "models" / "kwsd-en"
 
 
 @dataclass(frozen=True)
@@ -30,36 +37,71 @@ class Cost:
     engine: str
     cpu_ms: float
     """Per second of sound, one thread."""
-    memory_mb: float
-    """Resident memory that making it and running it added."""
+    model_bytes: int
+    """Of the network that listens."""
+    peak_mb: float
+    """VmHWM of a daemon with nothing else, MiB, once it has heard a word."""
+    ready_s: float
+    """Processor seconds until that daemon says READY."""
 
 
 def costs(words: Stream) -> list[Cost]:
-    """CPU and memory: the open vocabulary first, then what each fixed engine adds to it."""
+    """The open vocabulary first, then each fixed engine."""
     sound = np.concatenate([read() for read in words.parts[:80]])[: int(COST_S * SAMPLE_RATE)]
-    alive: list[kwsd.Spotter] = []  # it stays while the others are measured, as it does beside them
-
-    def open_vocabulary() -> Feed:
-        alive.append(kwsd.Spotter(kwsd.Model.load(MODEL), [kwsd.Keyword(word.upper()) for word in WORDS]))
-        return alive[0].accept
-
-    found = [cost("zipformer", open_vocabulary, sound)] if MODEL.is_dir() else []
-    return found + [cost(name, partial(fixed_set, name), sound) for name in engines()]
-
-
-def fixed_set(engine: EngineName) -> Feed:
-    """A fresh engine of the fixed set."""
-    return taking_samples(FixedSpotter(find_model(engine)))
+    keywords = [kwsd.Keyword(word) for word in WORDS]
+    phrases = kwsd.Spotter(kwsd.Model.load(OPEN_VOCABULARY), keywords)
+    off = {"KWSD_FALLBACK_MODE": "off", "KWSD_MODEL": str(OPEN_VOCABULARY)}
+    size = sum(path.stat().st_size for path in (find_encoder(OPEN_VOCABULARY), OPEN_VOCABULARY / MATRICES))
+    found = [Cost("zipformer", per_second(phrases.accept, sound), size, *alone(off, sound))]
+    for engine in engines():
+        model = find_model(engine)
+        only = {"KWSD_FALLBACK_MODE": "only", "KWSD_FALLBACK_ENGINE": engine}
+        cpu_ms = per_second(taking_samples(FixedSpotter(model)), sound)
+        found.append(Cost(engine, cpu_ms, model.path.stat().st_size, *alone(only, sound)))
+    return found
 
 
-def cost(name: str, make: Callable[[], Feed], sound: NDArray[np.float32]) -> Cost:
-    """Make an engine, run it, and see what that took."""
-    before = psutil.Process().memory_info().rss
-    accept = make()
+def per_second(accept: Feed, sound: NDArray[np.float32]) -> float:
+    """Milliseconds of CPU for a second of sound, once it runs."""
     feed(accept, sound[: 10 * SAMPLE_RATE])
-    grown = psutil.Process().memory_info().rss - before
     spent = min(spent_on(accept, sound) for _ in range(COST_PASSES))
-    return Cost(name, 1000 * spent / (len(sound) / SAMPLE_RATE), grown / 1e6)
+    return 1000 * spent / (len(sound) / SAMPLE_RATE)
+
+
+def alone(settings: Mapping[str, str], sound: NDArray[np.float32]) -> tuple[float, float]:
+    """Peak memory and CPU seconds to READY of a daemon of its own: the largest and the least of several."""
+    took = [started(settings, sound) for _ in range(STARTS + 1)][1:]  # the first writes byte code
+    return max(peak for peak, _ in took), min(ready for _, ready in took)
+
+
+def started(settings: Mapping[str, str], sound: NDArray[np.float32]) -> tuple[float, float]:
+    """The same of one: it is ended when it has told the first word that it hears."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        manager = Manager(folder)
+        (folder / "ten.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+        process = subprocess.Popen(
+            [str(KWSD), "--input", "-", "--keywords", str(folder / "ten.txt"), "--socket", str(folder / "s")],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | as_installed() | manager.environment() | dict(settings),
+        )
+        with process:
+            if process.stdin is None or process.stdout is None:
+                raise RuntimeError("kwsd has no pipes")
+            try:
+                if not eventually(lambda: manager.times("READY"), GIVEN_UP_S):
+                    raise RuntimeError(f"kwsd with {dict(settings)} is not ready after {GIVEN_UP_S:g} s")
+                ready_s = cpu_of(process.pid)
+                process.stdin.write((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+                process.stdin.flush()
+                process.stdout.readline()
+                return memory_mb(process.pid, "VmHWM"), ready_s
+            finally:
+                process.kill()
+                manager.close()
 
 
 def spent_on(accept: Feed, sound: NDArray[np.float32]) -> float:

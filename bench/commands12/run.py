@@ -4,7 +4,8 @@ Accuracy on half A of the official test audio, clean and in noise, of the files 
 through the live front end. What is stated lies in models/commands12/figures.csv; a row can be compared where as many
 clips are stated. --quick takes the two models that the daemon prefers, every ninth clip, and two ratios; without it
 all models, all clips clean and every ninth in noise; --full all clips everywhere, and the streams and costs of
-bench/results/commands12.md. Ends with 0 only where there are rows to compare and all are within --tol.
+bench/results/commands12.md, which --streams measures alone. Ends with 0 only where there are rows to compare and all
+are within --tol, or the streams are measured.
 """
 
 import argparse
@@ -66,7 +67,7 @@ def known_models() -> list[str]:
 
 def missing(plan: Plan, args: argparse.Namespace) -> list[str]:
     """A line for each part of the data that this run needs and that is not there, with the remedy."""
-    needed = {TEST} | {NEEDED_BY[kind] for kind in plan.noises if kind in NEEDED_BY}
+    needed = {TEST} | {NEEDED_BY[kind] for kind in plan.noises if kind in NEEDED_BY and not args.streams}
     needed |= {SPEECH, SPEECH.with_name("teacher_labels.tsv")} if with_streams(args) else set()
     return [
         f"{args.data_dir / part} is not there: {REMEDY}"
@@ -77,7 +78,7 @@ def missing(plan: Plan, args: argparse.Namespace) -> list[str]:
 
 def with_streams(args: argparse.Namespace) -> bool:
     """Whether streams and costs are measured too."""
-    return bool(args.full and not (args.model or args.noise_type or args.snr is not None))
+    return bool(args.streams or (args.full and not (args.model or args.noise_type or args.snr is not None)))
 
 
 def measured(plan: Plan, clips: list[Clip], data: Path) -> Iterator[tuple[Cell, float]]:
@@ -114,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="two models, a ninth of the clips, two ratios")
     size.add_argument("--full", action="store_true", help="all clips in every cell, then streams and costs (hours)")
+    size.add_argument("--streams", action="store_true", help="only bench/results/commands12.md: streams and costs")
     parser.add_argument("--model", choices=known_models(), help="only this one")
     parser.add_argument("--noise-type", choices=ASKED_FOR, help="only this noise; tones only if asked for")
     parser.add_argument("--snr", type=int, choices=SNRS_DB, help="only this ratio, dB")
@@ -132,6 +134,9 @@ def main(arguments: list[str]) -> int:
     if lines := missing(plan, args):
         print(*(f"bench commands12: {line}" for line in lines), sep="\n", file=sys.stderr)
         return 1
+    if args.streams:
+        report.write(args.data_dir)
+        return 0
     stated, found, verdicts = command_figures.read(bundle_directory()), {}, []
     for cell, accuracy in measured(plan, test_clips(args.data_dir), args.data_dir):
         row, is_near = verdict(cell, accuracy, stated, args.tol)

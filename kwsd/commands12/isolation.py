@@ -15,8 +15,6 @@ from kwsd.quick_dataclass import dataclass
 ACTIVE_PART = 0.35  # of the way from the quiet frames to the loudest one
 QUIET_ONE_IN = 10  # frames that are quieter than what counts as quiet
 CLOSURE_FRAMES = 12  # longest silence inside a word: the closure before a final t or p
-CONTEXT_FRAMES = 100  # before a word, in which what counts as quiet is looked for
-BEFORE_FRAMES = 60  # that have to be quieter than a word that is said on its own
 MARGIN_FRAMES = 3  # next to the word, which may still belong to it
 AVERAGED_FRAMES = 5  # a click is shorter
 UNDER_FRAMES = 16  # before a decision: the posteriors that were averaged for it
@@ -24,13 +22,20 @@ SILENCE_FRAMES = (112, 32)  # before a decision: from when to when silence is lo
 LEAST_SHARE = 0.003
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 COMMAND_WEIGHTS: dict[EngineName, tuple[tuple[float, ...], float]] = {
-    "ds-cnn": ((0.09, -0.8, 1.42, 0.25, -7.01, -13.07, 0.36, -0.93), 0.01),
+    "ds-cnn": ((0.22, -0.52, 1.04, 0.23, -18.99, -11.86, 0.35, -0.98), -0.64),
     "nc-ssm": ((0.32, -0.27, 1.66, 0.49, -5.11, -12.72, 0.43, -0.84), 1.31),
 }
 """Weights of the signs, the last two those of the second opinion, and what their sum has to reach.
 
 `python -m training.commands12 signs` finds them.
 """
+
+LOOK_BACK: dict[EngineName, tuple[int, int, float | None]] = {
+    "ds-cnn": (200, 160, 0.3),
+    "nc-ssm": (100, 60, None),
+}
+"""Frames before a word: where quiet is looked for, and whose loudness counts; of that, what exceeds such a part of the
+way from quiet to the word's own. What stays below is noise that goes on, and no neighbour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Past:
     """(n, classes), one every `step_frames`, the last of everything before `end_frame`."""
     grey: FloatArray
     """(m, 40): the last frames."""
+    told_frame: int = 0
+    """Frame after the last word that was told: a command is no neighbour of the next one."""
 
     def until(self, frame: int) -> Past:
         """The same, without what came after a frame."""
@@ -73,6 +80,7 @@ class Past:
             step_frames=self.step_frames,
             posteriors=self.posteriors[: len(self.posteriors) - steps],
             grey=self.grey[: len(self.grey) - steps * self.step_frames],
+            told_frame=self.told_frame,
         )
 
     def word_before(self, frame: int) -> Span:
@@ -96,23 +104,27 @@ class Past:
         return self.grey[max(0, span.start - kept_from) : max(0, span.end - kept_from)]
 
 
-def signs_of_a_command(past: Past, decision: Decision, word: Span, labels: Sequence[str]) -> FloatArray:
+def signs_of_a_command(
+    past: Past, decision: Decision, word: Span, labels: Sequence[str], engine: EngineName
+) -> FloatArray:
     """What tells a command that is said on its own from a word of a sentence: (6,).
 
     The word's own posterior and the largest of an unknown word beside it, and the mean one of silence in the second
     before, all as log-odds; by how much the loudest sound after the word is softer (nepers of power); the mean loudness
-    before and after, from 0 for the quiet level to 1 for the word's own.
+    before (since the last command that was told) and after, from 0 for the quiet level to 1 for the word's own.
     """
+    context, counted, steady = LOOK_BACK[engine]
     under = past.heard(decision.frame - UNDER_FRAMES, decision.frame)
     before = past.heard(decision.frame - SILENCE_FRAMES[0], decision.frame - SILENCE_FRAMES[1])
     looked_at = max(len(before), (SILENCE_FRAMES[0] - SILENCE_FRAMES[1]) // past.step_frames)
-    loudness = past.sounded(Span(max(0, word.start - CONTEXT_FRAMES), past.end_frame))
+    loudness = past.sounded(Span(max(0, word.start - context), past.end_frame))
     inside = np.sort(past.sounded(word))
     quiet, loud = quiet_level(loudness), float(inside[-max(1, len(inside) // 8)])
     smooth = np.convolve(loudness, np.full(AVERAGED_FRAMES, 1 / AVERAGED_FRAMES), "same")
     relative = (smooth - quiet) / max(loud - quiet, 1.0)
-    start, end = (len(loudness) - (past.end_frame - edge) for edge in (word.start, word.end))
-    sides = relative[max(0, start - BEFORE_FRAMES) : max(0, start - MARGIN_FRAMES)], relative[end + MARGIN_FRAMES :]
+    told, start, end = (len(loudness) - (past.end_frame - edge) for edge in (past.told_frame, word.start, word.end))
+    ahead = relative[max(0, start - counted, told + MARGIN_FRAMES) : max(0, start - MARGIN_FRAMES)]
+    sides = ahead if steady is None else np.maximum(ahead - steady, 0.0), relative[end + MARGIN_FRAMES :]
     after = loud - float(smooth[end + MARGIN_FRAMES :].max(initial=quiet))
     shares = (
         decision.score,

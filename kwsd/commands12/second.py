@@ -38,7 +38,7 @@ class SecondOpinion:
 
     def is_command(self, past: Past, decision: Decision, word: Span, labels: Sequence[str]) -> bool:
         """Whether both networks together speak for a command that is said on its own."""
-        own = signs_of_a_command(past, decision, word, labels)
+        own = signs_of_a_command(past, decision, word, labels, self._engine)
         if not is_command(np.concatenate((own, BEST_OPINION)), self._engine):
             return False  # whatever the other would say
         return is_command(np.concatenate((own, self.signs(past, decision))), self._engine)

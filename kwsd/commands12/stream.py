@@ -97,7 +97,7 @@ class WordStream:
         self._grey: FloatArray = np.zeros((0, BANDS), np.float32)
         self._posteriors: FloatArray = np.zeros((0, len(self._model.labels)), np.float32)
         self._origin_sample = self.next_sample = origin_sample
-        self._frame = 0
+        self._frame = self._told_frame = 0
         self._waiting_frames = waiting
 
     def _hear(self, block: FloatArray) -> Iterator[Word]:
@@ -129,10 +129,12 @@ class WordStream:
                 step_frames=self._network.step_frames,
                 posteriors=self._posteriors,
                 grey=self._grey,
+                told_frame=self._told_frame,
             ).until(decision.frame + self._hold_frames)
             span = past.word_before(decision.frame)
             if self._second and not self._second.is_command(past, decision, span, self._model.labels):
                 continue
+            self._told_frame = span.end
             end = min(self._origin_sample + _reach_samples(span.end), self.next_sample)
             yield Word(
                 text=self._model.labels[decision.label],

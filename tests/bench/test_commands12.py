@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.commands12 import run
+from bench.commands12 import costs, run
 from measure.accuracy import Clip
 from measure.command_figures import CLEAN, Cell, read, write
 from measure.noise_grid import BABBLE_S, noise
 from measure.wav import RATE
-from testkit.spoken import spoken
+from testkit.spoken import spoken, with_gaps
 
 CELL = Cell("ds-cnn", CLEAN, 0, 10)
 
@@ -63,6 +63,31 @@ def test_for_each_part_of_the_data_that_is_not_there_a_line_says_where_to_have_i
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(str(tmp_path) + "/")[1].split("/")[0] for line in lines] == lacking
     assert all("--data-dir" in line for line in lines)
+
+
+def test_the_streams_can_be_measured_without_the_clips(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. Without the speech it says so. 2. With all there, no clip is read, and the result is written."""
+    written: list[Path] = []
+    monkeypatch.setattr("bench.commands12.report.write", written.append)
+    monkeypatch.setattr(run, "measured", lambda *_: pytest.fail("clips are measured"))
+    assert run.main(["--streams", "--data-dir", str(tmp_path)]) == 1
+    assert "speech/manifest.tsv is not there" in capsys.readouterr().err
+    for part in (run.TEST, run.SPEECH, run.SPEECH.with_name("teacher_labels.tsv")):
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / part).touch()
+    assert run.main(["--streams", "--data-dir", str(tmp_path)]) == 0
+    assert written == [tmp_path]
+
+
+@pytest.mark.parametrize("engine", ["ds-cnn", "nc-ssm"])
+def test_what_a_daemon_with_one_engine_takes_is_seen_from_outside(engine: str) -> None:
+    """1. `--fallback only` hears a word on a pipe. Result: its memory is within what is allowed."""
+    only = {"KWSD_FALLBACK_MODE": "only", "KWSD_FALLBACK_ENGINE": engine}
+    peak_mb, ready_s = costs.started(only, with_gaps("yes", "off"))
+    assert 20 < peak_mb < (57 if engine == "ds-cnn" else 90)
+    assert 0 < ready_s < 30
 
 
 def test_noise_that_is_not_there_is_told_before_anything_is_measured(

@@ -1,5 +1,7 @@
 """From posteriors to one decision per utterance, on made-up posteriors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,8 @@ def signs(
     unknown: float = 0.02,
     score: float = 0.9,
     second: float = 0.9,
+    told: int = 0,
+    engine: EngineName = "ds-cnn",
 ) -> np.ndarray:
     """Of two seconds with a "yes" of 160 in frames 100 to 140, decided at 144, and something before and after it.
 
@@ -119,8 +123,8 @@ def signs(
     loudness[100:140] = 160.0
     loudness[150:176] = after
     posteriors = np.tile(np.array([silence, unknown, score, 0.0], np.float32), (11, 1))
-    past = Past(end_frame=176, step_frames=16, posteriors=posteriors, grey=of_loudness(loudness))
-    own = signs_of_a_command(past, Decision(2, 144, score, score), past.word_before(144), LABELS)
+    past = Past(end_frame=176, step_frames=16, posteriors=posteriors, grey=of_loudness(loudness), told_frame=told)
+    own = signs_of_a_command(past, Decision(2, 144, score, score), past.word_before(144), LABELS, engine)
     return np.array([*own, log_odds(second), log_odds(0.98 - second)], np.float32)
 
 
@@ -131,7 +135,7 @@ def signs(
         ({}, True),
         ({"before": 150.0, "silence": 0.01}, False),
         ({"after": 150.0}, False),
-        ({"unknown": 0.5, "score": 0.45, "silence": 0.02}, False),
+        ({"unknown": 0.5, "score": 0.45, "silence": 0.02, "second": 0.3}, False),
         ({"second": 0.05, "unknown": 0.2, "silence": 0.2}, False),
         ({"before": 60.0, "after": 60.0}, True),
         ({"floor": 128.0, "before": 130.0, "after": 130.0}, True),
@@ -147,14 +151,41 @@ def signs(
     ],
 )
 def test_a_command_has_silence_beside_it_and_is_no_unknown_word(
-    what: dict[str, float], alone: bool, engine: EngineName
+    what: dict[str, Any], alone: bool, engine: EngineName
 ) -> None:
-    assert is_command(signs(**what), engine) == alone
+    assert is_command(signs(**what, engine=engine), engine) == alone
+
+
+def test_a_command_that_was_told_is_no_neighbour_of_the_next() -> None:
+    """1. Something as loud as the word before it. Result: it is loud there, but not where that was told."""
+    quiet, loud, told = signs()[4], signs(before=150.0)[4], signs(before=150.0, told=85)[4]
+    assert loud > quiet + 0.2
+    assert told == pytest.approx(quiet, abs=0.05)
+
+
+def test_a_sentence_before_a_word_counts_for_longer_than_another_word_does() -> None:
+    """1. A second and a half of speech, and a third of a second, each ending half a second before the word."""
+
+    def before(frames: int) -> float:
+        loudness = np.full(330, 20.0, np.float32)
+        loudness[200 - frames : 200] = loudness[250:290] = 150.0
+        past = Past(end_frame=330, step_frames=16, posteriors=np.zeros((20, 4), np.float32), grey=of_loudness(loudness))
+        return float(signs_of_a_command(past, Decision(2, 294, 0.9, 0.9), Span(250, 290), LABELS, "ds-cnn")[4])
+
+    assert before(150) > 2.5 * before(33)
+
+
+def test_noise_that_goes_on_is_not_what_was_said_before() -> None:
+    """1. Noise that rises and falls, at most a quarter of the way up to the word. Result: as in silence."""
+    loudness = 20.0 + 32.0 * np.random.default_rng(5).random(330)
+    loudness[250:290] = 150.0
+    past = Past(end_frame=330, step_frames=16, posteriors=np.zeros((20, 4), np.float32), grey=of_loudness(loudness))
+    assert signs_of_a_command(past, Decision(2, 294, 0.9, 0.9), Span(250, 290), LABELS, "ds-cnn")[4] == 0.0
 
 
 def test_the_signs_of_a_word_at_the_very_beginning_are_finite() -> None:
     past = Past(end_frame=16, step_frames=16, posteriors=row(yes=0.9)[None], grey=of_loudness(np.full(16, 160.0)))
-    found = signs_of_a_command(past, Decision(2, 16, 0.9, 0.9), past.word_before(16), LABELS)
+    found = signs_of_a_command(past, Decision(2, 16, 0.9, 0.9), past.word_before(16), LABELS, "ds-cnn")
     assert np.isfinite(found).all()
 
 

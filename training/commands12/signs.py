@@ -83,7 +83,7 @@ def found_in(model: FixedModel, heard: Posteriors) -> Iterator[tuple[Hit, FloatA
             word = past.word_before(decision.frame)
             label = model.labels[decision.label]
             hit = Hit(label, word.end * FRAME_S, decision.frame * FRAME_S, decision.score, start_s=word.start * FRAME_S)
-            own = signs_of_a_command(past, decision, word, model.labels)
+            own = signs_of_a_command(past, decision, word, model.labels, model.engine)
             yield hit, np.concatenate((own, second.signs(past, decision)))
 
 

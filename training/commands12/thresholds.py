@@ -36,8 +36,8 @@ class Posteriors:
     grey: FloatArray
     """Every frame (m, 40)."""
 
-    def past(self, until: int) -> Past:
-        """What a spotter has kept at a frame."""
+    def past(self, until: int, told_frame: int = 0) -> Past:
+        """What a spotter has kept at a frame; `told_frame`: the one after the last word that it told."""
         step_frames = self.frames[1] - self.frames[0]
         steps = min(len(self.rows), until // step_frames)
         return Past(
@@ -45,6 +45,7 @@ class Posteriors:
             step_frames=step_frames,
             posteriors=self.rows[max(0, steps - KEPT_FRAMES // step_frames) : steps],
             grey=self.grey[max(0, steps * step_frames - KEPT_FRAMES) : steps * step_frames],
+            told_frame=told_frame,
         )
 
 
@@ -72,12 +73,14 @@ def hits_of(
     timing = decision_settings(settings, model.engine, step_frames)
     decisions = Decisions(limits, timing)
     second = SecondOpinion(model.engine) if settings.alone else None
+    told_frame = 0
     for rows in range(0, len(heard.frames), BLOCK_ROWS):
         block = slice(rows, rows + BLOCK_ROWS)
         for decision in decisions.accept(heard.frames[block], heard.rows[block]):
-            past = heard.past(decision.frame + timing.hold_frames)
+            past = heard.past(decision.frame + timing.hold_frames, told_frame)
             span = past.word_before(decision.frame)
             if not second or second.is_command(past, decision, span, model.labels):
+                told_frame = span.end
                 yield Hit(
                     phrase=model.labels[decision.label],
                     time_s=span.end * FRAME_S,
