@@ -37,7 +37,7 @@ OPEN = SearchSettings(threshold=0.99, min_score=0.0, min_margin=0.0, margin_per_
 """Nothing fires, and all that comes near is told."""
 BLANK = replace(Confidence(**dict.fromkeys(Confidence.names(), 0.0), least_tokens=SHORT_TOKENS + 1), text_margin=1.0)
 """All signs are taken, and nothing is near to firing."""
-FALSE_PER_HOUR = 0.03
+FALSE_PER_HOUR = 0.026
 """Of an average phrase in speech without it, at a score of 0.5."""
 OTHER_SPEECH = "wakewords"
 """The part whose false alarms count."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kwsd.acoustic.model import Model
+from kwsd.models.directory import MATRICES
 from kwsd.search.settings import SearchSettings
 from measure import scoring
 from training.zipformer.data.conditions import CONDITION_ROWS
@@ -130,7 +131,8 @@ def _operating_point(settings: SearchSettings) -> str:
 
 
 def _cost(model: Model) -> str:
-    size = model.encoder.path.stat().st_size
+    path = model.encoder.path
+    size = sum(file.stat().st_size for file in (path, path.with_name(MATRICES)) if file.exists())
     seconds = model.encoder.shift_frames / 100
     median, least = (milliseconds / seconds for milliseconds in encoder_ms(model))
     return f"- {model.name}: encoder {median:.1f} ms CPU per second of sound (least {least:.1f}), {size / 1e6:.2f} MB"
