@@ -4,7 +4,8 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -50,17 +51,27 @@ def _serve(loaded: LoadedSettings, load: Loader | None) -> int:
     with ExitStack() as opened:
         door = None
         if settings.is_service:  # else only --exec and the like are wanted
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until it is sure to be removed
-            try:
+            with held_back(signal.SIGTERM):  # until it is sure to be removed
                 door = ListenSocket.open(settings.daemon)
                 if door:
                     opened.callback(door.close)
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if door:
             carry_over(loaded)
         run_daemon(settings, device(loaded), door, loaded.sources, load)
     return 0
+
+
+@contextmanager
+def held_back(number: signal.Signals) -> Iterator[None]:
+    """A signal that comes meanwhile takes effect behind it. A mask would not do: the thread that loads may take it."""
+    came: list[int] = []
+    before = signal.signal(number, lambda *_: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+    if came:
+        signal.raise_signal(number)
 
 
 def carry_over(loaded: LoadedSettings) -> None:
