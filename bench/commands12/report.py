@@ -1,4 +1,4 @@
-"""`python -m bench commands12 --full`: the fixed command set in a stream.
+"""`python -m bench commands12 --streams`: the fixed command set in a stream.
 
 Recall on words with gaps and false alarms on running speech are those of the `FixedSpotter` as the daemon runs it,
 with the thresholds that are shipped. Costs are measured beside the open-vocabulary engine on the same sound. What was
@@ -36,8 +36,9 @@ What each costs. CPU: the least of six passes over 30 s of words with gaps, one 
 ([frame by frame is the same](../../tests/training/test_commands12_models.py)); the other network's opinion of the words
 is in it. Memory (VmHWM, once a word has been told) and processor time to READY: of a `kwsd` on a pipe with that engine
 alone, `--fallback only` for the last two; the largest and the least of five. Zipformer: kwsd-en with the ten words.
-Required: ds-cnn at most 0.5, nc-ssm at most 0.1 of the zipformer path; ds-cnn alone at most 60 MB (57.2 MiB), ready
-after 0.35 s."""
+Required: ds-cnn alone at most 60 MB (57.2 MiB), ready after 0.35 s. At most 0.5 and 0.1 of the zipformer path, as was
+once wanted, neither costs any more: that path takes a third of what it did, and ds-cnn left onnxruntime for the sake of
+memory and start ([decision 0025](../../docs/decisions/0025-ds-cnn-in-numpy.md))."""
 
 
 def together(results: Results) -> Outcome:
@@ -52,7 +53,7 @@ def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
     lines = [
         "# The fixed command set in a stream",
         "",
-        f"Written by `python -m bench commands12 --full` on {time.strftime('%Y-%m-%d')}. Words: half A of the",
+        f"Written by `python -m bench commands12 --streams` on {time.strftime('%Y-%m-%d')}. Words: half A of the",
         "official test audio, in random order, gaps of 1 to 4 s. Others: 530 words and phrases that are none of",
         "the ten, said alone likewise. Speech: sentences; a word that the transcript has is no false alarm.",
         "",
