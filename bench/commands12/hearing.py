@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from kwsd.commands12.isolation import COMMAND_WEIGHTS
+from kwsd.commands12.isolation import COMMAND_WEIGHTS, LOOK_BACK
 from kwsd.commands12.model import find_model
 from kwsd.commands12.second import OTHER
 from kwsd.config.settings import FixedWords
@@ -71,7 +71,7 @@ def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
 def state(engine: EngineName) -> str:
     """Changes with the models, the thresholds, the settings and what is made of them."""
     model = find_model(engine)
-    used = sorted(model.thresholds.items()), FixedWords(), COMMAND_WEIGHTS[engine]
+    used = sorted(model.thresholds.items()), FixedWords(), COMMAND_WEIGHTS[engine], LOOK_BACK[engine]
     content = model.path.read_bytes() + find_model(OTHER[engine]).path.read_bytes() + repr(used).encode()
     return hashlib.sha256(content).hexdigest()[:12]
 
