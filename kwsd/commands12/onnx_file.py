@@ -1,7 +1,6 @@
 """Weights and operators of an ONNX file, as far as a network that is computed here needs them.
 
-The wire format of protocol buffers, by the field numbers of onnx.proto: a package that reads it takes more memory than
-is saved by doing without onnxruntime.
+A package that reads protocol buffers takes more memory than is saved by doing without onnxruntime.
 """
 
 from __future__ import annotations
@@ -15,16 +14,8 @@ import numpy as np
 
 from kwsd.commands12.frontend import FloatArray
 from kwsd.models.directory import read_graph
+from kwsd.models.onnx_fields import DIMENSION, FLOAT, GRAPH, INITIALIZER, NAME, NODE, OPERATOR, RAW, TYPE, fields
 from kwsd.quick_dataclass import dataclass
-
-GRAPH = 7  # of a ModelProto
-NODES, INITIALIZERS = 1, 5  # of a GraphProto
-OPERATOR = 4  # of a NodeProto
-DIMENSIONS, TYPE, NAME, CONTENT = 1, 2, 8, 9  # of a TensorProto
-FLOAT32 = [1]
-VARINT, COUNTED = 0, 2  # kinds of fields
-MORE = 0x80  # of a number that does not end with this byte
-FIXED_BYTES = {1: 8, 5: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +35,22 @@ def read_onnx(path: Path) -> OnnxGraph:
         ModelError: it cannot be read.
         ValueError, KeyError, TypeError, IndexError: it is no such file, or one that is cut short.
     """
-    (content,) = fields(memoryview(read_graph(path)))[GRAPH]
-    graph = fields(content)
-    tensors = [fields(each) for each in graph[INITIALIZERS]]
+    (content,) = grouped(memoryview(read_graph(path)))[GRAPH]
+    graph = grouped(content)
+    tensors = [grouped(each) for each in graph[INITIALIZER]]
     return OnnxGraph(
-        operators=tuple(str(name, "utf-8") for node in graph[NODES] for name in fields(node)[OPERATOR]),
+        operators=tuple(str(name, "utf-8") for node in graph[NODE] for name in grouped(node)[OPERATOR]),
         weights={
-            str(each[NAME][0], "utf-8"): np.frombuffer(each[CONTENT][0], "<f4").reshape(each[DIMENSIONS])
+            str(each[NAME][0], "utf-8"): np.frombuffer(each[RAW][0], "<f4").reshape(each[DIMENSION])
             for each in tensors
-            if each[TYPE] == FLOAT32 and each[NAME] and each[CONTENT]
+            if each[TYPE] == [FLOAT] and each[NAME] and each[RAW]
         },
     )
 
 
-def fields(message: memoryview) -> Mapping[int, list[Any]]:
+def grouped(message: memoryview) -> Mapping[int, list[Any]]:
     """Values by field number: numbers, or views of what is counted. Raises ValueError, TypeError: it is no message."""
     found: defaultdict[int, list[Any]] = defaultdict(list)
-    place = 0
-    while place < len(message):
-        key, place = varint(message, place)
-        number, kind = divmod(key, 8)
-        if kind == VARINT:
-            value, place = varint(message, place)
-            found[number].append(value)
-            continue
-        size = FIXED_BYTES.get(kind, 0)
-        if kind == COUNTED:
-            size, place = varint(message, place)
-        elif not size:
-            raise ValueError(f"a field of kind {kind}")
-        if place + size > len(message):
-            raise ValueError("cut short")
-        found[number].append(message[place : place + size])
-        place += size
+    for number, value in fields(message):
+        found[number].append(value)
     return found
-
-
-def varint(message: memoryview, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and the place behind it. Raises ValueError: it has no end."""
-    value = 0
-    for shift, byte in enumerate(message[place : place + 10]):
-        value |= (byte & ~MORE) << 7 * shift
-        if not byte & MORE:
-            return value, place + shift + 1
-    raise ValueError("cut short")

@@ -7,7 +7,7 @@ onnx.proto.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 GRAPH = 7
 """Of a model."""
@@ -23,7 +23,7 @@ NUMBER, LENGTH, BYTES_OF = 0, 2, {1: 8, 5: 4}
 """How a field is written: as a number, with its length before it, or in so many bytes."""
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: bytes | memoryview) -> Iterator[tuple[int, Any]]:
     """Number and value of each, in their order; ValueError where it is no such message."""
     at = 0
 
