@@ -100,7 +100,7 @@ class MicRecovered(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicSilent(Record):
-    """The microphone gives one value for ever, as no open one does (`active`), or sound again."""
+    """The microphone gives one value or buffer for ever, as no open one does (`active`), or sound again."""
 
     type: ClassVar[str] = "mic_silent"
     active: bool

@@ -38,10 +38,13 @@ class Plug:
         """While set it gives nothing, and does not say so."""
         self.pace = 1.0
         """Of all sound so much comes; what is missing is gone without a word."""
+        self.stuck = False
+        """While set it gives one block for ever."""
         self._to_say = bytearray()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self.noise = np.random.default_rng(1).normal(0, 10, BLOCK_BYTES // 2).astype("<i2").tobytes()
+        """Of one block; the next has the same samples in another order."""
 
     def __enter__(self) -> Self:
         self.plug_in()
@@ -105,6 +108,8 @@ class Plug:
         with self._lock:
             said = bytes(self._to_say[:BLOCK_BYTES])
             del self._to_say[:BLOCK_BYTES]
+        if not self.stuck:
+            self.noise = np.random.default_rng().permutation(np.frombuffer(self.noise, "<i2")).tobytes()
         return said + self.noise[len(said) :]
 
 

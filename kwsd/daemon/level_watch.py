@@ -1,4 +1,4 @@
-"""How loud it is, for whoever asks; and whether a microphone gives sound that can be heard: not one value, nor half."""
+"""How loud it is, for whoever asks; and whether a microphone gives sound: not one value or buffer, nor half of it."""
 
 import time
 from collections import deque
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from kwsd.audio.level import SPOKEN_FAINT_DBFS, Advice, LevelMeter, advice, measure_level, rate_advice
+from kwsd.audio.repetition import Repetition
 from kwsd.audio.sound_rate import SoundRate
 from kwsd.daemon.spectrum import BANDS, COLUMN_S, Spectrograph
 from kwsd.events import Event, Level, MicLevel, MicSilent, Spectrum
@@ -20,7 +21,7 @@ ADVISED_S = 20.0
 FAINT_S = 3600.0  # in a quiet room nothing is for a while, but one word through a good microphone is
 WELL_WINDOWS = 9  # 3 min of loud sound without a fault: who speaks up now and then is told once
 LOUD_FAULTS = ("clipped", "narrow")
-FLAT_S = 10.0  # the same value for so long: no open microphone does that, its own noise is several steps of 16 bits
+STUCK_S = 10.0  # the same again for so long: no open microphone does that, its own noise is several steps of 16 bits
 
 
 class LevelWatch:
@@ -37,8 +38,7 @@ class LevelWatch:
         self._well_windows = 0
         self._unmeasured: list[Float32] = []
         self._spectrograph = Spectrograph()
-        self._flat_samples = 0
-        self._flat_value = np.float32(0.0)
+        self._repetition = Repetition()
 
     def push(self, chunk: Chunk, _told: Sequence[Event] = ()) -> Iterator[Event]:
         """The next chunk → what there is to tell of it."""
@@ -47,7 +47,7 @@ class LevelWatch:
             return
         if self._is_microphone:
             self._rate.push(seconds(chunk.end_sample), self._clock())
-            yield from self._watch_flatness(sound, chunk.source)
+            yield from self._watch_repetition(sound, chunk.source)
             yield from self._watch_level(sound, chunk.source)
         if not self._bus.wants(Level.type) and not self._bus.wants(Spectrum.type):
             self._unmeasured.clear()
@@ -70,7 +70,7 @@ class LevelWatch:
         if self._meter.samples < samples(ADVISED_S):
             return
         level, self._meter = self._meter.level, LevelMeter()
-        if self._flat_samples >= samples(FLAT_S):
+        if self._repetition.repeated >= samples(STUCK_S):
             return
         self._peaks_dbfs.append(level.peak_dbfs)
         told = rate_advice(self._rate.ratio) if self._rate.is_off else None
@@ -95,16 +95,17 @@ class LevelWatch:
         if over:
             self._advice = None
 
-    def _watch_flatness(self, sound: Float32, source: str) -> Iterator[Event]:
-        told = self._flat_samples // samples(FLAT_S)
-        if sound[0] == self._flat_value and (sound == self._flat_value).all():
-            self._flat_samples += len(sound)
-        else:
-            self._flat_samples, self._flat_value = 0, sound[-1]
-        tell = self._flat_samples // samples(FLAT_S)
+    def _watch_repetition(self, sound: Float32, source: str) -> Iterator[Event]:
+        told = self._repetition.repeated // samples(STUCK_S)
+        self._repetition.push(sound)
+        tell = self._repetition.repeated // samples(STUCK_S)
         if tell > told:  # again and again, should it have been lost and opened meanwhile
-            what = f"nothing but the value {self._flat_value:g} for {FLAT_S:.0f} s"
-            remedy = "is it muted by its switch or in the mixer?"
-            yield MicSilent(active=True, microphone=source, reason=f'"{source}" gives {what}; {remedy}')
+            what, remedy = f"nothing but the value {sound[-1]:g}", "is it muted by its switch or in the mixer?"
+            if self._repetition.period > 1:
+                what = f"the same {seconds(self._repetition.period) * 1000:.0f} ms of sound again and again"
+                remedy = "its driver hangs: pull it out and plug it in, or restart the sound server"
+            yield MicSilent(
+                active=True, microphone=source, reason=f'"{source}" gives {what} for {STUCK_S:.0f} s; {remedy}'
+            )
         elif tell < told:
             yield MicSilent(active=False, microphone=source, reason=f'"{source}" gives sound again')

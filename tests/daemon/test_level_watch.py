@@ -1,4 +1,4 @@
-"""A microphone that gives one value for ever is no open microphone, and somebody should be told."""
+"""A microphone that gives one value or one buffer for ever is no open microphone, and somebody should be told."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kwsd.audio.sound_rate import SoundRate
-from kwsd.daemon.level_watch import ADVISED_S, FLAT_S, WELL_WINDOWS, LevelWatch
+from kwsd.daemon.level_watch import ADVISED_S, STUCK_S, WELL_WINDOWS, LevelWatch
 from kwsd.events import MicLevel, MicSilent
 from kwsd.outlets.bus import Bus
 from kwsd.records import Record
@@ -46,20 +46,30 @@ NOISE = np.random.default_rng(3).normal(0, 1 / 32768, 2 * SAMPLE_RATE)
 
 def test_zeros_and_any_other_value() -> None:
     for value in (0.0, 0.25, -1.0):
-        assert told([NOISE, seconds(FLAT_S + 1, value), NOISE]) == [True, False]
+        assert told([NOISE, seconds(STUCK_S + 1, value), NOISE]) == [True, False]
 
 
 def test_it_is_said_again_as_long_as_it_lasts() -> None:
     """Should the microphone have been lost and found meanwhile, which is told as listening."""
-    assert told([seconds(3 * FLAT_S + 1, 0.0)]) == [True, True, True]
+    assert told([seconds(3 * STUCK_S + 1, 0.0)]) == [True, True, True]
 
 
 def test_a_pause_of_digital_silence_is_none() -> None:
-    assert told([NOISE, seconds(FLAT_S - 1, 0.0), NOISE, seconds(FLAT_S - 1, 0.0)]) == []
+    assert told([NOISE, seconds(STUCK_S - 1, 0.0), NOISE, seconds(STUCK_S - 1, 0.0)]) == []
+
+
+@pytest.mark.parametrize("period_s", [0.001, 0.02, 0.1, 0.5, 1.9])
+def test_a_driver_that_gives_one_buffer_again_and_again(period_s: float) -> None:
+    buffer = spoken(0.1)[: samples(period_s)]
+    again = np.resize(buffer, samples(STUCK_S + 3))
+    (stuck, well) = (event for event in events([NOISE, again, NOISE]) if isinstance(event, MicSilent))
+    assert (stuck.active, well.active) == (True, False)
+    assert f"the same {period_s * 1000:.0f} ms of sound again and again" in stuck.reason
+    assert told([NOISE, np.resize(buffer, samples(STUCK_S - 1)), NOISE]) == []
 
 
 def test_files_and_pipes_may_be_silent() -> None:
-    assert told([seconds(3 * FLAT_S, 0.0)], is_microphone=False) == []
+    assert told([seconds(3 * STUCK_S, 0.0)], is_microphone=False) == []
 
 
 def spoken(peak: float, windows: int = 1) -> np.ndarray:

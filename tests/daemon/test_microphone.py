@@ -193,6 +193,21 @@ def test_a_microphone_of_zeros_is_not_listening(tmp_path: Path, tiny_model_dir: 
         assert sum("nothing but" in line for line in daemon.log) == 1
 
 
+def test_a_microphone_whose_driver_gives_one_buffer_for_ever(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """1. The same 20 ms come again and again. 2. Sound comes. Result: a state with the remedy until then."""
+    plug.stuck = True
+    plug.plug_in()
+    with running(tmp_path, tiny_model_dir) as daemon:
+        client, _ = daemon.client()
+        with client:
+            told = client.read_until("mic_silent")
+            assert (told["active"], "the same 20 ms of sound again and again" in told["reason"]) == (True, True)
+            status = client.ask(command="status")["data"]
+            assert (status["state"], status["waiting_because"]) == ("silent", told["reason"])
+            plug.stuck = False
+            assert not client.read_until("mic_silent")["active"]
+
+
 def test_a_microphone_that_loses_sound_without_a_word_is_told(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """1. Of a microphone's sound two thirds come. 2. All of it. Result: event, status and log say it until then."""
     plug.noise = np.random.default_rng(2).uniform(-8000, 8000, 320).astype("<i2").tobytes()
