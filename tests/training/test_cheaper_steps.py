@@ -1,4 +1,4 @@
-"""What makes a training step cheaper changes nothing: attention chunk by chunk, the joiner on real frames alone."""
+"""What makes a training step cheaper changes nothing: attention by chunks, the joiner on real frames, layers in C++."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,9 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: scripts/training-environment says how")
 
+import torch._dynamo as dynamo  # noqa: E402  (after the skip)
+from torch._dynamo.utils import counters  # noqa: E402
+
 from training.zipformer.loss.lattice import transducer_loss  # noqa: E402  (after the skip)
 from training.zipformer.loss.pruned import banded_arcs, losses  # noqa: E402
 from training.zipformer.model import encoder as encoders  # noqa: E402
+from training.zipformer.model.compiled import compile_layers  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
 
@@ -54,6 +58,29 @@ def test_attention_chunk_by_chunk_is_that_of_the_masked_whole(
     assert (cut != whole).any(), "nothing was cut"
     for one, other in zip([cut, *steep], [whole, *steep_too], strict=True):
         assert torch.allclose(one, other, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler touches what warns, in PyTorch's own code
+def test_compiled_layers_are_the_layers() -> None:
+    """In training alone: a network that is not trained hears as before, in any length, and nothing is compiled."""
+    dynamo.reset()
+    model = small()
+    plain, steep = heard(model, 16, 64)
+    compile_layers(model.encoder.stacks[1:3], backend="eager")
+    model.eval()
+    heard(model, 16, 64)
+    assert not counters["stats"]["unique_graphs"]
+    model.train()
+    compiled, steep_too = heard(model, 16, 64)
+    assert counters["stats"]["unique_graphs"] == 2
+    for one, other in zip([plain, *steep], [compiled, *steep_too], strict=True):
+        assert torch.allclose(one, other, atol=1e-9)
+
+
+def test_without_a_compiler_layers_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ValueError, match="install g"):
+        compile_layers(small().encoder.stacks)
 
 
 def test_the_joiner_on_real_frames_alone_gives_the_loss_of_all() -> None:

@@ -47,6 +47,8 @@ class TrainSettings:
     average: float = 0.0
     """decay of a moving average of the weights, which is what is kept and measured on dev; 0 takes the weights"""
     chunks: tuple[tuple[int, int], ...] = CHUNKS
+    compile: bool = False
+    """have the layers written in C++, for a CPU"""
     half: bool = True
     """multiply matrices in bfloat16, where the device has instructions for it"""
     augment: AugmentSettings = field(default_factory=AugmentSettings)

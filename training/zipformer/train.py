@@ -24,6 +24,7 @@ from training.zipformer.data.rows import Row
 from training.zipformer.data.units import Units, read_units
 from training.zipformer.flat import FlatParameters
 from training.zipformer.material import Material
+from training.zipformer.model.compiled import compile_layers
 from training.zipformer.model.settings import ModelSettings
 from training.zipformer.model.transducer import Transducer
 from training.zipformer.objective import Losses, Objective
@@ -80,6 +81,8 @@ class Trainer:
         self.material = Material(pack, units, settings, device, model_settings.mel_bins)
         if record:
             self.material.fix_shapes()
+        if settings.compile:
+            compile_layers(self.model.encoder.stacks)
         self._resume()
         self._objective = Objective(self.model, settings, device)
         self._step: Step | RecordedStep = Step(self._objective, self.flat, self.optimizer, self.average, workers)

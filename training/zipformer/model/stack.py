@@ -1,5 +1,7 @@
 """A stack of layers at a lower frame rate: downsample, layers, upsample, bypass (arXiv:2310.11230, section 3.1)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +40,8 @@ class Stack(nn.Module):
         super().__init__()
         self.factor = settings.downsampling[stack]
         self.layers = nn.ModuleList(Layer(settings, stack) for _ in range(settings.layers[stack]))
+        self.run_layer: Callable[..., tuple[Tensor, LayerCache]] = Layer.__call__
+        """How a layer is run in training, see compiled.py."""
         if self.factor > 1:
             self.downsample = Downsample(self.factor)
             self.out_combiner = Bypass(settings.dimension)
@@ -45,9 +49,9 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, scope: Scope, caches: list[LayerCache]) -> tuple[Tensor, list[LayerCache]]:
         """Process (N, T, C) at the inner rate; `scope` and `caches` are in frames of this stack."""
         slow = self.downsample(x) if self.factor > 1 else x
-        following = []
+        run, following = self.run_layer if self.training else Layer.__call__, []
         for layer, cache in zip(self.layers, caches, strict=True):
-            slow, new = layer(slow, scope, cache)
+            slow, new = run(layer, slow, scope, cache)
             following.append(new)
         if self.factor == 1:
             return slow, following
