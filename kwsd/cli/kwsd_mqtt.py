@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kwsd import __version__
 from kwsd.cli.exit_codes import require_extra, run_program
-from kwsd.cli.logs import limit_repeats
+from kwsd.cli.logs import log_for_months
 
 DESCRIPTION = """\
 Tells an MQTT broker what the running kwsd hears and how it is. Home Assistant finds the device by itself.
@@ -68,6 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
         {**flags, "mqtt.commands": commands, "daemon.socket": arguments.socket}, file=arguments.config
     ).settings
     socket = settings.daemon.socket
-    limit_repeats()
+    log_for_months()
     asyncio.run(run_bridge(settings.mqtt, socket or find_socket()))
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kwsd import __version__
 from kwsd.cli.exit_codes import require_extra, run_program
-from kwsd.cli.logs import limit_repeats
+from kwsd.cli.logs import log_for_months
 
 DESCRIPTION = """\
 A page in the browser: how loud it is, what is heard and nearly heard, with its sound; mute; the keywords, with their
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         file=arguments.config,
     ).settings
     socket = settings.daemon.socket
-    limit_repeats()
+    log_for_months()
     asyncio.run(serve(settings, socket.expanduser() if socket else find_socket(), tell=tell_link))
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kwsd import __version__
 from kwsd.cli.arguments import number
 from kwsd.cli.exit_codes import require_extra, run_program
-from kwsd.cli.logs import limit_repeats
+from kwsd.cli.logs import log_for_months
 from kwsd.errors import FlagError
 
 DESCRIPTION = """\
@@ -83,5 +83,5 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError(
             "there is nothing to listen for; give --keywords FILE with one phrase per line (demo.txt comes with kwsd)"
         )
-    limit_repeats()
+    log_for_months()
     return serve(settings, settings.keywords)

@@ -103,18 +103,14 @@ class Aside(logging.Handler):
             self._waiting.task_done()
 
 
-def log_aside() -> None:
-    """From now on nobody waits for the log; behind `start_logging`."""
+def log_for_months() -> None:
+    """For a service: nobody waits for whoever reads its log, and nothing fills it; behind `start_logging`."""
     root = logging.getLogger()
     for handler in root.handlers[:]:
+        aside = Aside(handler.formatter)
+        aside.addFilter(RepeatLimit())
         root.removeHandler(handler)
-        root.addHandler(Aside(handler.formatter))
-
-
-def limit_repeats() -> None:
-    """For a program that runs for months."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RepeatLimit())
+        root.addHandler(aside)
 
 
 def start_logging(program: str, *, verbose: bool) -> None:

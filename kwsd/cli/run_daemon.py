@@ -11,7 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 from kwsd.cli.exit_codes import guarded
-from kwsd.cli.logs import limit_repeats, log_aside
+from kwsd.cli.logs import log_for_months
 from kwsd.cli.run_files import device, keyword_reader
 from kwsd.config import LoadedSettings
 from kwsd.daemon.daemon import run_daemon
@@ -29,8 +29,7 @@ def serve(loaded: LoadedSettings, load: Loader | None) -> NoReturn:
 
     At once: the interpreter's own end takes a second on a busy machine, and waits for a sound system that hangs.
     """
-    log_aside()
-    limit_repeats()
+    log_for_months()
     try:
         exit_code = guarded(partial(_serve, loaded, load))
     except SystemExit:  # SIGTERM while it was starting

@@ -1,6 +1,8 @@
 """The wake service as its clients see it: the real process, a real connection, the library's own client."""
 
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,16 +13,48 @@ import pytest
 from wyoming.event import Event
 from wyoming.info import Info
 
+from testkit.broker import free_port
 from testkit.commands import run
 from testkit.daemons import eventually
 from testkit.tiny_model import silence, speak
-from testkit.wyoming import PROGRAM, WyomingProcess, pcm, serving
+from testkit.wyoming import KEYWORDS, PROGRAM, WyomingProcess, pcm, serving
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> Iterator[WyomingProcess]:
     with serving(tmp_path_factory.mktemp("wyoming"), tiny_model_dir) as process:
         yield process
+
+
+def test_it_serves_where_nobody_reads_its_log(tmp_path: Path, tiny_model_dir: Path) -> None:
+    """1. The pipe that takes its log is full. 2. A client sends what cannot be heard, which is logged. 3. SIGTERM.
+
+    Result: the next client is heard, and it ends at once.
+    """
+    log, keywords = tmp_path / "log.pipe", tmp_path / "keywords.txt"
+    os.mkfifo(log)
+    keywords.write_text(KEYWORDS)
+    unread, filling = os.open(log, os.O_RDONLY | os.O_NONBLOCK), os.open(log, os.O_WRONLY | os.O_NONBLOCK)
+    port = free_port()
+    own = ("--keywords", str(keywords), "--model", str(tiny_model_dir), "--uri", f"tcp://127.0.0.1:{port}")
+    with log.open("wb") as written, subprocess.Popen([PROGRAM, *own], stderr=written) as process:
+        service = WyomingProcess(process, log)
+        service.port = port
+        os.set_blocking(unread, True)
+        assert eventually(lambda: b"wake words, port" in os.read(unread, 65_536), 20)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filling, b"x")
+        with service.raw() as rude:
+            rude.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert not rude.recv(1)
+        with service.client() as client:
+            client.say("LIGHT ON")
+            assert client.detection() == "light_on"
+        process.terminate()
+        assert process.wait(5) == 0
+    os.close(unread)
+    os.close(filling)
 
 
 def test_info_lists_every_armed_phrase(service: WyomingProcess) -> None:
