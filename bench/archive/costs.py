@@ -56,7 +56,7 @@ def spans_of(paths: Sequence[Path]) -> list[FileSpan]:
 
 def index(paths: Sequence[Path], folder: Path) -> Index:
     """All of them by one worker, into a new store."""
-    model = Model.load(MODEL)
+    model = Model.load(MODEL, same_everywhere=True)
     store = Store(folder, model.encoder.fingerprint)
     store.make()
     spans = spans_of(paths)
@@ -68,7 +68,7 @@ def index(paths: Sequence[Path], folder: Path) -> Index:
 
 def search(folder: Path, phrases: Sequence[str]) -> Search:
     """All that is in a store, reading it included."""
-    model = Model.load(MODEL)
+    model = Model.load(MODEL, same_everywhere=True)
     compiled = PhraseSpotter(model, phrases).compiled
     sound_s, hits, took = 0.0, 0, []
     for _ in range(2):
@@ -84,7 +84,7 @@ def search(folder: Path, phrases: Sequence[str]) -> Search:
 
 def encoded_alone(paths: Sequence[Path]) -> Index:
     """Without batches: one span at a time, as a prototype would."""
-    model, spans, began_s = Model.load(MODEL), spans_of(paths), time.process_time()
+    model, spans, began_s = Model.load(MODEL, same_everywhere=True), spans_of(paths), time.process_time()
     for _ in encode_spans(model, spans, open_span, lanes=1):
         pass
     return Index(sum(span.duration_s for span in spans), time.process_time() - began_s, 0)

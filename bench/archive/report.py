@@ -63,7 +63,7 @@ def search(folder: Path, minutes: int) -> Iterator[str]:
 def formats(folder: Path, minutes: int) -> Iterator[str]:
     """What else frames could be kept in."""
     took = costs.index(material.recordings(folder / "talk", minutes, 60.0), folder / "store")
-    model = Model.load(material.MODEL)
+    model = Model.load(material.MODEL, same_everywhere=True)
     for form in compare(Store(folder / "store", model.encoder.fingerprint), model, folder):
         each = [amount / took.sound_s * costs.HOUR_S for amount in (form.kept_bytes / 1e6, form.read_core_s)]
         told = f"{each[0]:.1f}, {each[1]:.2f}"

@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from kwsd.acoustic.choice import load_encoder
+from kwsd.acoustic.encoder import Encoder
 from kwsd.acoustic.transducer import Transducer
 from kwsd.errors import ModelError
 from kwsd.models.description import read_description
-from kwsd.models.directory import find_model_directory, find_part, require_plain_files
+from kwsd.models.directory import find_encoder, find_model_directory, find_part, require_plain_files
 from kwsd.search.settings import SearchSettings
 from kwsd.text.lexicon import LEXICON
 from kwsd.text.phones import PhoneTokenizer
@@ -29,12 +30,14 @@ logger = logging.getLogger(__name__)
 class Model:
     """Encoder, decoder, joiner and tokeniser of one directory."""
 
-    def __init__(self, directory: Path, chunk_ms: int | None = None) -> None:
+    def __init__(self, directory: Path, chunk_ms: int | None = None, *, same_everywhere: bool = False) -> None:
         """Load every file and run one chunk of silence through the whole.
 
         Args:
             directory: with encoder, decoder, joiner and tokens.
             chunk_ms: 160 tells a word sooner and costs more; None is what every model has, mostly 320.
+            same_everywhere: run the encoder that any machine runs, also where another was measured to be quicker here:
+                for frames that are kept and read elsewhere.
 
         Raises:
             ModelError: a file is missing, is not what its name says, or the parts do not fit each other.
@@ -45,7 +48,9 @@ class Model:
         self.name = self.description.name
         self.tokens = read_tokens(directory / "tokens.txt")
         self.tokenizer = load_tokenizer(directory)
-        self.encoder = load_encoder(directory, chunk_ms)
+        self.encoder = (
+            Encoder(find_encoder(directory, chunk_ms)) if same_everywhere else load_encoder(directory, chunk_ms)
+        )
         if not self.encoder.is_compact and self.encoder.path.stat().st_size > WORTH_BYTES:
             logger.info(
                 "%s runs as exported; `kwsctl models optimise %s` makes it cost two thirds", self.name, directory
@@ -65,13 +70,13 @@ class Model:
             raise ModelError(f"{self.directory}: the joiner's output is not finite")
 
     @classmethod
-    def load(cls, name_or_directory: str | Path, chunk_ms: int | None = None) -> Self:
-        """Load a model by the directory it is in, or by the name it was pulled under; `chunk_ms` as for a Model.
+    def load(cls, name_or_directory: str | Path, chunk_ms: int | None = None, *, same_everywhere: bool = False) -> Self:
+        """Load a model by the directory it is in, or by the name it was pulled under; the rest as for a Model.
 
         Raises:
             ModelError: there is no such model, or it does not run.
         """
-        return cls(find_model_directory(name_or_directory), chunk_ms)
+        return cls(find_model_directory(name_or_directory), chunk_ms, same_everywhere=same_everywhere)
 
     def settings(self, **given: Any) -> SearchSettings:
         """The model's own settings with some of them changed: `model.settings(boost=2)`. Raises SettingError."""

@@ -133,7 +133,7 @@ def write_search(folder: Path, keywords: Sequence[Keyword], settings: SearchSett
 
 @lru_cache(maxsize=1)
 def _model(name: str, fingerprint: str) -> Model:
-    model = Model.load(name)
+    model = Model.load(name, same_everywhere=True)
     if model.encoder.fingerprint != fingerprint:
         raise ModelError(f"model {name} of a worker is another than here; install the same kwsd and model on all")
     return model

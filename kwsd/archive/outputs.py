@@ -61,4 +61,5 @@ def _parquet(path: Path, rows: Sequence[Row]) -> None:
         "timestamps": pa.list_(number),
     }
     schema = pa.schema([(name, kinds.get(name, number)) for name in FLAT])
-    pa.parquet.write_table(pa.Table.from_pylist([{name: row[name] for name in FLAT} for row in rows], schema), path)
+    named = ({**row, "recording": row["recording"].encode(errors="backslashreplace").decode()} for row in rows)
+    pa.parquet.write_table(pa.Table.from_pylist([{name: row[name] for name in FLAT} for row in named], schema), path)

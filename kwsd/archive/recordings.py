@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -21,6 +22,11 @@ from kwsd.stream import Chunk
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64"}
 """What is taken of a folder. What is named itself, or by a glob, is taken whatever its suffix."""
 LOCAL = "file"
+CHANGED = (
+    *("mtime", "LastModified", "ETag", "updated", "Last-Modified", "Content-MD5", "last_modified", "etag"),
+    *("modified", "modify", "CRC", "sha", "created"),
+)
+"""What file systems call the time of a change, or a sum of the content: the first that one tells counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +51,37 @@ def find(sources: Iterable[str]) -> Iterator[str | Unusable]:
 def _find(source: str) -> Iterator[str | Unusable]:
     try:
         files, path = _filesystem(source)
-        within = source[source.index("::") :] if "::" in source else ""  # zip://call.flac::s3://bucket/calls.zip
-        if files.isfile(path):
-            yield _named(files, path) + within
-        elif files.isdir(path):
-            inside = [each for each in sorted(files.find(path)) if Path(each).suffix.lower() in SOUNDS]
-            yield from (_named(files, each) + within for each in inside)
-            if not inside:
-                yield Unusable(source, f"has no recordings ({', '.join(sorted(SOUNDS))})")
-        else:
-            matches = [each for each in sorted(files.glob(path)) if files.isfile(each)]
-            yield from (_named(files, each) + within for each in matches)
-            if not matches:
-                yield Unusable(source, "does not exist, and matches nothing")
+        is_chain = "::" in source and not is_local(files)  # zip://call.flac::s3://bucket/calls.zip
+        within = source[source.index("::") :] if is_chain else ""
+        there = [path] if files.isfile(path) or files.isdir(path) else sorted(files.glob(path))
+        folders = {one for one in there if not files.isfile(one) and files.isdir(one)}
+        found = [each for one in there for each in (recordings_in(files, one) if one in folders else [one])]
+        yield from (each if isinstance(each, Unusable) else _named(files, each) + within for each in found)
+        if not there:
+            yield Unusable(source, "does not exist, and matches nothing")
+        elif not found:
+            yield Unusable(source, f"has no recordings ({', '.join(sorted(SOUNDS))})")
     except (OSError, ValueError, ImportError) as error:
         yield Unusable(source, f"cannot be looked at: {error}")
+
+
+def recordings_in(files: Any, folder: str) -> Iterator[str | Unusable]:
+    """Paths of those in a folder and below, in order; here also where links lead out of it, each folder once."""
+    unreadable: list[OSError] = []
+    if is_local(files):
+        paths, root, walked = [], Path(folder).resolve(), set[Path]()
+        for place, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
+            here = Path(place)
+            links = [name for name in folders if (here / name).is_symlink()]
+            within = {name for name in links if (here / name).resolve().is_relative_to(root)}
+            known = here.resolve() in walked
+            walked.add(here.resolve())
+            folders[:] = [] if known else sorted(set(folders) - within)
+            paths += [] if known else [str(here / name) for name in names]
+    else:
+        paths = files.find(folder)
+    yield from (each for each in sorted(paths) if Path(each).suffix.lower() in SOUNDS)
+    yield from (Unusable(str(error.filename), f"cannot be looked at: {error.strerror}") for error in unreadable)
 
 
 def look(uri: str) -> ArchivedFile | Unusable:
@@ -67,7 +89,7 @@ def look(uri: str) -> ArchivedFile | Unusable:
     try:
         files, path = _filesystem(uri)
         info = files.info(path)
-        changed = next((info[key] for key in ("mtime", "LastModified", "ETag", "updated") if info.get(key)), "")
+        changed = next((info[key] for key in CHANGED if info.get(key) is not None), "")
         version = f"{info.get('size')} {changed}"
         with closing(_open(uri)) as source:
             return ArchivedFile(uri, version, source.duration_s, source.can_begin_later)
@@ -119,22 +141,25 @@ def noted() -> Iterator[Notes]:
 
 
 def _filesystem(uri: str) -> tuple[Any, str]:
+    if "::" in uri and Path(uri).exists():  # a name of this machine that would be taken for one system in another
+        return fsspec.filesystem(LOCAL), str(Path(uri).absolute())
     files, path = fsspec.url_to_fs(uri)
     return files, path
 
 
+def is_local(files: Any) -> bool:
+    """Whether a file system of fsspec is that of this machine."""
+    return LOCAL in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
+
+
 def _named(files: Any, path: str) -> str:
     """A path of this machine as it is, else with its protocol."""
-    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
-    return path if LOCAL in protocols else str(files.unstrip_protocol(path))
+    return path if is_local(files) else str(files.unstrip_protocol(path))
 
 
 def _open(uri: str) -> SoundSource:
     files, path = _filesystem(uri)
-    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
-    if LOCAL in protocols:
-        return FileSource(Path(path))
-    return RemoteSource(uri, files, path)
+    return FileSource(Path(path)) if is_local(files) else RemoteSource(uri, files, path)
 
 
 class RemoteSource(SoundSource):

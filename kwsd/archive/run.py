@@ -90,8 +90,14 @@ def survey(workers: Workers, sources: Iterable[str]) -> list[ArchivedFile | Unus
         else:
             uris.append(each)
     groups = [tuple(uris[at : at + LOOKED_AT_ONCE]) for at in range(0, len(uris), LOOKED_AT_ONCE)]
-    for group, result in workers.run(look_at, groups):
-        found += [Unusable(uri, str(result)) for uri in group] if isinstance(result, Exception) else result
+    alone: list[tuple[str, ...]] = []  # of groups that ended their workers, as below
+    for group, result in chain(workers.run(look_at, groups), workers.run(look_at, alone)):
+        if not isinstance(result, Exception):
+            found += result
+        elif len(group) > 1:
+            alone += [(uri,) for uri in group]
+        else:
+            found.append(Unusable(group[0], f"{type(result).__name__}: {result}"))
     return sorted(found, key=lambda each: each.uri)
 
 
@@ -150,8 +156,9 @@ def newest_in(store: Store) -> dict[tuple[str, int, int | None], Kept]:
 
 
 def newest_versions(kept: Iterable[Kept]) -> dict[str, str]:
-    """`ArchivedFile.id` by address, of spans in the order of their pieces."""
-    return {each.span.recording.uri: each.span.recording.id for each in kept}
+    """`ArchivedFile.id` by address: of what was indexed last."""
+    by_age = sorted(kept, key=lambda each: each.made_s)
+    return {each.span.recording.uri: each.span.recording.id for each in by_age}
 
 
 def outcomes_in(store: Store, report: Path) -> list[FileOutcome]:
@@ -255,7 +262,7 @@ def _merged(paths: Iterable[Path], newest: Mapping[str, str], only: set[str] | N
     rows: dict[tuple[str, float, str], Row] = {}
     for path in paths:
         for row in hits_in(path) or ():
-            is_newest = row.pop(VERSION) == newest[row["recording"]]
+            is_newest = row.pop(VERSION) == newest.get(row["recording"])
             if is_newest and (only is None or row["recording"] in only):
                 rows[row["recording"], row["start"], row["keyword"]] = row
     return [rows[key] for key in sorted(rows)]

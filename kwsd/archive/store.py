@@ -47,6 +47,8 @@ class Kept:
     heard_samples: int
     notes: tuple[str, ...] = ()
     """What reading its recording was warned of."""
+    made_s: float = 0.0
+    """When, by the clock of its worker: of a recording that was changed its newest version counts."""
 
 
 class Store:
@@ -67,8 +69,8 @@ class Store:
             raise StoreError(f"{self.folder}: cannot be made: {error.strerror}; give another with --store") from error
 
     def pieces(self) -> list[Path]:
-        """Files of pieces that are there, by age: of a recording that was changed its newest version comes last."""
-        return sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda piece: (piece.stat().st_mtime_ns, piece.name))
+        """Files of pieces that are there."""
+        return sorted(self.folder.glob(f"*{SUFFIX}"))
 
     def write(
         self, spans: Sequence[FileSpan], made: Iterable[Made], about: Callable[[str], tuple[str, ...]]
@@ -111,7 +113,10 @@ def _write(
             blocks, rows = blocks + 1, []
     if rows:
         _write_block(file, blocks, rows)
-    told = [Kept(spans[place], segments[place], heard, about(spans[place].recording.uri)) for place, heard in kept]
+    now_s = time.time()
+    told = [
+        Kept(spans[place], segments[place], heard, about(spans[place].recording.uri), now_s) for place, heard in kept
+    ]
     listed = {place: asdict(each) for (place, _), each in zip(kept, told, strict=True)}
     file.writestr(SPANS, json.dumps(listed), zipfile.ZIP_DEFLATED)
     return told, failed
@@ -138,6 +143,7 @@ def read_spans(piece: Path) -> dict[int, Kept]:
                 each["segments"],
                 each["heard_samples"],
                 tuple(each["notes"]),
+                each.get("made_s") or piece.stat().st_mtime,  # as it was told before it was noted
             )
             for place, each in listed.items()
         }

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,8 +77,9 @@ def make_parser() -> argparse.ArgumentParser:
             )
             command.add_argument("--threshold", type=number, metavar="X", help="score that counts, 0 to 1")
             command.add_argument("--boost", type=number, metavar="X", help="how much the search leans to the phrases")
-        command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, instead of this machine")
-        command.add_argument(
+        workers = command.add_mutually_exclusive_group()
+        workers.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, instead of this machine")
+        workers.add_argument(
             "--workers", type=workers_count, metavar="N", help="processes here; one for each core by default"
         )
         command.add_argument("--model", metavar="NAME|DIR", help="a model, or its directory; kwsd-en comes with kwsd")
@@ -116,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(flags, file=arguments.config).settings
     if searches and settings.keywords is None:
         raise FlagError(NO_PHRASES)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a store of its own is taken away then as well
     with TemporaryDirectory(prefix="kwsd-archive-") as own_store:
         store = arguments.store or Path(own_store)
         if arguments.command == "search" and not store.is_dir():
@@ -136,7 +139,7 @@ def work(arguments: argparse.Namespace, settings: "Settings", folder: Path, work
     from kwsd.cli.run_files import load_keywords  # noqa: PLC0415 - likewise
     from kwsd.spotters.phrases import PhraseSpotter  # noqa: PLC0415 - likewise
 
-    model = Model.load(settings.model)
+    model = Model.load(settings.model, same_everywhere=True)
     keywords: list[Keyword] = []
     if arguments.command != "index" and settings.keywords is not None:
         keywords = list(load_keywords(settings.keywords, model.tokenizer))

@@ -1,6 +1,8 @@
 """Progress bars for long files and downloads, on stderr, when a person is there to see. The only importer of rich."""
 
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +11,10 @@ from kwsd.outlets.stdout import write_line
 from kwsd.quick_dataclass import dataclass
 from kwsd.timebase import samples, seconds
 
+logger = logging.getLogger(__name__)
+
+LOGGED_EVERY_S = 300.0  # where nobody watches, as of a run over night
+AT_ONCE_S = 1.0  # in which what was there already is told
 LONG_S = 60.0  # a minute of sound takes a second or two: less is over before a bar is read
 
 
@@ -71,10 +77,28 @@ def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
 def sound_progress(what: str, duration_s: float) -> Iterator[Callable[[int], None]]:
     """A function to call with samples that are done, of sound of that length."""
     if not _stderr_is_terminal():
-        yield lambda _samples: None
+        yield logged_progress(what, duration_s)
         return
     with _bar(what, duration_s) as progress:
         yield progress.advance
+
+
+def logged_progress(what: str, duration_s: float) -> Callable[[int], None]:
+    """A function to call with samples that are done; every few minutes a line of the log says how far that is."""
+    began_s = told_s = time.monotonic()
+    done_s = already_s = 0.0
+
+    def advance(samples: int) -> None:
+        nonlocal told_s, done_s, already_s
+        now_s, done_s = time.monotonic(), done_s + seconds(samples)
+        if now_s - began_s < AT_ONCE_S:
+            already_s = done_s
+        elif now_s - told_s >= LOGGED_EVERY_S and already_s < done_s < duration_s:
+            told_s, speed = now_s, (done_s - already_s) / (now_s - began_s)
+            share, left_min = 100 * done_s / duration_s, (duration_s - done_s) / speed / 60
+            logger.info("%s: %.0f %%, %.0f × real time, %.0f min left", what, share, speed, left_min)
+
+    return advance
 
 
 @contextmanager

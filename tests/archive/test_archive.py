@@ -1,6 +1,7 @@
 """`kwsd-archive` as a person runs it: real workers, the tiny model, files of every sort."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from kwsd.archive.outputs import write_hits
 from kwsd.archive.recordings import look, open_span
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.archive.store import Store, StoreError, read_frames, read_spans
+from kwsd.errors import INTERRUPTED
 from kwsd.timebase import SAMPLE_RATE
-from testkit.archives import outcomes, pieces, read, run, store_flag
+from testkit.archives import PATIENCE_S, command, outcomes, pieces, read, run, store_flag, until
 
 
 def test_a_folder_is_indexed_and_searched(talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -60,6 +62,39 @@ def test_scan_does_both(talk: Path, keywords: Path, tiny_model_dir: Path) -> Non
     done = run("scan", talk / "p*.wav", "--keywords", keywords, model=tiny_model_dir)
     assert done.returncode == 0, done.stderr
     assert [line.split()[3] for line in done.stdout.splitlines()] == ["light", "night"]
+
+
+def test_a_scan_that_is_told_to_end_leaves_no_store_behind(
+    long_talk: Path, keywords: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """Its own store, without --store, may be gigabytes; `timeout` and systemd end a program by SIGTERM."""
+    words = command("scan", long_talk, "--keywords", keywords, model=tiny_model_dir)
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        assert until(lambda: [*tmp_path.glob("kwsd-archive-*/*/*")])
+        process.terminate()
+        _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == INTERRUPTED, told
+    assert "Traceback" not in told
+    assert not [*tmp_path.glob("kwsd-archive-*")]
+
+
+def test_a_cluster_brings_its_own_workers(talk: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    both = ("--scheduler", "tcp://head:8786", "--workers", "2")
+    done = run("index", talk, store_flag(tmp_path), *both, model=tiny_model_dir)
+    assert done.returncode == 2
+    assert "--workers: not allowed with argument --scheduler" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_hits_in_files_whose_names_are_no_text_are_written(suffix: str, tmp_path: Path) -> None:
+    """Latin-1, as archives of old machines have it; JSON keeps the bytes, the others write them as a backslash does."""
+    row: dict[str, Any] = {"phrase": "night", "keyword": "night", "tokens": [], "timestamps": []}
+    row |= {name: 0.5 for name in ("start", "end", "score", "min_score", "threshold")}
+    out = tmp_path / f"hits.{suffix}"
+    write_hits(out, [row | {"recording": os.fsdecode(b"caf\xe9.wav")}])
+    (told,) = read(out)
+    assert told["recording"] == ("caf\udce9.wav" if suffix == "jsonl" else "caf\\udce9.wav")
 
 
 def test_the_archive_hears_what_kwsd_hears_without_gate_and_gain(

@@ -91,6 +91,30 @@ def test_a_recording_that_is_set_back_is_what_it_was_first(archive: Archive, tmp
     assert archive.index() == "kept"
 
 
+def test_a_store_that_was_copied_tells_the_same(archive: Archive) -> None:
+    """Scenario.
+
+    1. A recording is replaced and indexed again. 2. The store is copied, without times, the older piece last. 3. Hits
+    are those of the newer one all the same.
+    """
+    write(archive.recording, "night")
+    archive.index()
+    by_age = sorted(archive.store.rglob("*.npz"), key=lambda piece: -piece.stat().st_mtime_ns)
+    assert len(by_age) == 2
+    for number, piece in enumerate(by_age):
+        os.utime(piece, (number, number))
+    assert archive.words() == ["night"]
+    assert archive.index() == "kept"
+
+
+def test_hits_of_a_recording_that_its_piece_has_no_more_are_left_out(archive: Archive) -> None:
+    """As where a damaged piece was deleted, and made again when one of its recordings could not be read."""
+    (hits,) = archive.store.rglob("searches/*/*.jsonl")
+    line = hits.read_text().splitlines()[0]
+    hits.write_text(hits.read_text() + line.replace("talk.wav", "gone.wav") + "\n")
+    assert archive.words() == ["light up", "night"]
+
+
 def test_what_a_recording_grew_by_is_found_once_it_is_indexed(archive: Archive) -> None:
     """What was there before stays there once."""
     sound, _ = soundfile.read(archive.recording, dtype="float32")
