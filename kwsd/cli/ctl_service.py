@@ -60,6 +60,8 @@ def run_install(arguments: argparse.Namespace) -> int:
     scope = _scope(arguments)
     root = arguments.root.absolute()
     places = find_places(scope, root)
+    if scope == "system":
+        os.umask(0o022)  # root's own may keep others out, and the service is another user
     outcome = install(places, running_programs(), documents(), start=_starts(arguments))
     for path in outcome.kept:
         if path.is_symlink():

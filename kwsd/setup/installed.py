@@ -13,7 +13,8 @@ from kwsd.errors import KwsdError, reason
 from kwsd.small_files import parse_json, read_small
 
 KEPT = ".before"
-"""Behind the name of a file that was somebody's own, and stood where one of ours belongs."""
+"""Behind the name of a file that was somebody's own, and stood where one of ours belongs; the next is `.before2`."""
+MOST_KEPT = 1000
 
 
 @dataclass(slots=True)
@@ -44,8 +45,10 @@ class InstalledFiles:
         wanted = _digest(content.encode())
         found = _what_is_at(path)
         if found is not None and found not in {wanted, self.sums.get(str(path))}:
-            path.rename(path.with_name(path.name + KEPT))
-            self.kept.append(path.with_name(path.name + KEPT))
+            names = (path.with_name(f"{path.name}{KEPT}{number}") for number in ("", *range(2, MOST_KEPT)))
+            kept = next(each for each in names if _what_is_at(each) in {None, found})
+            path.rename(kept)
+            self.kept.append(kept)
         if found != wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_name(f".{path.name}.new")

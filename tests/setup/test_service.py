@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kwsd.errors import KwsdError
+from kwsd.setup.installed import InstalledFiles
 from kwsd.setup.service import BOOTED
 from kwsd.setup.units import Programs, units_for
 from testkit.booted import HIDDEN, HOME, UNITS, Manager, NoManagerError, system_manager, user_manager
@@ -163,6 +164,39 @@ def test_the_files_of_an_image(tmp_path: Path) -> None:
     assert removed.returncode == 0, removed.stderr
     left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert left == {"etc/kwsd/config.toml", "etc/kwsd/keywords.txt"}
+
+
+def test_what_a_careful_root_installs_the_service_may_read(tmp_path: Path) -> None:
+    """With a umask of 077, as hardened machines have it."""
+    if any(ROOT.is_relative_to(hidden) for hidden in HIDDEN):
+        pytest.skip("needs a checkout that units can see")
+    root = tmp_path / "image"
+    before = os.umask(0o077)
+    try:
+        installed = run(KWSCTL, "install-service", "--system", "--root", root, home=tmp_path)
+    finally:
+        os.umask(before)
+    if "other users may not" in installed.stderr:
+        pytest.skip("needs a checkout that other users may read")
+    assert installed.returncode == 0, installed.stderr
+    found = [path for path in (root / "etc").rglob("*") if path.name != "installed.json"]
+    shut = [path for path in found if not path.stat().st_mode & (0o001 if path.is_dir() else 0o004)]
+    assert len(found) > 5
+    assert not shut
+
+
+def test_what_was_changed_twice_is_kept_twice(tmp_path: Path) -> None:
+    """Each upgrade finds another change of the user's; one that it has kept already is kept once."""
+    unit = tmp_path / "kwsd.service"
+    for change in ("first", "second", "second"):
+        files = InstalledFiles.read(tmp_path / "installed.json")
+        files.write(unit, "ours")
+        files.save()
+        unit.write_text(change)
+    InstalledFiles.read(tmp_path / "installed.json").write(unit, "ours")
+    kept = {path.name: path.read_text() for path in tmp_path.glob("*.before*")}
+    assert kept == {"kwsd.service.before": "first", "kwsd.service.before2": "second"}
+    assert unit.read_text() == "ours"
 
 
 def test_of_homes_only_its_own_environment_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
