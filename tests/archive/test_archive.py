@@ -90,7 +90,7 @@ def test_a_cluster_brings_its_own_workers(talk: Path, tiny_model_dir: Path, tmp_
 def test_hits_in_files_whose_names_are_no_text_are_written(suffix: str, tmp_path: Path) -> None:
     """Latin-1, as archives of old machines have it; JSON keeps the bytes, the others write them as a backslash does."""
     row: dict[str, Any] = {"phrase": "night", "keyword": "night", "tokens": [], "timestamps": []}
-    row |= {name: 0.5 for name in ("start", "end", "score", "min_score", "threshold")}
+    row |= dict.fromkeys(("start", "end", "score", "min_score", "threshold"), 0.5)
     out = tmp_path / f"hits.{suffix}"
     write_hits(out, [row | {"recording": os.fsdecode(b"caf\xe9.wav")}])
     (told,) = read(out)
