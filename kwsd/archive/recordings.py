@@ -66,17 +66,17 @@ def _find(source: str) -> Iterator[str | Unusable]:
 
 
 def recordings_in(files: Any, folder: str) -> Iterator[str | Unusable]:
-    """Paths of those in a folder and below, in order; here also where links lead out of it, each folder once."""
+    """Paths of those in a folder and below, in order; here also where links lead beside it, each folder once."""
     unreadable: list[OSError] = []
     if is_local(files):
         paths, root, walked = [], Path(folder).resolve(), set[Path]()
         for place, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
             here = Path(place)
-            links = [name for name in folders if (here / name).is_symlink()]
-            within = {name for name in links if (here / name).resolve().is_relative_to(root)}
+            links = {name: (here / name).resolve() for name in folders if (here / name).is_symlink()}
+            around = {name for name, to in links.items() if to.is_relative_to(root) or root.is_relative_to(to)}
             known = here.resolve() in walked
             walked.add(here.resolve())
-            folders[:] = [] if known else sorted(set(folders) - within)
+            folders[:] = [] if known else sorted(set(folders) - around)
             paths += [] if known else [str(here / name) for name in names]
     else:
         paths = files.find(folder)
