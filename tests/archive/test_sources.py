@@ -50,7 +50,7 @@ def test_a_folder_that_is_linked_in_is_looked_into_once(calls: Path, tmp_path: P
     """Scenario.
 
     1. A folder elsewhere is linked in twice, and one that has it once more: each recording is found under one name.
-    2. Links to what is found anyway, back to the beginning, and to what all of it lies in: they end, and change no name.
+    2. Links to what is found anyway, to the beginning, and to what all of it lies in: they end, and change no name.
     """
     disk = tmp_path / "disk"
     (disk / "2025").mkdir(parents=True)
