@@ -14,7 +14,8 @@ from kwsd.errors import FlagError
 
 DESCRIPTION = """\
 Hears the phrases of a text file in whatever Home Assistant and Wyoming satellites send, every client for itself.
-Nothing is trained, nothing leaves this machine. It needs no running kwsd."""
+Nothing is trained, nothing leaves this machine. It needs no running kwsd. With --satellite it is the other way round:
+what is said behind a keyword of the kwsd that runs here (listen = true) goes through Home Assistant's pipeline."""
 
 EPILOG = """\
 examples:
@@ -22,6 +23,7 @@ examples:
   kwsd-wyoming --keywords commands.txt --uri tcp://127.0.0.1:10400   for this machine alone
   kwsd-wyoming --keywords commands.txt --zeroconf                  Home Assistant finds it by itself
   kwsd-wyoming --keywords commands.txt --allow 192.168.1.0/24      for one network alone
+  kwsd-wyoming --satellite kitchen --uri tcp://0.0.0.0:10700       what is said to the kwsd that runs here
 then, in Home Assistant: Settings, Devices & services, Add integration, Wyoming Protocol: this machine and the port;
 and choose a phrase in Settings, Voice assistants.
 
@@ -57,6 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--zeroconf", nargs="?", const="auto", metavar="NAME", help="be found in the local network, by this name"
     )
+    parser.add_argument("--satellite", metavar="NAME", help="hand on the orders of the daemon, by this name")
+    parser.add_argument("--play", metavar="COMMAND", help="plays a WAV file on its standard input: the answers")
+    parser.add_argument("--socket", metavar="PATH", help="socket of the daemon, if it is not the usual one")
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings, instead of the usual config.toml")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show tracebacks")
     parser.add_argument("--version", action="version", version=f"kwsd-wyoming {__version__}")
@@ -66,8 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal. Raises KwsdError."""
     require_extra("wyoming", ("wyoming", "zeroconf"))
-    from kwsd.bridges.wyoming.server import serve  # noqa: PLC0415 - --help should wait for none of it
-    from kwsd.config import load_settings  # noqa: PLC0415 - likewise
+    from kwsd.config import load_settings  # noqa: PLC0415 - --help should wait for none of it
 
     flags = {
         "keywords": arguments.keywords,
@@ -77,11 +81,21 @@ def run(arguments: argparse.Namespace) -> int:
         "wyoming.uri": arguments.uri,
         "wyoming.allow": tuple(arguments.allow) if arguments.allow else None,
         "wyoming.zeroconf": arguments.zeroconf,
+        "wyoming.satellite": arguments.satellite,
+        "wyoming.play": arguments.play,
+        "daemon.socket": arguments.socket,
     }
     settings = load_settings(flags, file=arguments.config).settings
+    if settings.wyoming.satellite is not None:
+        from kwsd.bridges.wyoming.satellite import serve_orders  # noqa: PLC0415 - likewise
+        from kwsd.protocol.socket_path import find_socket  # noqa: PLC0415 - likewise
+
+        log_for_months()
+        return serve_orders(settings.wyoming.satellite, settings.wyoming, settings.daemon.socket or find_socket())
     if settings.keywords is None:
         raise FlagError(
             "there is nothing to listen for; give --keywords FILE with one phrase per line (demo.txt comes with kwsd)"
         )
+    from kwsd.bridges.wyoming.server import serve  # noqa: PLC0415 - likewise
+
     log_for_months()
-    return serve(settings, settings.keywords)

@@ -28,6 +28,10 @@ class Wyoming:
     """Networks whose machines may connect; Wyoming itself knows no passwords."""
     zeroconf: Annotated[str, limits.ServiceName()] | None = None
     """Name to be found by in the local network, `auto` one of this machine's own; None announces nothing."""
+    satellite: Annotated[str, limits.Text(longest=60)] | None = None
+    """Name in Home Assistant; given, it is a satellite for the orders of the daemon, and no wake service."""
+    play: Annotated[str, limits.Text()] | None = None
+    """Program that is given Home Assistant's answers as WAV files on standard input; None asks for none."""
     languages: Annotated[tuple[str, ...], limits.NotEmpty()] = ("en",)
     """What the phrases are in, as clients are told."""
     max_clients: Annotated[int, limits.CLIENTS] = 64

@@ -83,4 +83,6 @@ def to_bytes(event: Event) -> bytes:
     header: dict[str, Any] = {"type": event.type}
     if data:
         header["data_length"] = len(data)
-    return json.dumps(header).encode() + b"\n" + data
+    if event.payload:
+        header["payload_length"] = len(event.payload)
+    return json.dumps(header).encode() + b"\n" + data + (event.payload or b"")

@@ -17,6 +17,7 @@ from kwsd.bridges.wyoming.decode import DecodePool
 from kwsd.bridges.wyoming.frames import FrameLimits, to_bytes
 from kwsd.bridges.wyoming.names import WakeWords
 from kwsd.config.settings import Settings
+from kwsd.config.wyoming import Wyoming
 from kwsd.errors import ConfigError, KwsdError, first_few
 from kwsd.keywords.files import read_keyword_file
 from kwsd.keywords.watch_file import watch
@@ -153,14 +154,17 @@ def host_and_port(uri: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def announcer(settings: Wyoming) -> Callable[[int], Coroutine[Any, Any, None]] | None:
+    """What announces a port, where that is wanted."""
+    if settings.zeroconf is None:
+        return None
+    from kwsd.bridges.wyoming.announce import announce_service  # noqa: PLC0415 - few want it, and it takes 100 ms
+
+    return partial(announce_service, settings.zeroconf, host_and_port(settings.uri)[0])
+
+
 def serve(settings: Settings, keyword_file: Path) -> int:
     """Run until a signal; the exit code. Raises KwsdError."""
     service = WakeService(settings, keyword_file)
-    name = settings.wyoming.zeroconf
-    announce = None
-    if name is not None:
-        from kwsd.bridges.wyoming.announce import announce_service  # noqa: PLC0415 - few want it, and it takes 100 ms
-
-        announce = partial(announce_service, name, host_and_port(settings.wyoming.uri)[0])
-    asyncio.run(service.run(announce))
+    asyncio.run(service.run(announcer(settings.wyoming)))
     return 0

@@ -1,0 +1,61 @@
+"""What Home Assistant says, played by a program of the user's: a WAV file on its standard input."""
+
+import asyncio
+import logging
+import os
+import shlex
+import shutil
+import signal
+from contextlib import suppress
+
+from kwsd.errors import ConfigError, reason
+
+logger = logging.getLogger(__name__)
+
+KILL_AFTER_S = 2.0
+"""Between the request to end and the order."""
+
+
+class Player:
+    """One answer at a time."""
+
+    def __init__(self, command: str) -> None:
+        """Raises ConfigError: there is no such program."""
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise ConfigError(f"play: {command}: {error}") from None
+        if not self._arguments or shutil.which(self._arguments[0]) is None:
+            raise ConfigError(f"play: {command}: no such program; give one that plays a WAV file, such as aplay -q -")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def play(self, wav: bytes) -> None:
+        """To its end, or until it is stopped; another that is playing is."""
+        self.stop()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            logger.warning("play: %s: %s", self._arguments[0], reason(error))
+            return
+        self._process = process
+        await process.communicate(wav)
+        if process is self._process:
+            self._process = None
+            if process.returncode:
+                logger.warning("play: %s exited with %d", self._arguments[0], process.returncode)
+
+    def stop(self) -> None:
+        """Silence."""
+        process, self._process = self._process, None
+        if process is not None:
+            end(process, signal.SIGTERM)
+            asyncio.get_running_loop().call_later(KILL_AFTER_S, end, process, signal.SIGKILL)
+
+
+def end(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal a program, and what it has started, if it still runs."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
