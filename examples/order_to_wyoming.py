@@ -1,4 +1,5 @@
-"""Sends what is said behind a wake word to a Wyoming speech recogniser, as Home Assistant's pipeline has one.
+"""Sends what is said behind a wake word to a Wyoming speech recogniser; for all of Home Assistant's pipeline see
+order-to-home-assistant.
 
     pip install 'kwsd[wyoming]'
     kwsd --keywords wake.toml                                        # with listen = true on a keyword
@@ -12,6 +13,7 @@ import asyncio
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -41,26 +43,55 @@ async def text_of(recogniser: WyomingClient) -> str:
     raise ConnectionError("it hung up")
 
 
+class Turn:
+    """Of several microphones, whoever speaks first is heard to the end; the others are passed over meanwhile."""
+
+    def __init__(self) -> None:
+        self.order: tuple[str | None, float] | None = None
+        self._passed: set[tuple[str | None, float]] = set()
+
+    def takes(self, record: dict[str, Any]) -> bool:
+        """Whether it is of the order whose turn it is."""
+        order, is_sound = (record.get("source"), record["since"]), record["type"] == "audio"
+        if self.order is None and is_sound and order not in self._passed:
+            self.order = order
+        takes = order == self.order
+        if not is_sound:
+            self._passed.discard(order)
+            self.order = None if takes else self.order
+        elif not takes:
+            self._passed.add(order)
+        return takes
+
+    def give_up(self) -> None:
+        """Pass over what is to come of this order."""
+        self._passed |= {self.order} if self.order else set()
+        self.order = None
+
+
 async def recognise(address: str, socket: Path | None) -> None:
     """Print the text of every order, for ever."""
     recogniser: WyomingClient | None = None
-    since = None
+    turn = Turn()
     async for record in AsyncClient(socket, types=["audio", "speech_end", "no_speech"]):
         try:
-            if record["type"] == "audio" and record["since"] != since:  # an order begins
-                since = record["since"]
-                recogniser = await begun(address)
-            if recogniser is None or record["since"] != since:
+            if record["type"] == "dropped":
+                if turn.order is not None:
+                    raise ConnectionError("the daemon dropped some of its sound")
+            elif not turn.takes(record):
                 continue
-            if record["type"] == "audio":
+            elif record["type"] == "audio":
+                recogniser = recogniser or await begun(address)
                 await recogniser.write_event(AudioChunk(RATE, WIDTH, CHANNELS, pcm_of(record)).event())
-                continue
-            if record["type"] == "speech_end":
-                print(await text_of(recogniser), flush=True)
-            await recogniser.disconnect()
+            elif recogniser is not None:
+                if record["type"] == "speech_end":
+                    print(await text_of(recogniser), flush=True)
+                await recogniser.disconnect()
+                recogniser = None
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             print(f"{address}: {error or type(error).__name__}; this order is lost", file=sys.stderr, flush=True)
-        recogniser = None
+            recogniser = None
+            turn.give_up()
 
 
 if __name__ == "__main__":

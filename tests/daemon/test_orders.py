@@ -351,6 +351,46 @@ def test_the_example_gives_the_sound_to_a_wyoming_recogniser(daemon: DaemonProce
         program.terminate()
 
 
+def test_the_example_keeps_orders_apart_and_says_what_it_missed(tmp_path: Path) -> None:
+    """Scenario.
+
+    1. Two microphones hear an order at once. 2. The daemon dropped some of the next, the program being too slow.
+    3. One more. Result: the text of the first order alone; the second is told as lost; that of the last.
+    """
+    pytest.importorskip("wyoming")
+    piece = {"type": "audio", "start": 0.0, "pcm": base64.b64encode(bytes(200)).decode()}
+    kitchen, hall = ({"source": source, "since": 1.0} for source in ("kitchen", "hall"))
+    records = [{**piece, **where} for where in (kitchen, hall, kitchen, hall)]
+    records += [{"type": "speech_end", **where} for where in (kitchen, hall)]
+    records += [{**piece, "since": 2.0}, {"type": "dropped", "n": 9}, {**piece, "since": 2.0}]
+    records += [{**piece, "since": 3.0}, {"type": "speech_end", "since": 3.0}]
+    begun = [
+        {"type": "hello", "protocol": 1, "model": "m", "keywords": [], "microphone": {}, "state": "listening"},
+        {"type": "reply", "ok": True, "data": {}},
+    ]
+    lines = [json.dumps(line) + "\n" for line in [*begun, *records]]
+    example = Path(__file__).parents[2] / "examples" / "order_to_wyoming.py"
+    pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True}
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as running:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        recogniser = running.enter_context(subprocess.Popen([sys.executable, "-c", RECOGNISER, "0", "works"], **pipe))
+        running.callback(recogniser.terminate)
+        assert recogniser.stdout is not None
+        command = [sys.executable, str(example), f"tcp://127.0.0.1:{recogniser.stdout.readline().strip()}"]
+        program = running.enter_context(
+            subprocess.Popen([*command, str(tmp_path / "s")], stderr=subprocess.PIPE, **pipe)
+        )
+        running.callback(program.terminate)
+        with listener.accept()[0] as daemon:
+            daemon.sendall("".join(lines).encode())
+            assert program.stdout is not None
+            assert program.stderr is not None
+            assert program.stdout.readline() == "400 bytes\n"
+            assert "this order is lost" in program.stderr.readline()
+            assert program.stdout.readline() == "200 bytes\n"
+
+
 @pytest.mark.parametrize("words", [[], ["tcp://127.0.0.1"], ["here"]])
 def test_the_example_says_how_it_is_run(words: list[str]) -> None:
     pytest.importorskip("wyoming")
