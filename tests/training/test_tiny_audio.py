@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import random
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -150,6 +152,22 @@ def test_prepare_goes_on_where_it_was_killed(trained: Trained, tmp_path: Path) -
     material.prepare(tmp_path, trained.root / "manifest.tsv", trained.root / "encoder")
     assert (tmp_path / "frames.f16").read_bytes() == (data / "frames.f16").read_bytes()
     assert (tmp_path / "index.tsv").read_text().splitlines() == index
+
+
+def test_an_encoder_is_the_same_by_whatever_path(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1. Prepare goes on with a path from elsewhere, and by a link. 2. With another. Result: only that is refused."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(trained.root / "encoder")
+    shutil.copytree(trained.root / "encoder", tmp_path / "another")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    rest = ("--manifest", str(trained.root / "manifest.tsv"), "--corpora", "")
+    for encoder in (os.path.relpath(trained.root / "encoder"), "../link"):
+        assert main(["prepare", str(trained.root / "data"), "--encoder", encoder, *rest]) == 0
+    assert main(["prepare", str(trained.root / "data"), "--encoder", "../another", *rest]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"holds frames of {trained.root / 'encoder'}" in told
 
 
 def test_only_the_projector_is_stored(trained: Trained) -> None:

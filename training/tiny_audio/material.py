@@ -81,12 +81,14 @@ def prepare(folder: Path, manifest: Path, encoder: Path, corpora: Sequence[str] 
     """
     heard = open_encoder(str(encoder))
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"encoder": str(encoder.absolute()), "size": heard.size}
-    if (folder / ABOUT).exists() and json.loads((folder / ABOUT).read_text(encoding="utf-8")) != about:
-        raise ValueError(f"{folder}: holds frames of another encoder; name another folder")
+    if (folder / ABOUT).exists():
+        kept = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if Path(kept["encoder"]).resolve() != encoder.resolve() or kept["size"] != heard.size:
+            raise ValueError(f"{folder}: holds frames of {kept['encoder']}; name that encoder, or another folder")
     rows = _wanted(manifests.read(manifest), corpora, most)
     if not rows:
         raise ValueError(f"{manifest}: no transcribed utterances of {', '.join(corpora)} in it")
+    about = {"encoder": str(encoder.resolve()), "size": heard.size}
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
     _encode(folder, manifest.parent, rows, heard)
     return read(folder)
