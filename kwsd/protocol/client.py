@@ -52,10 +52,11 @@ class Client(Following):
             yield GONE
             time.sleep(pause_s)
 
-    def listen(self, **settings: float) -> Generator[Record, None, None]:
+    def listen(self, **settings: float | str) -> Generator[Record, None, None]:
         """What is told of one order that is listened for from now on, and its sound; its end is the last record.
 
-        `settings` are `end_s`, `longest_s`, `nothing_s` and `pre_roll_s`, those of the daemon where they are not given.
+        `settings` are `end_s`, `longest_s`, `nothing_s` and `pre_roll_s`, those of the daemon where they are not given;
+        and `source`, where it has several microphones.
         Nobody is told by it to stop, should the iteration end earlier. Raises KwsdError: the daemon refuses.
         """
         return begin_listening(DaemonConnection(self.path, self._timeout_s), settings)
@@ -129,6 +130,6 @@ class AsyncClient(Following):
         return told if isinstance(told, dict) else {}
 
 
-def listen(path: Path | str | None = None, **settings: float) -> Generator[Record, None, None]:
+def listen(path: Path | str | None = None, **settings: float | str) -> Generator[Record, None, None]:
     """`Client(path).listen(**settings)`: one order, told by the daemon that runs."""
     return Client(path).listen(**settings)

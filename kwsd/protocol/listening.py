@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from typing import Any
 
 from kwsd.orders import Audio, NoSpeech, SpeechEnd, SpeechStart
 from kwsd.protocol.connection import DaemonConnection, Record
@@ -13,7 +14,7 @@ def pcm_of(record: Record) -> bytes:
     return base64.b64decode(record["pcm"])
 
 
-def begin_listening(connection: DaemonConnection, settings: Mapping[str, float]) -> Generator[Record, None, None]:
+def begin_listening(connection: DaemonConnection, settings: Mapping[str, Any]) -> Generator[Record, None, None]:
     """Have the daemon listen; what is told of that order then. The connection is hung up on at last.
 
     Raises KwsdError: the daemon refuses.
@@ -24,14 +25,14 @@ def begin_listening(connection: DaemonConnection, settings: Mapping[str, float])
     except BaseException:
         connection.close()
         raise
-    return records_since(since, connection)
+    return records_of((settings.get("source", ""), since), connection)
 
 
-def records_since(since: float, connection: DaemonConnection) -> Generator[Record, None, None]:
-    """What is told of the order for which listening began then, up to its end; hangs up at last."""
+def records_of(order: tuple[object, float], connection: DaemonConnection) -> Generator[Record, None, None]:
+    """What is told of one order, by its source and where listening began, up to its end; hangs up at last."""
     with closing(connection):
         for record in connection.records():
-            if record.get("since") == since:
+            if (record.get("source", ""), record.get("since")) == order:
                 yield record
                 if record["type"] in {SpeechEnd.type, NoSpeech.type}:
                     return
