@@ -7,6 +7,7 @@ import subprocess
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,7 @@ def test_it_outlives_what_it_is_told(daemon: DaemonProcess, directory: Path) -> 
             stranger.send("audio-start", rate=22_050, width=2, channels=1)
             stranger.send("audio-stop")
             home.send("run-satellite")
-            for rate in (22_050, -1, "many"):
+            for rate in (22_050, -1, "many", 2**40, None):
                 home.send("audio-start", rate=rate, width=2, channels=1)
                 home.send("audio-chunk", ANSWER, rate=rate, width=2, channels=1)
                 home.send("audio-stop")
@@ -231,6 +232,47 @@ def test_it_outlives_what_it_is_told(daemon: DaemonProcess, directory: Path) -> 
             assert stranger.read_data("pong") == {"text": None}  # and nothing that was for another
         assert "Traceback" not in service.log
         assert "exited with 1" in service.log
+
+
+def test_who_says_nothing_takes_no_place_for_long(tmp_path: Path) -> None:
+    """1. Somebody connects and says nothing, another asks for the list and stays. Result: both are hung up on."""
+    (tmp_path / "config.toml").write_text("[wyoming]\nstalled_s = 1.0\n")
+    own = ("--config", str(tmp_path / "config.toml"))
+    with satellite(tmp_path, *own) as service, service.client() as home, service.client() as asking:
+        home.send("run-satellite")
+        asking.send("describe")
+        assert asking.read_data("info")
+        with service.raw() as silent:
+            assert silent.recv(10) == b""
+        assert asking.read() is None
+        home.send("ping")
+        assert home.read_data("pong") == {"text": None}
+
+
+def test_a_player_that_heeds_nothing_is_ended(daemon: DaemonProcess, directory: Path) -> None:  # noqa: ARG001 - its socket
+    """Scenario.
+
+    1. An answer, to a player that hangs and does not heed SIGTERM. 2. A second answer. 3. The end.
+
+    Result: one player at a time, and none is left behind.
+    """
+    hangs = f"echo $$ >> {directory}/players; trap '' TERM; while :; do sleep 0.1; done"
+
+    def alive(expected: list[bool]) -> bool:
+        file = directory / "players"
+        pids = file.read_text().split() if file.exists() else []
+        return [Path(f"/proc/{pid}").exists() for pid in pids] == expected
+
+    with satellite(directory, "--play", f'sh -c "{hangs}"') as service, service.client() as home:
+        home.send("run-satellite")
+        for players in ([True], [False, True]):
+            home.send("audio-start", rate=22_050, width=2, channels=1)
+            home.send("audio-chunk", ANSWER, rate=22_050, width=2, channels=1)
+            home.send("audio-stop")
+            assert eventually(partial(alive, players), 10)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(10) == 0
+        assert eventually(partial(alive, [False, False]), 5)
 
 
 def test_a_player_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:

@@ -46,11 +46,11 @@ class Player:
             if process.returncode:
                 logger.warning("play: %s exited with %d", self._arguments[0], process.returncode)
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Silence."""
         process, self._process = self._process, None
         if process is not None:
-            end(process, signal.SIGTERM)
+            end(process, how)
             asyncio.get_running_loop().call_later(KILL_AFTER_S, end, process, signal.SIGKILL)
 
 

@@ -9,7 +9,6 @@ import logging
 import signal
 import wave
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,9 @@ from kwsd.bridges.wyoming.names import SOURCE
 from kwsd.bridges.wyoming.orders import TYPES, OrderEvents
 from kwsd.bridges.wyoming.player import Player
 from kwsd.bridges.wyoming.server import ANY, announcer, host_and_port
+from kwsd.bridges.wyoming.sound import SoundFormat
 from kwsd.config.wyoming import Wyoming
-from kwsd.errors import KwsdError
+from kwsd.errors import AudioError, KwsdError
 from kwsd.protocol.client import GONE, AsyncClient
 from kwsd.protocol.messages import Dropped
 from kwsd.records import printable
@@ -65,7 +65,7 @@ class VoiceSatellite:
         """The connection that runs the pipeline."""
         self._hears: asyncio.StreamWriter | None = None
         """The one that was there when the order began; half of one is of no use."""
-        self._answer: tuple[AudioStart, bytearray] | None = None
+        self._answer: tuple[SoundFormat, bytearray] | None = None
         self._playing: set[asyncio.Task[None]] = set()
         satellite = Satellite(name=name, attribution=SOURCE, installed=True, description=name, version=__version__)
         self._info = Info(satellite=satellite).event()
@@ -95,7 +95,7 @@ class VoiceSatellite:
             task.cancel()
         await asyncio.gather(*tasks, *self._playing, return_exceptions=True)
         if self._player is not None:
-            self._player.stop()
+            self._player.stop(signal.SIGKILL)
         for writer in tuple(self._connections):
             writer.close()
         for task in done:
@@ -143,8 +143,14 @@ class VoiceSatellite:
         watch_peer(writer.get_extra_info("socket"))
         self._connections.add(writer)
         try:
-            while (event := await read_event(reader, self._limits)) is not None:
+            while True:
+                async with asyncio.timeout(None if writer is self._home else self._limits.finished_in_s):
+                    event = await read_event(reader, self._limits)
+                if event is None:
+                    break
                 self.heed(writer, event)
+        except TimeoutError:
+            logger.debug("%s says nothing, and does not run the pipeline: hanging up", peer[0])
         except FrameError as error:
             logger.info("%s %s: hanging up", peer[0], error)
         except OSError as error:
@@ -182,8 +188,12 @@ class VoiceSatellite:
     def answer(self, writer: asyncio.StreamWriter, event: Event) -> None:
         """Sound that Home Assistant wants played; an announcement waits until it is told that it was."""
         if AudioStart.is_type(event.type):
-            with suppress(KeyError, TypeError):
-                self._answer = (AudioStart.from_event(event), bytearray())
+            try:
+                self._answer = (SoundFormat.of(event.data), bytearray())
+            except AudioError as error:
+                self._answer = None
+                logger.warning("Home Assistant sends an answer that cannot be played: %s", error)
+                self.send(writer, Played().event())
         elif self._answer is None:
             logger.debug("a %.60s is passed over", event.type)
         elif AudioChunk.is_type(event.type):
@@ -195,18 +205,14 @@ class VoiceSatellite:
             self._playing.add(task)
             task.add_done_callback(self._playing.discard)
 
-    async def play(self, writer: asyncio.StreamWriter, sound: AudioStart, pcm: bytes) -> None:
+    async def play(self, writer: asyncio.StreamWriter, sound: SoundFormat, pcm: bytes) -> None:
         """An answer, to its end."""
-        file = io.BytesIO()
-        try:
+        if self._player is not None:
+            file = io.BytesIO()
             with wave.open(file, "wb") as wav:
-                wav.setparams((sound.channels, sound.width, sound.rate, 0, "NONE", ""))
+                wav.setparams((sound.channels, sound.width, sound.rate_hz, 0, "NONE", ""))
                 wav.writeframes(pcm)
-        except (wave.Error, TypeError) as error:
-            logger.warning("Home Assistant sent an answer that is no sound: %s", error)
-        else:
-            if self._player is not None:
-                await self._player.play(file.getvalue())
+            await self._player.play(file.getvalue())
         self.send(writer, Played().event())
 
 
