@@ -70,9 +70,14 @@ class Following:
 
     def _wait_s(self, reason: NoDaemonError | OSError) -> float:
         """How long to wait for the daemon; the reason is logged once."""
-        if str(reason) != self._why_not:
-            logger.info("%s; trying again", reason)
-        self._why_not = str(reason)
+        why_not = (
+            str(reason)
+            if isinstance(reason, NoDaemonError)
+            else f"no daemon at {self.path}: {reason.strerror or 'no answer'}"
+        )
+        if why_not != self._why_not:
+            logger.info("%s; trying again", why_not)
+        self._why_not = why_not
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         return pause_s
 

@@ -1,8 +1,14 @@
-"""What a program is told of the order that it asked for."""
+"""What a program is told of the order that it asked for, and where there is nobody to ask."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kwsd.protocol.client import GONE, AsyncClient
 from kwsd.protocol.connection import Record
 from kwsd.protocol.listening import begin_listening
 
@@ -35,3 +41,13 @@ def test_the_order_of_another_microphone_is_not_taken_for_it() -> None:
         ("audio", "hall"),
         ("no_speech", "hall"),
     ]
+
+
+def test_a_daemon_that_is_not_there_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def gone() -> None:
+        async with aclosing(AsyncClient(tmp_path / "s").records()) as records:
+            assert await anext(records) is GONE
+
+    with caplog.at_level("INFO"):
+        asyncio.run(gone())
+    assert f"no daemon at {tmp_path / 's'}: No such file or directory; trying again" in caplog.text
