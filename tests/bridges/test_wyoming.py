@@ -306,3 +306,11 @@ def test_what_cannot_be_served_is_said_at_the_start(tmp_path: Path, tiny_model_d
 
 def test_sound_is_written_as_the_client_means_it() -> None:
     assert pcm(np.array([1.0, -1.0, 0.0], np.float32)) == b"\xff\x7f\x01\x80\x00\x00"
+
+
+def test_its_end_is_no_fault_of_those_who_are_connected(tmp_path: Path, tiny_model_dir: Path) -> None:
+    with serving(tmp_path, tiny_model_dir) as service, service.client() as client:
+        assert client.names()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(10) == 0
+        assert "Traceback" not in service.log

@@ -28,10 +28,12 @@ class Player:
         if not self._arguments or shutil.which(self._arguments[0]) is None:
             raise ConfigError(f"play: {command}: no such program; give one that plays a WAV file, such as aplay -q -")
         self._process: asyncio.subprocess.Process | None = None
+        self._turn = 0
 
     async def play(self, wav: bytes) -> None:
         """To its end, or until it is stopped; another that is playing is."""
         self.stop()
+        turn = self._turn
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True
@@ -39,7 +41,10 @@ class Player:
         except OSError as error:
             logger.warning("play: %s: %s", self._arguments[0], reason(error))
             return
-        self._process = process
+        if turn == self._turn:
+            self._process = process
+        else:  # it was stopped before it had begun
+            end(process, signal.SIGKILL)
         await process.communicate(wav)
         if process is self._process:
             self._process = None
@@ -49,6 +54,7 @@ class Player:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Silence."""
         process, self._process = self._process, None
+        self._turn += 1
         if process is not None:
             end(process, how)
             asyncio.get_running_loop().call_later(KILL_AFTER_S, end, process, signal.SIGKILL)

@@ -155,6 +155,8 @@ class VoiceSatellite:
             logger.info("%s %s: hanging up", peer[0], error)
         except OSError as error:
             logger.debug("%s is gone: %s", peer[0], error.strerror)
+        except asyncio.CancelledError:  # the end of the loop, which asyncio would log as a fault
+            logger.debug("%s is left", peer[0])
         finally:
             self._connections.discard(writer)
             if writer is self._home:

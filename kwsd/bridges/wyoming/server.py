@@ -117,6 +117,8 @@ class WakeService:
         self._connections.add(connection)
         try:
             await connection.serve()
+        except asyncio.CancelledError:  # the end of the loop, which asyncio would log as a fault
+            logger.debug("%s is left", connection.peer)
         except Exception as error:
             wanted = error if logger.isEnabledFor(logging.DEBUG) else None  # no traceback unless asked for
             logger.error("serving %s failed: %s: %s", connection.peer, type(error).__name__, error, exc_info=wanted)  # noqa: TRY400
