@@ -1,5 +1,4 @@
-"""Sends what is said behind a wake word to a Wyoming speech recogniser; for all of Home Assistant's pipeline see
-order-to-home-assistant.
+"""Sends what is said behind a wake word to a Wyoming recogniser alone (order-to-home-assistant: to a whole pipeline).
 
     pip install 'kwsd[wyoming]'
     kwsd --keywords wake.toml                                        # with listen = true on a keyword
