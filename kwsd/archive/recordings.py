@@ -56,7 +56,7 @@ def _find(source: str) -> Iterator[str | Unusable]:
         there = [path] if files.isfile(path) or files.isdir(path) else sorted(files.glob(path))
         folders = {one for one in there if not files.isfile(one) and files.isdir(one)}
         found = [each for one in there for each in (recordings_in(files, one) if one in folders else [one])]
-        yield from (each if isinstance(each, Unusable) else _named(files, each) + within for each in found)
+        yield from (each if isinstance(each, Unusable) else address(files, each) + within for each in found)
         if not there:
             yield Unusable(source, "does not exist, and matches nothing")
         elif not found:
@@ -152,7 +152,7 @@ def is_local(files: Any) -> bool:
     return LOCAL in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
 
 
-def _named(files: Any, path: str) -> str:
+def address(files: Any, path: str) -> str:
     """A path of this machine as it is, else with its protocol."""
     return path if is_local(files) else str(files.unstrip_protocol(path))
 

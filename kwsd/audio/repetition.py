@@ -26,23 +26,23 @@ class Repetition:
     def push(self, sound: Float32) -> None:
         """The next (n,)."""
         past = np.concatenate([self._past, sound])
-        if self.period and _goes_on(past, len(sound), self.period):
+        if self.period and goes_on(past, len(sound), self.period):
             self.repeated += len(sound)
         else:
             self.period = self.repeated = 0
             self._unsearched += len(sound)
         if self._unsearched >= samples(SEARCH_S):
-            self.period, self._unsearched = _period(past), 0
+            self.period, self._unsearched = period_of(past), 0
         self._past = past[-samples(LONGEST_S) :]
 
 
-def _goes_on(past: Float32, count: int, period: int) -> bool:
+def goes_on(past: Float32, count: int, period: int) -> bool:
     """Whether the last `count` samples are what came a period before each."""
     now, then = past[-count:], past[-count - period : -period]
     return len(then) == count and bool(np.abs(now - then).max() <= ALIKE * np.ptp(now))
 
 
-def _period(past: Float32) -> int:
+def period_of(past: Float32) -> int:
     """How far back the last piece was heard before; 0 where it was not."""
     piece = past[-PIECE:]
     if len(past) <= PIECE:

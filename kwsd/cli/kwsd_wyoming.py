@@ -99,3 +99,4 @@ def run(arguments: argparse.Namespace) -> int:
     from kwsd.bridges.wyoming.server import serve  # noqa: PLC0415 - likewise
 
     log_for_months()
+    return serve(settings, settings.keywords)

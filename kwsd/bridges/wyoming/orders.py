@@ -46,7 +46,7 @@ class OrderEvents:
             self._order, self._first_sample = order, samples(max(record["since"], record["start"] - LEAD_S))
             events.append(Detection(name=record["keyword"]).event())
         if order == self._order:
-            events += chain.from_iterable(map(self._sound, self._held.pop(order, ())))
+            events += chain.from_iterable(map(self.sound, self._held.pop(order, ())))
         if kind in {SpeechEnd.type, NoSpeech.type}:
             self._held.pop(order, None)
             events += self.stop() if order == self._order else []
@@ -62,7 +62,7 @@ class OrderEvents:
         self._held.clear()
         return self.stop()
 
-    def _sound(self, record: Record) -> list[Event]:
+    def sound(self, record: Record) -> list[Event]:
         """Of one piece what lies behind the keyword; the first makes the pipeline begin."""
         start = samples(record["start"])
         pcm = pcm_of(record)[WIDTH * max(0, self._first_sample - start) :]
