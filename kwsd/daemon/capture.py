@@ -9,7 +9,7 @@ from dataclasses import replace
 from kwsd.audio.open import MICROPHONE, open_source
 from kwsd.audio.portaudio import restart_portaudio
 from kwsd.audio.source import Source
-from kwsd.daemon.changes import NewOrder
+from kwsd.daemon.changes import SoundEnds
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.source_state import Hearing
 from kwsd.errors import AudioError
@@ -120,7 +120,7 @@ class Capture:
 
     def _stay_muted(self) -> None:
         self._to_close.clear()  # it is closed
-        self._inbox.put(NewOrder(None))  # nothing comes any more that could end it
+        self._inbox.put(SoundEnds())  # nothing comes any more that could end it
         self._bus.publish(Muted())
         while self._muted.is_set() and self._stop_by_s is None:
             self._to_close.clear()
@@ -131,7 +131,7 @@ class Capture:
         self._attempts, self._pauses = 0, _pauses()
 
     def _try_later(self, reason: str) -> None:
-        self._inbox.put(NewOrder(None, "lost"))  # the stream goes on where it was: what is said then is no part of it
+        self._inbox.put(SoundEnds("lost"))  # the stream goes on where it was: what is said then is no part of it
         self._bus.publish(MicLost(microphone="", reason=reason))
         self._give_a_sign()
         self._wait(next(self._pauses))

@@ -74,3 +74,20 @@ class NewOrder(HearingChange):
             raise ConfigError("nothing but the fixed words is heard now; orders need a model that hears phrases")
         told = [*orders.ask(self._settings)]
         return told, None if orders.listening is None else seconds(orders.listening.since_sample)
+
+
+class SoundEnds(NewOrder):
+    """The microphone was closed or lost: what was being said is not decided hours later, when there is sound again."""
+
+    def __init__(self, reason: EndReason = "stopped") -> None:
+        super().__init__(None, reason)
+
+    def bring_about(self, spotter: Spotter) -> tuple[Sequence[Event], float | None]:
+        """Orders end, and sentences wait for another wake word, if they need one."""
+        found = super().bring_about(spotter)
+        if spotter.sentences is not None:
+            if spotter.keywords:
+                spotter.sentences.disarm()
+            else:
+                spotter.sentences.arm()
+        return found

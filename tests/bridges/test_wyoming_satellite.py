@@ -147,7 +147,7 @@ def plug(directory: Path) -> Iterator[Plug]:
 def daemon(directory: Path, tiny_model_dir: Path, plug: Plug) -> Iterator[DaemonProcess]:
     (directory / "wake.toml").write_text(KEYWORDS)
     with running(directory, tiny_model_dir, "--keywords", str(directory / "wake.toml")) as daemon:
-        assert eventually(lambda: plug.is_open)
+        assert eventually(lambda: plug.is_open, 20)
         yield daemon
 
 
@@ -186,8 +186,10 @@ def test_an_order_runs_the_pipeline_and_its_answer_is_played(
             ]
             assert events[0].data["name"] == "wake"
             assert (events[1].data["start_stage"], events[1].data["end_stage"]) == ("asr", "tts")
-            pcm = np.frombuffer(b"".join(event.payload or b"" for event in events), "<i2") / 32767
-            assert 0 <= int(np.correlate(pcm, ORDER, "valid").argmax()) <= 0.35 * 16_000
+            pcm = np.frombuffer(b"".join(event.payload or b"" for event in events), "<i2").astype(np.float32) / 32767
+            begins = int(np.correlate(pcm[: len(ORDER) + 8000], ORDER, "valid").argmax())
+            assert begins <= 0.35 * 16_000  # the lead
+            assert np.abs(pcm[begins : begins + len(ORDER)] - ORDER).max() < 0.01
             home.send("transcript", text="turn off the light\x1b[2J")
             home.send("audio-start", rate=22_050, width=2, channels=1)
             home.send("audio-chunk", ANSWER, rate=22_050, width=2, channels=1)

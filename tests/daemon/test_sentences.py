@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kwsd.timebase import samples
 from testkit.daemons import Plug, eventually, running
 from testkit.serving import Client
 from testkit.tiny_model import silence, speak
@@ -56,3 +57,25 @@ def test_a_reload_reads_the_sentences_too(tmp_path: Path, tiny_model_dir: Path, 
             assert intent(client, plug) == "Lamp"
             assert client.ask(command="set_keywords", keywords=["HEY LIGHT"])["ok"]
             assert intent(client, plug) == "Lamp"
+
+
+def test_what_was_said_before_a_mute_is_not_decided_behind_it(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. A wake word and a sentence, and the microphone is muted at once. 2. It is opened again: silence, and the sentence
+    alone. 3. Both. Result: one intent, of the last.
+    """
+    path = tmp_path / "sentences.yaml"
+    path.write_text(SENTENCES)
+    with running(tmp_path, tiny_model_dir, "--sentences", str(path)) as daemon:
+        assert eventually(lambda: plug.is_open)
+        client, _ = daemon.client()
+        with client:
+            client.ask(command="subscribe", types=["detection", "intent"])
+            plug.say_all(ORDER[: -samples(2.0)])
+            assert client.ask(command="mute")["ok"]
+            assert client.ask(command="unmute")["ok"]
+            assert eventually(lambda: plug.is_open)
+            plug.say_all(np.concatenate([silence(2.5), speak("TURN ON THE LIGHT"), silence(2.5)]))
+            plug.say(ORDER)
+            assert [client.read()["type"] for _ in range(2)] == ["detection", "intent"]
