@@ -68,14 +68,14 @@ def test_what_was_said_before_a_mute_is_not_decided_behind_it(tmp_path: Path, ti
     path = tmp_path / "sentences.yaml"
     path.write_text(SENTENCES)
     with running(tmp_path, tiny_model_dir, "--sentences", str(path)) as daemon:
-        assert eventually(lambda: plug.is_open)
+        assert eventually(lambda: plug.is_open, 20)
         client, _ = daemon.client()
         with client:
             client.ask(command="subscribe", types=["detection", "intent"])
             plug.say_all(ORDER[: -samples(2.0)])
             assert client.ask(command="mute")["ok"]
             assert client.ask(command="unmute")["ok"]
-            assert eventually(lambda: plug.is_open)
+            assert eventually(lambda: plug.is_open, 20)
             plug.say_all(np.concatenate([silence(2.5), speak("TURN ON THE LIGHT"), silence(2.5)]))
             plug.say(ORDER)
             told = [client.read()]
