@@ -53,10 +53,10 @@ def test_a_near_miss_says_which_rule_held_it_back(model: Model) -> None:
     assert weak
     assert {why.rule for _, why in weak} == {"low_score"}
     assert "was held back because that is too little; its weakest sound was" in sentences("good morning", weak[0][1])[1]
-    inner = told(model, with_gaps("lightning"), Keyword("light", threshold=0.05))
+    inner = told(model, with_gaps("nightfall"), Keyword("night", threshold=0.05))
     assert {why.rule for _, why in inner} == {"word_goes_on"}
     assert inner[-1][1].next_token is not None
-    assert f"the word went on with {inner[-1][1].next_token}" in sentences("light", inner[-1][1])[1]
+    assert f"the word went on with {inner[-1][1].next_token}" in sentences("night", inner[-1][1])[1]
 
 
 def test_what_is_wrong_with_the_sound_is_said(model: Model) -> None:
