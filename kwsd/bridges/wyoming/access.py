@@ -1,8 +1,12 @@
 """Who may connect: Wyoming knows no passwords, so the network decides."""
 
+import asyncio
+import logging
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
+
+logger = logging.getLogger(__name__)
 
 QUIET_FOR_S, ASKED_EVERY_S, ASKED_TIMES = 60, 15, 4  # a peer that vanished is noticed within two minutes
 
@@ -19,6 +23,15 @@ class Access:
         if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
             peer = peer.ipv4_mapped
         return any(peer in network for network in self._networks)
+
+    def admits(self, writer: asyncio.StreamWriter) -> bool:
+        """`allows`, of one that has connected: who may not is hung up on."""
+        peer = writer.get_extra_info("peername")
+        if peer is not None and self.allows(peer[0]):
+            return True
+        logger.warning("%s may not connect; --allow lists the networks that may", peer and peer[0])
+        writer.transport.abort()
+        return False
 
 
 def watch_peer(connection: socket.socket) -> None:

@@ -131,11 +131,9 @@ class VoiceSatellite:
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Somebody has connected: serve them, if they may be here and there is room."""
-        peer = writer.get_extra_info("peername")
-        if peer is None or not self._access.allows(peer[0]):
-            logger.warning("%s may not connect; --allow lists the networks that may", peer and peer[0])
-            writer.transport.abort()
+        if not self._access.admits(writer):
             return
+        peer = writer.get_extra_info("peername")
         if len(self._connections) >= self._settings.max_clients:
             logger.warning("%s is turned away: there are %d clients", peer[0], len(self._connections))
             writer.transport.abort()

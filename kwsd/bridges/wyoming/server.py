@@ -103,11 +103,9 @@ class WakeService:
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A client has connected: serve it, if it may be here and there is room."""
-        peer = writer.get_extra_info("peername")
-        if peer is None or not self._access.allows(peer[0]):
-            logger.warning("%s may not connect; --allow lists the networks that may", peer and peer[0])
-            writer.transport.abort()
+        if not self._access.admits(writer):
             return
+        peer = writer.get_extra_info("peername")
         if len(self._connections) >= self._settings.wyoming.max_clients and not self.make_way():
             logger.warning("%s is turned away: there are %d clients", peer[0], len(self._connections))
             writer.transport.abort()
