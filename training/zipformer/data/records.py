@@ -63,7 +63,7 @@ def rooms(folder: Path) -> Iterator[Recording]:
 
 
 def synthetic(folder: Path) -> Iterator[Recording]:
-    """Give what `synthesis.py` spoke."""
+    """Give what was spoken by machines (`spoken.py`)."""
     for row in manifests.read(folder / "manifest.tsv"):
         yield Recording(folder / row["path"], row["split"], "synthetic", row["voice"], row["text"], row["licence"])
 

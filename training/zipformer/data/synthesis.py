@@ -1,15 +1,13 @@
 """Text-to-speech by Debian's espeak-ng, flite and festival, to widen vocabulary; a few voices are kept for evaluation.
 
 Licences: espeak-ng is GPL-3, which does not reach its output; the flite and festival voices used here (CMU, CSTR) are
-free for any use. What was spoken, by whom and under which licence stands in `manifest.tsv` beside the files.
+free for any use.
 """
 
-import csv
 import random
 import shutil
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +17,9 @@ import soundfile
 import soxr
 
 from kwsd.timebase import SAMPLE_RATE
-from training.zipformer.progress import progress
+from training.zipformer.data.spoken import Saying, speak_into
 
 RATE = SAMPLE_RATE
-OPUS_COMPRESSION = 0.95
-"""About 16 kbit/s in libsndfile's scale from 0 (256 kbit/s) to 1 (6 kbit/s)."""
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 MALE = ("m1", "m2", "m3", "m4", "m5", "m6", "m8", "adam", "david", "john", "michael", "alex", "klatt2", "klatt4")
 FEMALE = ("f1", "f2", "f3", "f5", "belinda", "linda", "steph", "andrea")
@@ -96,26 +92,14 @@ def speak(text: str, voice: Voice, scratch: Path) -> npt.NDArray[np.float32]:
 
 
 def synthesise(folder: Path, texts: Sequence[str], seed: int, workers: int = 2) -> None:
-    """Speak every text once into `folder`, as Opus with a manifest; files that are already there are kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Speak every text once into `folder`; what is there already is kept."""
     choose = random.Random(seed)
-    jobs = [(folder / f"{i:06d}.opus", text, training_voice(choose)) for i, text in enumerate(texts)]
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in progress(pool.map(_speak_to_file, jobs), len(jobs), "synthesis"):
-            pass
-    with (folder / "manifest.tsv").open("w", newline="") as lines:
-        table = csv.writer(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-        table.writerow(["path", "split", "voice", "text", "licence"])
-        table.writerows([path.name, "train", voice.label, text, voice.licence] for path, text, voice in jobs)
+    speak_into(folder, [_saying(text, training_voice(choose)) for text in texts], "synthesis", workers)
 
 
-def _speak_to_file(job: tuple[Path, str, Voice]) -> None:
-    path, text, voice = job
-    if not path.exists():
-        samples = speak(text, voice, path.with_suffix(".wav"))
-        partial = path.with_suffix(".partial")
-        soundfile.write(partial, samples, RATE, format="OGG", subtype="OPUS", compression_level=OPUS_COMPRESSION)
-        partial.rename(path)
+def _saying(text: str, voice: Voice) -> Saying:
+    manner = f"{voice.words_per_minute} {voice.pitch}"
+    return Saying(text, voice.label, manner, voice.licence, lambda scratch: speak(text, voice, scratch))
 
 
 def _command(text: str, voice: Voice, output: Path) -> tuple[list[str], str]:
