@@ -1,6 +1,7 @@
 """Names and orders by synthetic voices that are never trained on, and ten unusual phrases that people recorded.
 
-What is said here is in no training text: no name of `names.txt`, no word of a coffee machine but COFFEE MACHINE itself.
+What is said here is in no list that training texts are made of (`names.txt`, `wake_words.txt`, orders but for COFFEE
+MACHINE itself); AMERICANO was a wake word there once, see README.md.
 """
 
 import random
