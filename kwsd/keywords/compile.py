@@ -30,6 +30,8 @@ class CompiledKeywords:
     behind: Mapping[str, ListBehind] = field(default_factory=dict)
     """Keyword's phrase → the list that it arms."""
 
+    switched_off: tuple[Keyword, ...] = ()
+    """Those of the list that are not listened for."""
     listening: frozenset[str] = field(init=False)
     """Names of those behind which an order is listened for, in the lists that they arm too."""
 
@@ -82,6 +84,7 @@ def compile_keywords(
         enabled,
         keyword_set(enabled, tokenizer, vocabulary_size, settings, confidence),
         {each.phrase: ListBehind(lists[each.then], samples(each.then_s)) for each in enabled if each.then},
+        tuple(keyword for keyword in keywords if not keyword.enabled),
     )
 
 

@@ -97,9 +97,10 @@ class FixedSpotter:
         return [self._detection(word) for word in self._stream.finish()]
 
     def known(self, keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
-        """Those of the keywords that it can hear, or all its words where it can hear none."""
-        known = tuple(keyword for keyword in keywords if normal(keyword.phrase) in self._model.words)
-        return known or tuple(Keyword(word) for word in self._settings.words or self._model.words)
+        """Those that are switched on of the keywords that it can hear, or all its words where it can hear none."""
+        known = [keyword for keyword in keywords if normal(keyword.phrase) in self._model.words]
+        known = known or [Keyword(word) for word in self._settings.words or self._model.words]
+        return tuple(keyword for keyword in known if keyword.enabled)
 
     def compile(self, keywords: Sequence[Keyword]) -> tuple[Keyword, ...]:
         """The list, made sure that all of it can be heard.

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
+from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.orders import OrderListener
@@ -99,3 +100,10 @@ class Spotter(Protocol):
     def replace(self, compiled: Any) -> None:
         """Listen for a compiled list from now on; fast."""
         ...
+
+
+class PhraseHearer(Spotter, Protocol):
+    """One that hears phrases of an open vocabulary."""
+
+    compiled: CompiledKeywords
+    """Its list."""

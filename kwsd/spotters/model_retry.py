@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from kwsd.errors import KwsdError
 from kwsd.keywords.keyword import Keyword
-from kwsd.spotters.interface import Spotter
+from kwsd.spotters.interface import PhraseHearer
 from kwsd.timebase import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
@@ -20,16 +20,16 @@ Keywords = Sequence[Keyword] | None
 class ModelRetry:
     """At most one attempt at a time; `poll` never blocks."""
 
-    def __init__(self, load: Callable[[Keywords], Spotter], retry_samples: int = RETRY_SAMPLES) -> None:
+    def __init__(self, load: Callable[[Keywords], PhraseHearer], retry_samples: int = RETRY_SAMPLES) -> None:
         """`load` makes a spotter for a list, or raises KwsdError."""
         self._load = load
         self._retry_samples = retry_samples
         self._next_sample = retry_samples
         self._attempt: threading.Thread | None = None
-        self._found: tuple[Spotter, Keywords] | None = None
+        self._found: tuple[PhraseHearer, Keywords] | None = None
         self._told = ""
 
-    def poll(self, now_sample: int, keywords: Keywords) -> Spotter | None:
+    def poll(self, now_sample: int, keywords: Keywords) -> PhraseHearer | None:
         """The spotter, once there is one for this very list; starts an attempt when it is time."""
         if self._attempt is not None and not self._attempt.is_alive():
             self._attempt = None

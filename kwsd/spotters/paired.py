@@ -14,7 +14,7 @@ from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.sentences.search import SentenceSearch
 from kwsd.spotters.fixed import FixedSpotter
-from kwsd.spotters.interface import Spotter
+from kwsd.spotters.interface import PhraseHearer, Spotter
 from kwsd.spotters.merge import Merge
 from kwsd.spotters.model_retry import ModelRetry
 from kwsd.spotters.orders import OrderListener
@@ -39,7 +39,7 @@ class PairedSpotter:
     def __init__(
         self,
         fixed: FixedSpotter,
-        phrases: Spotter | None,
+        phrases: PhraseHearer | None,
         *,
         alongside: bool = False,
         retry: ModelRetry | None = None,
@@ -56,7 +56,7 @@ class PairedSpotter:
         self.position_samples = 0
         """Samples of the stream so far, lost ones included."""
         if phrases is not None:
-            fixed.replace(fixed.known(phrases.keywords))
+            self._hear_words_of(phrases.compiled)
         self._share()
 
     @property
@@ -153,8 +153,11 @@ class PairedSpotter:
         if not isinstance(compiled, CompiledKeywords):
             raise ConfigError("the open-vocabulary model has just been loaded: give the keywords again")
         self._phrases.replace(compiled)
-        self._fixed.replace(self._fixed.known(compiled.keywords))
+        self._hear_words_of(compiled)
         self._share()
+
+    def _hear_words_of(self, compiled: CompiledKeywords) -> None:
+        self._fixed.replace(self._fixed.known((*compiled.keywords, *compiled.switched_off)))
 
     @property
     def _is_standing_in(self) -> bool:
@@ -206,7 +209,7 @@ class PairedSpotter:
         self._phrases = self._retry.poll(self.position_samples, self._replaced_by)
         if self._phrases is None:
             return told
-        self._fixed.replace(self._fixed.known(self._phrases.keywords))
+        self._hear_words_of(self._phrases.compiled)
         self._share()
         labels = tuple(keyword.label for keyword in self._phrases.keywords)
         return [*told, Loaded(model=self.name, keywords=labels), *self._degraded(False, BACK)]

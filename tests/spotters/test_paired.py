@@ -55,8 +55,12 @@ class Script:
         self.tokenizer = letter_tokenizer()
         self.position_samples = 0
         self.gaps: list[int] = []
-        self.keywords = tuple(keywords)
+        self.compiled = self.compile(keywords)
         self.thresholds: dict[str, float] = {}
+
+    @property
+    def keywords(self) -> tuple[Keyword, ...]:
+        return self.compiled.keywords
 
     def push(self, chunk: Chunk) -> list[Event]:
         if chunk.start_sample > self.position_samples:
@@ -78,7 +82,7 @@ class Script:
         return compile_keywords(keywords, self.tokenizer, 31, SearchSettings())
 
     def replace(self, compiled: CompiledKeywords) -> None:
-        self.keywords = compiled.keywords
+        self.compiled = compiled
 
 
 def fixed_words(words: tuple[str, ...] = ()) -> FixedSpotter:
@@ -307,6 +311,17 @@ def test_any_split_tells_the_same(cuts: list[int], tiny_model_dir: Path) -> None
         told.append(sorted(detections(heard), key=lambda hit: hit.start))
     assert told[0] == told[1]
     assert {"LIGHTS ON", "yes", "off"} <= {hit.phrase for hit in told[0]}
+
+
+def test_a_word_that_is_switched_off_is_not_heard_and_brings_no_others(tiny_model_dir: Path) -> None:
+    """1. A list of a phrase, and "yes" switched off. 2. The same, set later. Result: none of the ten is told."""
+    listed = [Keyword("LIGHTS ON"), Keyword("YES", enabled=False)]
+    model = Model.load(tiny_model_dir)
+    for first in (listed, ["LIGHTS ON"]):
+        spotter = PairedSpotter(fixed_words(), PhraseSpotter(model, first), alongside=True)
+        if first is not listed:
+            spotter.replace(spotter.compile(listed))
+        assert detections(everything(spotter, with_gaps("yes", "off"))) == []
 
 
 def test_new_keywords_reach_both() -> None:
