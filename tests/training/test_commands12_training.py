@@ -24,7 +24,8 @@ from training.commands12.sheets import Sheets  # noqa: E402
 from training.commands12.signs import commands_said_alone, weigh  # noqa: E402
 from training.commands12.teachers import posteriors  # noqa: E402
 from training.commands12.thresholds import HIGHEST, lowest  # noqa: E402
-from training.commands12.train import PRIOR_PART, Job, Report, Trainer, predict, priors, rate  # noqa: E402
+from training.commands12.train import PRIOR_PART, Job, Report, Trainer, priors, rate  # noqa: E402
+from training.commands12.validation import Validation, predict  # noqa: E402
 from training.precision import autocast  # noqa: E402
 
 BUNDLE = command.BUNDLE
@@ -90,6 +91,35 @@ def test_a_handful_is_learnt(tmp_path: Path) -> None:
     losses: list[float] = []
     trainer.run(lambda report: losses.append(report.loss))
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
+
+
+def test_weights_that_are_shipped_and_weights_in_training_are_judged_on_the_validation_speakers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1. Nothing trained yet: only what is exported. 2. A run of two epochs: its last line of the curve, too."""
+    bank = made_up_bank()
+    monkeypatch.setattr(stages, "load_bank", lambda *_: bank)
+    asked = ["validate", "--model", "nc-ssm-5k", "--work", str(tmp_path), "--bundle", str(BUNDLE)]
+    assert command.main(asked) == 0
+    (first,) = capsys.readouterr().out.splitlines()
+    assert first.startswith("exported: clean 0.")
+    Trainer(bank, recipe(), job(tmp_path / "nc-ssm-5k", 2)).run()
+    assert command.main(asked) == 0
+    again, trained = capsys.readouterr().out.splitlines()
+    last = read_curves(tmp_path / "nc-ssm-5k" / "curves.csv")[-1]
+    assert again == first
+    assert f"clean {last.validation_accuracy:.4f} " in trained
+    assert f"babble 0 dB {last.validation_in_babble:.4f} " in trained
+
+
+def test_the_mean_recall_counts_every_class_once() -> None:
+    bank = replace(made_up_bank(), validation=np.zeros((4, 98, 40), np.uint8), validation_labels=np.array([2, 2, 2, 3]))
+    always_yes = torch.nn.Sequential(torch.nn.AvgPool2d((98, 40)), torch.nn.Flatten(), torch.nn.Linear(1, 12))
+    with torch.no_grad():
+        always_yes[2].weight.zero_()
+        always_yes[2].bias.copy_(torch.eye(12)[2])
+    quiet, noisy = Validation(bank).judge(always_yes)
+    assert (quiet.accuracy, quiet.recall) == (noisy.accuracy, noisy.recall) == (0.75, 0.5)
 
 
 @pytest.mark.parametrize("name", ["nc-ssm-5k", "ds-cnn-s", "bc-resnet-1"])

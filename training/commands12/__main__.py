@@ -1,4 +1,4 @@
-"""`python -m training.commands12 train|export|thresholds|evaluate|card`: one command per stage."""
+"""`python -m training.commands12 train|validate|export|thresholds|signs|evaluate|card`: one command per stage."""
 
 import argparse
 import sys
@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "--teacher", action="append", default=[], choices=RECIPES, help="an exported model to learn from; repeatable"
     )
     training.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    add_stage(stages, "validate", stage.validate, "exported and trained weights on the validation speakers")
     add_stage(stages, "export", stage.export, "the trained model to ONNX, and model.toml")
     add_stage(stages, "evaluate", stage.evaluate, "accuracy on half A of the test audio against what is required")
     limits = add_stage(stages, "thresholds", stage.thresholds, "the threshold of each word, from running speech")

@@ -1,11 +1,12 @@
 """Weights out of an exported file, so that training can go on from a model whose checkpoints are gone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.commands12.models.nc_ssm import NcSsm, SnrLayer
@@ -40,6 +41,14 @@ class Shelf:
         """The next number of this shape."""
         place = next(place for place, array in enumerate(self._rest) if array.shape == shape)
         return torch.from_numpy(self._rest.pop(place).copy())
+
+
+def restored(build: Callable[[], nn.Module], path: Path, pictures: NDArray[np.uint8]) -> nn.Module:
+    """A network with the weights of an exported file; some of `pictures` (n, 98, 40) settle its normalisations."""
+    model = build()
+    some = pictures[:: max(1, len(pictures) // CALIBRATION_BATCH)]
+    restore(model, path, torch.from_numpy(some).float())
+    return model
 
 
 def restore(model: nn.Module, path: Path, pictures: Tensor) -> None:

@@ -20,10 +20,12 @@ from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
 from training.commands12.models.registry import RECIPES, Recipe
+from training.commands12.restore import restored
 from training.commands12.sheets import read_sheets
 from training.commands12.signs import commands_said_alone, found_in, posteriors_of_frames, split_by_truth, weigh
 from training.commands12.thresholds import choose, posteriors_of
 from training.commands12.train import Job, Report, Trainer, use_threads
+from training.commands12.validation import Judged, Validation
 
 CONSOLE = Console()
 
@@ -41,6 +43,8 @@ def train(args: argparse.Namespace) -> int:
         bundle=args.bundle,
     )
     trainer = Trainer(load_bank(args.shared, args.work), recipe, job)
+    if trainer.progress.step:
+        CONSOLE.print(f"{job.checkpoint}: goes on from step {trainer.progress.step:,} of {trainer.steps:,}")
     with Progress(console=CONSOLE) as bar:
         task = bar.add_task(args.model, total=trainer.steps, completed=trainer.progress.step)
 
@@ -50,6 +54,24 @@ def train(args: argparse.Namespace) -> int:
         trainer.run(show)
     curves.plot(job.folder / "curves.csv", job.folder / "curves.png")
     return 0
+
+
+def validate(args: argparse.Namespace) -> int:
+    """How the exported weights, and those of the last checkpoint, do on the validation speakers."""
+    use_threads(1)
+    bank, recipe = load_bank(args.shared, args.work), RECIPES[args.model]
+    validation, checkpoint_file = Validation(bank), args.work / args.model / "checkpoint.pt"
+    if (file := args.bundle / f"{args.model}.onnx").exists():
+        tell_judged("exported", validation.judge(restored(recipe.build, file, bank.pictures)))
+    if checkpoint_file.exists():
+        tell_judged("checkpoint", validation.judge(trained(recipe, checkpoint_file)))
+    return 0
+
+
+def tell_judged(what: str, judged: tuple[Judged, Judged]) -> None:
+    """Accuracy and mean recall, in quiet and in babble."""
+    told = (f"{each.accuracy:.4f} (recall {each.recall:.4f})" for each in judged)
+    CONSOLE.print(f"{what}: clean {next(told)}, babble 0 dB {next(told)}")
 
 
 def export(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.commands12.models.registry import RECIPES
-from training.commands12.restore import restore
+from training.commands12.restore import restored
 from training.precision import autocast
 
 BATCH = 256
@@ -38,9 +38,7 @@ def kept(file: Path, name: str, pictures: NDArray[np.uint8], work: Path) -> Tens
 
 def said(file: Path, name: str, pictures: NDArray[np.uint8]) -> Tensor:
     """Posteriors (n, 12) of an exported model."""
-    model = RECIPES[name].build()
-    some = pictures[:: max(1, len(pictures) // BATCH)]
-    restore(model, file, torch.from_numpy(some).float())
+    model = restored(RECIPES[name].build, file, pictures)
     model.eval().to(memory_format=torch.channels_last)
     found = []
     with torch.inference_mode(), autocast("cpu", wanted=RECIPES[name].bfloat16):

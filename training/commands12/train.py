@@ -6,9 +6,9 @@ checkpoint gives the numbers of one that was not.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,9 @@ from training.commands12.bank import Bank
 from training.commands12.checkpoint import Progress
 from training.commands12.models.registry import Recipe
 from training.commands12.plan import EpochMix, epoch_rows
-from training.commands12.restore import CALIBRATION_BATCH, restore
+from training.commands12.restore import restored
 from training.commands12.teachers import posteriors
+from training.commands12.validation import Validation
 from training.precision import autocast
 
 LABEL_SMOOTHING = 0.05
@@ -34,8 +35,6 @@ PRIOR_PART = 0.2  # of the logarithm of how often a class is shown; found on the
 WARM_UP_STEPS = 200
 MASKED_PART = 0.6  # of all steps; then SpecAugment is off
 CHECKPOINT_STEPS = 50
-VALIDATION_BATCH = 256
-BABBLE_SEED = 7  # of the noise that the validation pictures are heard in
 CLIP_NORM = 5.0
 TAUGHT_PART = 0.6  # of the loss, where there are teachers
 AVERAGE_KEPT = 0.998  # of the mean of the weights, at every step
@@ -91,6 +90,7 @@ class Trainer:
         self.progress = checkpoint.resume(job.checkpoint, self._parts) if job.checkpoint.exists() else Progress()
         settings = AugmentSettings(noise_probability=recipe.noise, babble_part=recipe.babble)
         self._augmenter = Augmenter(bank, settings, self._device)
+        self._validation = Validation(bank)
         self._taught = (
             posteriors(job.teachers, job.bundle, bank.pictures, job.folder.parent).to(self._device)
             if job.teachers
@@ -102,10 +102,9 @@ class Trainer:
         self.steps = self.steps_per_epoch * job.epochs
 
     def _build(self) -> nn.Module:
-        model = self._recipe.build()
-        if self._job.begin and not self._job.checkpoint.exists():
-            known = self._bank.pictures[:: max(1, len(self._bank.pictures) // CALIBRATION_BATCH)]
-            restore(model, self._job.begin, torch.from_numpy(known).float())
+        build, begin = self._recipe.build, self._job.begin
+        goes_on = self._job.checkpoint.exists()
+        model = restored(build, begin, self._bank.pictures) if begin and not goes_on else build()
         return model.to(self._device, memory_format=torch.channels_last)
 
     def run(self, on_step: Callable[[Report], None] = lambda _: None) -> None:
@@ -164,25 +163,16 @@ class Trainer:
         pictures, labels = self._augmenter.batch(rows, generator, masked)
         return (with_history(pictures, generator) if self._recipe.engine == "nc-ssm" else pictures), labels
 
-    @cached_property
-    def _validation_in_babble(self) -> NDArray[np.float32]:
-        """The validation pictures among talkers of the training speech; in all epochs and runs the same."""
-        generator = torch.Generator().manual_seed(BABBLE_SEED)
-        noisy = [
-            self._augmenter.in_babble(part.to(self._device), 0.0, generator) for part in pieces(self._bank.validation)
-        ]
-        return np.asarray(torch.cat(noisy).cpu())
-
     def _end_epoch(self) -> None:
         shown = self.steps_per_epoch * self._recipe.batch
-        predicted, noisy = (predict(self.average, each) for each in (self._bank.validation, self._validation_in_babble))
+        quiet, noisy = self._validation.judge(self.average)
         line = curves.EpochLine(
             epoch=self.progress.step // self.steps_per_epoch,
             learning_rate=self._optimiser.param_groups[0]["lr"],
             train_loss=self.progress.loss_sum / self.steps_per_epoch,
             train_accuracy=self.progress.correct_sum / shown,
-            validation_accuracy=float((predicted == self._bank.validation_labels).mean()),
-            validation_in_babble=float((noisy == self._bank.validation_labels).mean()),
+            validation_accuracy=quiet.accuracy,
+            validation_in_babble=noisy.accuracy,
             seconds=self.progress.seconds,
         )
         curves.append(self._job.folder / "curves.csv", line)
@@ -217,18 +207,3 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
     matrices = [weight for weight in model.parameters() if weight.ndim > 1]
     vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def predict(model: nn.Module, pictures: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Most likely class of each picture (n, 98, 40)."""
-    device = next(model.parameters()).device
-    model.eval()
-    with torch.inference_mode():
-        found = [model(piece.to(device)).argmax(dim=1).cpu() for piece in pieces(pictures)]
-    return np.asarray(torch.cat(found))
-
-
-def pieces(pictures: NDArray[np.generic]) -> Iterator[Tensor]:
-    """Pictures as float batches."""
-    for start in range(0, len(pictures), VALIDATION_BATCH):
-        yield torch.from_numpy(pictures[start : start + VALIDATION_BATCH]).float()
