@@ -37,7 +37,7 @@ class ModelRetry:
             if self._found is not None and self._found[1] is keywords:
                 return self._found[0]
             if self._found is not None:
-                self._next_sample = now_sample  # another list has come into force meanwhile
+                self._found, self._next_sample = None, now_sample  # another list has come into force meanwhile
         if self._attempt is None and now_sample >= self._next_sample:
             self._attempt = threading.Thread(target=self._try, args=(keywords,), daemon=True, name="load model")
             self._attempt.start()

@@ -1,5 +1,6 @@
 """Both engines on one stream: alongside, takeover and hand-back."""
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from kwsd.keywords.compile import CompiledKeywords, compile_keywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.search.settings import SearchSettings
 from kwsd.spotters.fixed import FixedSpotter
+from kwsd.spotters.interface import PhraseHearer
 from kwsd.spotters.model_retry import Keywords, ModelRetry
 from kwsd.spotters.paired import TOO_SLOW, PairedSpotter
 from kwsd.spotters.phrases import PhraseSpotter
@@ -224,6 +226,29 @@ class LateModel:
         if self.model is None:
             raise ModelError("still missing")
         return PhraseSpotter(self.model, self.file if keywords is None else keywords)
+
+
+def test_a_model_that_goes_again_is_tried_no_more_often() -> None:
+    """1. It is loaded for one list while another comes into force. 2. It is gone. Result: the usual wait, each time."""
+    gone, tries = threading.Event(), []
+
+    def load(keywords: Keywords) -> PhraseHearer:
+        tries.append(keywords)
+        if gone.is_set():
+            raise ModelError("gone")
+        return Script(Clock())
+
+    retry, now = ModelRetry(load, retry_samples=1000), 0
+    for keywords, chunks in (((Keyword("yes"),), 10), ((Keyword("no"),), 30)):
+        for _ in range(chunks):
+            now += 100
+            assert retry.poll(now, keywords) is None
+            for thread in threading.enumerate():
+                if thread.name == "load model":
+                    thread.join()
+            if tries:
+                gone.set()
+    assert len(tries) == 4
 
 
 def no_events() -> list[Event]:
