@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise FlagError(f"--hop {arguments.hop:g}: choose from 0.01 to 60 seconds")
     if arguments.plot and arguments.plot is not OWN_NAME and len(arguments.files) > 1:
         raise FlagError("--plot FILE.png draws one file; give one, or --plot without a name")
+    if arguments.plot is OWN_NAME:
+        check_own_names(arguments.files)
     if arguments.plot:
         check_plot(arguments.plot)
     model = find_model(arguments.engine)
@@ -99,6 +101,15 @@ def line_of(window: "Classification", name: str, as_json: bool) -> str:
     likely = list(window.probabilities.items())[:SHOWN]
     shown = "  ".join(f"{label:9} {probability:5.2f}" for label, probability in likely)
     return f"{name + '  ' if name else ''}{window.start:9.2f} s to {window.end:9.2f} s  {shown}".rstrip()
+
+
+def check_own_names(files: "Sequence[str]") -> None:
+    """Raise FlagError where one picture would take the place of another's."""
+    drawn: dict[str, str] = {}
+    for file in files:
+        first = drawn.setdefault(Path(file).stem, file)
+        if first != file:
+            raise FlagError(f"--plot would draw {first} and {file} into the same {Path(file).stem}.png")
 
 
 def check_plot(path: Path) -> None:

@@ -89,6 +89,7 @@ def test_a_file_without_sound_has_no_picture_and_the_others_have(tmp_path: Path)
         (("absent.wav",), "absent.wav"),
         (("yes.wav", "--hop", "0"), "choose from 0.01 to 60 seconds"),
         (("yes.wav", "yes.wav", "--plot", "a.png"), "--plot FILE.png draws one file"),
+        (("a/yes.wav", "b/yes.flac", "--plot"), "--plot would draw a/yes.wav and b/yes.flac into the same yes.png"),
         (("yes.wav", "--plot", "nowhere/a.png"), "cannot be written: there is no folder nowhere"),
         (("yes.wav", "--plot", "a.txt"), "cannot be written: choose one of ."),
     ],
