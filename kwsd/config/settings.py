@@ -20,7 +20,7 @@ from kwsd.sentences.settings import SentenceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedWords:
-    """[fallback]: yes, no, up, down, left, right, on, off, stop, go, at a tenth of the cost."""
+    """[fallback]: yes, no, up, down, left, right, on, off, stop, go, in little memory."""
 
     mode: Literal["off", "alongside", "only", "auto"] = "off"
     """`alongside` hears both, `only` never loads the open-vocabulary model, `auto` stands in when that one cannot."""
