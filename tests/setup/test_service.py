@@ -1,5 +1,6 @@
 """`kwsctl install-service` and `remove-service`, from a wheel, under a real systemd, and file by file."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from kwsd.setup.service import BOOTED
 from kwsd.setup.units import Programs, units_for
 from testkit.booted import HIDDEN, HOME, UNITS, Manager, NoManagerError, system_manager, user_manager
 from testkit.commands import KWSCTL, run
+from testkit.daemons import eventually
 from testkit.packages import build_wheel, unpack
 
 ROOT = Path(__file__).parents[2]
@@ -64,12 +66,19 @@ def session(tmp_path: Path) -> Iterator[Manager]:
         pytest.skip(str(reason))
 
 
+def satellite_is_served(manager: Manager, kwsctl: str) -> bool:
+    """Its unit runs, and the daemon takes it for one that may be given the sound of orders."""
+    status = manager.run(kwsctl, "status", "--json", "--timeout", "60").stdout
+    return manager.show("kwsd-satellite", "ActiveState") == "active" and json.loads(status)["subscribers"] == 1
+
+
 def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> None:
     """Scenario.
 
     1. From a wheel, with a Python that may lie in a home: it runs, and the next three commands are named.
-    2. The list is changed, and so is a unit. Installed again: the list stays, the unit is new, the changed one is kept.
-    3. It is removed: no unit, no link and no page is left; list and settings are.
+    2. The satellite for Home Assistant is started, which the user of its unit may be.
+    3. The list is changed, and so is a unit. Installed again: the list stays, the unit is new, the changed one is kept.
+    4. It is removed: no unit, no link and no page is left; list and settings are.
     """
     kwsctl = environment(machine, Path("/opt/kwsd"), wheel, "/opt/packages")
     installed = machine.run(kwsctl, "install-service", "--system")
@@ -80,6 +89,8 @@ def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> Non
     assert machine.show("kwsd", "UnitFileState").startswith("enabled")
     assert '"model"' in machine.run("/usr/local/bin/kwsctl", "status", "--json", "--timeout", "60").stdout
     first = machine.show("kwsd", "MainPID")
+    assert machine.systemctl("start", "kwsd-satellite").returncode == 0
+    assert eventually(lambda: satellite_is_served(machine, "/usr/local/bin/kwsctl"), 30)
 
     keywords, unit = machine.outside(Path("/etc/kwsd/keywords.txt")), machine.outside(UNITS / "kwsd.service")
     keywords.write_text("lights on\n")
@@ -130,13 +141,15 @@ def test_a_command_that_leads_to_an_earlier_kwsd_is_told(tmp_path: Path) -> None
 
 
 def test_a_desktop_from_install_to_removal(session: Manager, wheel: Path) -> None:
-    """1. It runs for this user. 2. It is removed, twice, and the list stays."""
+    """1. It runs for this user. 2. So does the satellite. 3. It is removed, twice, and the list stays."""
     session.outside(HOME).mkdir(exist_ok=True)
     kwsctl = environment(session, HOME / "tools", wheel, PACKAGES)
     installed = session.run(kwsctl, "install-service", "--user")
     assert installed.returncode == 0, installed.stderr + session.systemctl("status", "kwsd").stdout
     assert session.show("kwsd", "ActiveState") == "active"
     assert session.outside(HOME / ".local/share/man/man1/kwsctl.1").exists()
+    assert session.systemctl("start", "kwsd-satellite").returncode == 0
+    assert eventually(lambda: satellite_is_served(session, kwsctl), 30)
     for _ in range(2):
         removed = session.run(kwsctl, "remove-service", "--user")
         assert removed.returncode == 0, removed.stderr
