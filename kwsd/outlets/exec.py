@@ -3,17 +3,14 @@
 import asyncio
 import logging
 import os
-import shlex
-import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from kwsd.audio.wav import wav_bytes
-from kwsd.errors import ConfigError, reason
+from kwsd.command_lines import command_line
+from kwsd.errors import reason
 from kwsd.events import Detection
-from kwsd.homes import exists
 from kwsd.orders import SpeechEnd
 from kwsd.outlets.recent_audio import RecentAudio
 from kwsd.records import Record
@@ -21,9 +18,6 @@ from kwsd.timebase import samples
 
 logger = logging.getLogger(__name__)
 
-_SHELL_SIGNS = {"<", ">", ">>", "|", "&", "&&", "||", ";", "2>", "2>>", "2>&1", "&>"}
-_VARIABLE = "$KWSD_"
-_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "env"}
 LOGGED_BYTES = 4096  # of what one run writes
 _READ_BYTES = 65_536
 _KILL_AFTER_S = 2.0  # between the request to end and the order
@@ -41,25 +35,9 @@ class ExecOutlet:
     def __init__(self, command: str, *, limit: int, timeout_s: float, recent: Mapping[str, RecentAudio]) -> None:
         """`recent` has the sound of orders, by source; the rest as in the settings exec, exec_limit and exec_timeout_s.
 
-        Raises ConfigError for a command not found.
+        Raises ConfigError, as `command_line` does.
         """
-        try:
-            arguments = shlex.split(command)
-        except ValueError as error:
-            raise ConfigError(f"exec: {command}: {error}") from None
-        if not arguments:
-            raise ConfigError("exec: there is nothing to run; give a program, or leave exec out")
-        if shutil.which(arguments[0]) is None:
-            runs_not = Path(arguments[0]).name != arguments[0] and exists(Path(arguments[0]))
-            remedy = f"may not be run; chmod +x {arguments[0]}" if runs_not else "no such program; give its full path"
-            raise ConfigError(f"exec: {command}: {remedy}")
-        meant = next((word for word in arguments[1:] if word in _SHELL_SIGNS or _VARIABLE in word), None)
-        if meant is not None and Path(arguments[0]).name not in _SHELLS:
-            remedy = f"sh -c {shlex.quote(command)}"
-            raise ConfigError(
-                f"exec: no shell runs it, so {meant} would be an argument of {arguments[0]}; write {remedy}"
-            )
-        self.arguments = arguments
+        self.arguments = command_line("exec", command)
         self.skipped = 0
         """Detections and orders for which it was not run, because `limit` of them were still running."""
         self._recent = recent

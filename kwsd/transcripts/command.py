@@ -6,8 +6,6 @@ import logging
 import math
 import os
 import selectors
-import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,7 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from kwsd.errors import ConfigError, TranscriptError
+from kwsd.command_lines import command_line
+from kwsd.errors import TranscriptError
 from kwsd.intents import SpokenWord
 from kwsd.small_files import parse_json
 from kwsd.stream import Chunk, Frames
@@ -41,13 +40,8 @@ class CommandTranscriber:
     """Runs the program once, at the end of the utterance. It is never run through a shell."""
 
     def __init__(self, command: str, timeout_s: float) -> None:
-        """`timeout_s` is what the program may take. Raises ConfigError: there is no such program."""
-        try:
-            self._arguments = shlex.split(command)
-        except ValueError as error:
-            raise ConfigError(f"{command}: {error}") from None
-        if not self._arguments or shutil.which(self._arguments[0]) is None:
-            raise ConfigError(f"{command}: no such program; give its full path")
+        """`timeout_s` is what the program may take. Raises ConfigError, as `command_line` does."""
+        self._arguments = command_line("command", command)
         self._timeout_s = timeout_s
         self._utterance = Utterance()
         self._process: subprocess.Popen[bytes] | None = None

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import os
-import shlex
-import shutil
 import signal
 from contextlib import suppress
 
-from kwsd.errors import ConfigError, reason
+from kwsd.command_lines import command_line
+from kwsd.errors import reason
 
 logger = logging.getLogger(__name__)
 
@@ -20,13 +19,8 @@ class Player:
     """One answer at a time."""
 
     def __init__(self, command: str) -> None:
-        """Raises ConfigError: there is no such program."""
-        try:
-            self._arguments = shlex.split(command)
-        except ValueError as error:
-            raise ConfigError(f"play: {command}: {error}") from None
-        if not self._arguments or shutil.which(self._arguments[0]) is None:
-            raise ConfigError(f"play: {command}: no such program; give one that plays a WAV file, such as aplay -q -")
+        """Raises ConfigError, as `command_line` does."""
+        self._arguments = command_line("play", command, "one that plays a WAV file, such as aplay -q -")
         self._process: asyncio.subprocess.Process | None = None
         self._turn = 0
 
