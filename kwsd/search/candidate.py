@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kwsd.search.alignment import EARLY_FRAMES, LATE_FRAMES, Alignment, align
@@ -55,11 +55,14 @@ class Candidate:
         """Where its tokens are, once that was looked for."""
         return self.alignment.frames if self.alignment else ()
 
-    def holds_back(self, alignment: Alignment) -> bool:
-        """Whether it waits for what follows, and would take this sound if nothing does."""
-        waits = self.held and self.objection is not None and self.objection.cause is MissCause.MORE_MAY_FOLLOW
-        own = self.frames
-        return waits and bool(own) and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]
+
+def holding_back(candidates: Iterable[Candidate], alignment: Alignment) -> Iterator[Candidate]:
+    """Those that wait for what follows, and would take this sound if nothing does."""
+    for each in candidates:
+        waits = each.held and each.objection is not None and each.objection.cause is MissCause.MORE_MAY_FOLLOW
+        own = each.frames
+        if waits and own and alignment.frames[0] <= own[-1] and own[0] <= alignment.frames[-1]:
+            yield each
 
 
 def strength(match: Match) -> float:

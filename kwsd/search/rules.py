@@ -15,7 +15,7 @@ import numpy as np
 
 from kwsd.search.alignment import Alignment
 from kwsd.search.beam import BeamSearch, Match
-from kwsd.search.candidate import Candidate, look_for_tokens, strength
+from kwsd.search.candidate import Candidate, holding_back, look_for_tokens, strength
 from kwsd.search.graph import TokenSequence
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import Grounds, Hit, Miss, MissCause, Objection
@@ -50,8 +50,7 @@ class Rules:
         """Take over the hits of another keyword set, by label, so that nothing fires twice."""
         places = {label: place for place, label in enumerate(self._set.labels)}
         for keyword, hit in other._hits.items():
-            here = places.get(other._set.labels[keyword])
-            if here is not None:
+            if (here := places.get(other._set.labels[keyword])) is not None:
                 self._remember(replace(hit, keyword=here))
 
     def judge(self, matches: Iterable[Match], beam: BeamSearch) -> list[Hit | Miss]:
@@ -59,8 +58,9 @@ class Rules:
         self._new = []
         for match in matches:
             self._admit(match)
-        over = [candidate for candidate in self._open if not self._goes_on(candidate)]
-        misses: list[Hit | Miss] = [miss for candidate in over for miss in self._missed(candidate)]
+        misses: list[Hit | Miss] = [
+            miss for each in self._open if not self._goes_on(each) for miss in self._missed(each)
+        ]
         going_on = [candidate for candidate in self._open if self._goes_on(candidate)]
         likely = [candidate for candidate in going_on if self._is_likely(candidate.best)]
         for candidate, alignment in look_for_tokens(likely, self._history, self._acoustics):
@@ -147,7 +147,7 @@ class Rules:
         if alignment is None or not self._is_likely(candidate.best):
             return False
         candidate.objection = self.why_not(candidate, alignment, beam)
-        if candidate.objection is None and any(other.holds_back(alignment) for other in stronger):
+        if candidate.objection is None and not all(map(self._too_low, holding_back(stronger, alignment))):
             candidate.held, candidate.objection = True, _say(MissCause.MORE_MAY_FOLLOW)
         if candidate.objection is None:
             self._remember(Hit(**self._facts(candidate, candidate.best, alignment)))
@@ -178,23 +178,34 @@ class Rules:
             or self._overlaps_hit(alignment)
             or (_say(MissCause.MORE_MAY_FOLLOW) if outgrown or (unseen and word_end_matters) else None)
             or self._speech_behind(sequence, alignment.frames[-1])
+            or self._too_low(candidate)
         )
 
     def _weigh(self, candidate: Candidate, alignment: Alignment) -> Objection | None:
-        """Score it, and tell what makes the score too low: a sign without which it would do."""
+        """Score it by all but another text in its place, and tell what makes the score too low."""
         sequence = candidate.best.sequence
         limits, confidence = self._set.limits[sequence.keyword], self._set.confidence_in(len(sequence.tokens))
         if confidence is None:
             candidate.score = alignment.score
             return limits.too_weak(candidate.score, alignment)
-        context = _context(sequence)
-        asked_by = None if self._overlaps_hit(alignment) else confidence  # another text is asked about what may fire
-        candidate.signs = signs = self._surroundings.signs(candidate.best, alignment, context, asked_by)
-        candidate.score = confidence.score(signs)
+        candidate.signs = self._surroundings.signs(candidate.best, alignment, _context(sequence))
+        candidate.score = confidence.score(candidate.signs)
+        weakness = limits.too_weak(candidate.score, alignment)
+        return weakness and self._too_low(candidate, beside_text=not self._overlaps_hit(alignment))
+
+    def _too_low(self, candidate: Candidate, *, beside_text: bool = True) -> Objection | None:
+        """What makes its score too low. Another text in its place can but lower it, and takes long: asked last."""
+        sequence, alignment, signs = candidate.best.sequence, candidate.alignment, candidate.signs
+        limits, confidence = self._set.limits[sequence.keyword], self._set.confidence_in(len(sequence.tokens))
+        if confidence is None or alignment is None or signs is None:
+            return None
+        if beside_text:
+            signs = self._surroundings.beside_text(signs, (sequence.tokens, alignment.frames), confidence)
+        candidate.signs, candidate.score = signs, confidence.score(signs)
         weakness = limits.too_weak(candidate.score, alignment)
         if weakness is not None and weakness.cause is MissCause.LOW_SCORE:
             if confidence.without_word_end(signs) >= limits.threshold:
-                said = self._said(range(alignment.frames[-1] + 1, self._history.end), context)
+                said = self._said(range(alignment.frames[-1] + 1, self._history.end), _context(sequence))
                 return _say(MissCause.WORD_GOES_ON, said[0][1] if said else None)
             if confidence.said_alone(signs) >= limits.threshold:
                 return _say(MissCause.NOT_ALONE)
@@ -231,9 +242,8 @@ class Rules:
 
     def _overlaps_hit(self, alignment: Alignment) -> Objection | None:
         """One piece of sound makes one hit."""
-        first, last = alignment.frames[0], alignment.frames[-1]
         for hit in self._recent:
-            if first <= hit.aligned[-1] and hit.aligned[0] <= last:
+            if alignment.frames[0] <= hit.aligned[-1] and hit.aligned[0] <= alignment.frames[-1]:
                 return Objection(MissCause.OVERLAPS_HIT, f"the sound is part of {self._set.labels[hit.keyword]!r}")
         return None
 
@@ -246,8 +256,7 @@ class Rules:
         if token not in self._set.word_starts:
             weighed = self._set.confidence_in(len(sequence.tokens)) is not None  # the score knows how the word ends
             return None if weighed else _say(MissCause.WORD_GOES_ON, token)
-        too_soon = blanks < sequence.trailing_blanks - FLUENT_FRAMES
-        return _say(MissCause.NEXT_WORD_TOO_SOON, token) if too_soon else None
+        return _say(MissCause.NEXT_WORD_TOO_SOON, token) if blanks < sequence.trailing_blanks - FLUENT_FRAMES else None
 
     def _said(self, frames: range, context: Context) -> list[tuple[int, int]]:
         """(place in those frames that are known, token) wherever one is likelier than silence."""

@@ -37,10 +37,10 @@ class Surroundings:
         self._found: dict[tuple[range, Context], NDArray[np.float32]] = {}
         self._margins: dict[tuple[Aligned, int], float] = {}
 
-    def signs(self, match: Match, alignment: Alignment, context: Context, confidence: Confidence | None) -> Signs:
-        """All that `confidence` weighs of a phrase (None: all but another text); `context` is what ends it."""
+    def signs(self, match: Match, alignment: Alignment, context: Context) -> Signs:
+        """All that is weighed of a phrase but another text in its place; `context` is what ends it."""
         frames = alignment.frames
-        signs = Signs(
+        return Signs(
             posterior=alignment.score,
             margin_nats=match.margin,
             tokens=len(frames),
@@ -49,9 +49,12 @@ class Surroundings:
             weakest=weakest_of(alignment.posteriors),
             longest_gap=max((after - before for before, after in pairwise(frames)), default=0),
         )
-        if confidence is None or not confidence.text_margin or confidence.score(signs) < WORTH_A_RIVAL:
+
+    def beside_text(self, signs: Signs, phrase: Aligned, confidence: Confidence) -> Signs:
+        """The same with another text, where `confidence` weighs that and the phrase has a chance."""
+        if not confidence.text_margin or confidence.score(signs) < WORTH_A_RIVAL:
             return signs
-        return replace(signs, text_margin_nats=self.text_margin((match.sequence.tokens, frames)))
+        return replace(signs, text_margin_nats=self.text_margin(phrase))
 
     def text_margin(self, phrase: Aligned) -> float:
         """How it stands against the likeliest text there, nats: 1.6 ms, so it is asked last."""

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwsd.keywords.keyword import Keyword
+from kwsd.search import surroundings
 from kwsd.search.confidence import confidence_of
 from kwsd.search.free_text import BESIDE_FRAMES, text_margin
 from kwsd.search.history import FrameHistory
 from kwsd.search.hits import MissCause
-from kwsd.search.rivals import log_likelihoods
+from kwsd.search.posteriors import Acoustics
+from kwsd.search.rivals import Aligned, log_likelihoods
 from kwsd.search.settings import SearchSettings
 from testkit.scripted import PIECES, ScriptedAcoustics, Stream, heard, say
 from tests.search.test_confidence import WEIGHTS
@@ -67,3 +69,20 @@ def test_a_phrase_that_is_likelier_as_something_else_is_a_miss_that_says_so() ->
     )
     assert said.signs is not None
     assert said.signs.text_margin_nats == pytest.approx(0.0, abs=0.01)
+
+
+def test_another_text_is_asked_about_when_nothing_else_speaks_against_a_phrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. LIGHT UP HERE is said, LIGHT UP listened for too. 2. It waits and falls, and no other text is asked about."""
+    asked: set[tuple[int, ...]] = set()
+
+    def noted(phrase: Aligned, history: FrameHistory, acoustics: Acoustics) -> float:
+        asked.add(phrase[0])
+        return text_margin(phrase, history, acoustics)
+
+    monkeypatch.setattr(surroundings, "text_margin", noted)
+    keywords = [Keyword(phrase, written_forms=False) for phrase in ("LIGHT UP", "LIGHT UP HERE")]
+    settings = SearchSettings(threshold=0.6, min_score=0.0, margin_per_token=-3.0)
+    confidence = confidence_of({**WEIGHTS, "margin": 0.0, "goes_on": 0.0})
+    (said,) = Stream(keywords, settings, confidence=confidence).hear(say(".*20 ▁LIGHT . . ▁UP . . ▁HERE .*30"))
+    assert said.keyword == 1
+    assert asked == {tokens("▁LIGHT", "▁UP", "▁HERE")}
