@@ -79,32 +79,24 @@ class Daemon:
             },
             transcribers=partial(self.transcribers_of, settings),
         )
-        name = settings.input[0]
-        if several:
-            devices = Devices()
-            self.sources = [
-                self._source(
-                    replace(settings, device=each.device, keywords=each.keywords or settings.keywords),
-                    devices.opener(each.device, each.channel),
-                    each.name,
-                )
-                for each in several
-            ]
-        else:
-            opener = source_opener(name, device, settings.channel, settings.raw)
-            self.sources = [self._source(settings, opener, "")]
+        inputs = inputs_of(settings, device, several)
+        # each file is watched before any is read: what several hear is read once, and may be edited by then
+        files = [StateFile(state_path(door.path, name) if door else None) for name, *_ in inputs]
+        listed = [KeywordSource(of.keywords, saved) for (_, of, _), saved in zip(inputs, files, strict=True)]
+        self.sources = [self.make_source(*each, keywords) for each, keywords in zip(inputs, listed, strict=True)]
         self.upkeep = Upkeep(self.bus, self.sources, self.notifier)
         self._add_outlets(settings)
 
-    def _source(self, settings: Settings, opener: Callable[[], Source], name: str) -> DaemonSource:
-        saved = StateFile(state_path(self._door.path, name) if self._door else None)
-        keywords = KeywordSource(settings.keywords, saved)
+    def make_source(
+        self, name: str, settings: Settings, opener: Callable[[], Source], keywords: KeywordSource
+    ) -> DaemonSource:
+        """One of `inputs_of`, which hears these. Raises ConfigError: model or keywords are not usable."""
         return DaemonSource(
             name,
             settings,
             opener=opener,
             spotter=self._spotters.make(settings, keywords),
-            saved=saved,
+            saved=keywords.saved,
             keywords=keywords,
             bus=NamedBus(name, self.bus) if name else self.bus,
             once=self._once,
@@ -238,6 +230,23 @@ class Daemon:
             self.end()
         else:
             self.sources[0].keywords.soon(self.upkeep.reload_for_manager)
+
+
+def inputs_of(
+    settings: Settings, device: str | int | None, several: Sequence[SourceSettings]
+) -> list[tuple[str, Settings, Callable[[], Source]]]:
+    """Of each source its name, its settings, and what opens it; one without a name where there are not several."""
+    if not several:
+        return [("", settings, source_opener(settings.input[0], device, settings.channel, settings.raw))]
+    devices = Devices()
+    return [
+        (
+            each.name,
+            replace(settings, device=each.device, keywords=each.keywords or settings.keywords),
+            devices.opener(each.device, each.channel),
+        )
+        for each in several
+    ]
 
 
 def run_daemon(

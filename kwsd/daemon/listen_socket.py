@@ -1,5 +1,6 @@
 """Where subscribers come in: a socket that systemd handed over, or a file of our own, one daemon per path."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -16,6 +17,7 @@ from kwsd.protocol.socket_path import default_socket
 
 logger = logging.getLogger(__name__)
 
+_PASSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})  # no setting is wrong
 _LONGEST_PATH = 107  # sun_path of unix(7), less its final zero
 
 
@@ -79,7 +81,7 @@ class SocketFile:
             group: group id the file shall belong to.
 
         Raises:
-            KwsdError: another kwsd, or another program, listens there.
+            KwsdError: another kwsd, or another program, listens there, or there is no room for it now.
             ConfigError: the path cannot be used.
         """
         self.path = path
@@ -95,8 +97,10 @@ class SocketFile:
             self._listen()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             self._unlock()
-            why = reason(error)
-            raise ConfigError(f"socket: {path}: {why}; give another path with --socket") from None
+            why = f"socket: {path}: {reason(error)}"
+            if getattr(error, "errno", None) in _PASSES:
+                raise KwsdError(f"{why}; make room there (df -h, df -i), or give another path with --socket") from None
+            raise ConfigError(f"{why}; give another path with --socket") from None
         except KwsdError:
             self._unlock()
             raise
@@ -192,8 +196,9 @@ def _locked(lock: int, path: Path) -> int:
         owner = os.read(lock, 32).decode(errors="replace").strip()
         os.close(lock)
         raise _in_use(path, f"another kwsd (process {owner})") from None
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with suppress(OSError):  # of a full disk: it is for the message of another kwsd alone
+        os.truncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 

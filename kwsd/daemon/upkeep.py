@@ -21,6 +21,7 @@ from kwsd.outlets.socket_server import SocketServer
 logger = logging.getLogger(__name__)
 
 SILENT_S = 6.0  # without sound and without an error for so long, the driver hangs; its own limit is 5 s
+SLEPT_S = 2.0  # a look that comes so late tells of a machine that was stopped: what looked at it was, too
 LOOK_AT_SOCKET_S = 5.0
 
 Work = Coroutine[Any, Any, None]
@@ -59,11 +60,14 @@ class Upkeep:
 
     def state(self) -> Work:
         """Losses that have ended, a microphone that gives neither sound nor an error, what the manager is told."""
+        looked_at_s = time.monotonic()
 
         def look() -> None:
+            nonlocal looked_at_s
+            slept, looked_at_s = time.monotonic() - looked_at_s > 1.0 + SLEPT_S, time.monotonic()
             for source in self._sources:
                 source.bus.tell(Decoded(position_s=source.progress.position_s))
-                silent_s = time.monotonic() - source.capture.heard_at_s
+                silent_s = 0.0 if slept else looked_at_s - source.capture.heard_at_s
                 if source.capture.reopens and source.state.source.is_open and silent_s > SILENT_S:
                     reason = f"no sound and no error from it for {SILENT_S:.0f} s"
                     source.bus.tell(MicLost(microphone="", reason=reason))

@@ -1,5 +1,6 @@
 """Several microphones in one daemon: each heard, muted, followed and told for itself."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -12,6 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kwsd.config.settings import Settings
+from kwsd.config.sources import SourceSettings
+from kwsd.daemon import keyword_update
+from kwsd.daemon.daemon import Daemon
+from kwsd.keywords.files import KeywordList, read_keyword_file
+from kwsd.keywords.watch_file import FileWatch
+from kwsd.text.phrase_tokenizer import PhraseTokenizer
 from testkit.broker import MqttListener, bridging, running_broker
 from testkit.daemons import KWSCTL, KWSD, DaemonProcess, Manager, Plug, eventually, phrase, running
 from testkit.fake_audio import PULSE_MICROPHONE, needs_pulseaudio, pulse_server
@@ -312,3 +320,28 @@ def test_home_assistant_is_told_who_hears_though_no_event_tells_it(tmp_path: Pat
         assert eventually(lambda: '"deaf"' in listener.last("state"), 15)
         assert "hall: nothing is heard of its sound" in listener.last("state")
         assert there.daemon.ask(command="status")["data"]["deaf"]
+
+
+def test_a_list_of_several_that_is_edited_while_it_is_read(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. Two share a file, which is edited once it has been read for both. 2. Both notice."""
+    file = tmp_path / "keywords.txt"
+    file.write_text("STOP\n")
+
+    def read_then_edit(path: Path, tokenizer: PhraseTokenizer) -> KeywordList:
+        found = read_keyword_file(path, tokenizer)
+        file.write_text("LIGHT UP\n")
+        return found
+
+    monkeypatch.setattr(keyword_update, "read_keyword_file", read_then_edit)
+    several = [SourceSettings(name=name, device=name) for name in ("hall", "attic")]
+
+    async def watched() -> list[FileWatch | None]:
+        daemon = Daemon(Settings(keywords=file, model=str(tiny_model_dir)), None, None, several)
+        return [source.file_watch for source in daemon.sources]
+
+    for watch in asyncio.run(watched()):
+        assert watch is not None
+        assert watch.new_digest() is None
+        assert watch.new_digest() is not None

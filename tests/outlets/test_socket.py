@@ -3,11 +3,12 @@
 import json
 import os
 import socket
+import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kwsd.daemon.listen_socket import SocketFile
-from kwsd.errors import ConfigError, KwsdError
+from kwsd.errors import FAILED, ConfigError, KwsdError
 from kwsd.outlets import connection
 from kwsd.outlets.bus import INBOX_LIMIT
 from kwsd.outlets.peer import Peer, group_id, may_change
@@ -343,6 +344,29 @@ def test_unusable_paths_are_named(tmp_path: Path, path: str, complaint: str) -> 
     (tmp_path / "nowhere").symlink_to("gone")
     with pytest.raises(ConfigError, match=complaint):
         SocketFile(tmp_path / path, 0o600)
+
+
+def test_a_full_run_is_no_wrong_setting(tmp_path: Path) -> None:
+    """1. Where no file can be made it ends with 1, and the unit starts it again. 2. Without a byte left it listens."""
+    with small_disk(tmp_path, "nr_inodes=1"):
+        with pytest.raises(KwsdError, match="No space left on device; make room there") as refused:
+            SocketFile(tmp_path / "s", 0o600)
+        assert refused.value.exit_code == FAILED
+    with small_disk(tmp_path, "size=4k"):
+        (tmp_path / "full").write_bytes(bytes(4096))
+        SocketFile(tmp_path / "s", 0o600).close()
+
+
+@contextmanager
+def small_disk(place: Path, limit: str) -> Iterator[None]:
+    """A file system of its own on a directory; skips where that is not allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", limit, "tmpfs", str(place)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 @pytest.mark.parametrize("kind", ["file", "dead socket", "another daemon's"])
