@@ -29,6 +29,8 @@ class Armed:
 
     compiled: CompiledKeywords
     search: KeywordSearch
+    origin_sample: int
+    """Of the frames in which the keyword was heard; what has another came behind a mute, or a loss of sound."""
     until_sample: int
     """A phrase of it begins before."""
 
@@ -81,7 +83,8 @@ class ListsBehind:
     ) -> Iterator[Detection | NearMiss]:
         """The next frames, and what was heard in them of `compiled` → what was heard of the lists that are armed."""
         for phrase, armed in [*self._armed.items()]:
-            if phrase not in compiled.behind or frames.arrived_sample > armed.until_sample + LONGEST_SAMPLES:
+            is_over = frames.arrived_sample > armed.until_sample + LONGEST_SAMPLES
+            if phrase not in compiled.behind or is_over or frames.origin_sample != armed.origin_sample:
                 del self._armed[phrase]
             else:
                 yield from self._told(armed, armed.search.push(frames), frames)
@@ -89,7 +92,8 @@ class ListsBehind:
             if isinstance(event, Detection) and (behind := compiled.behind.get(event.phrase)):
                 end = samples(event.end)
                 search = KeywordSearch(behind.compiled.searched, self._model.transducer)
-                armed = self._armed[event.phrase] = Armed(behind.compiled, search, end + behind.armed_samples)
+                until = end + behind.armed_samples
+                armed = self._armed[event.phrase] = Armed(behind.compiled, search, frames.origin_sample, until)
                 for each in self._recent.behind(end):
                     yield from self._told(armed, search.push(each), frames)
 

@@ -27,7 +27,8 @@ from kwsd.timebase import encoder_frame_start, samples, seconds
 class SentenceSpotter(PhraseSpotter):
     """Keywords, if there are any, and sentences on the same frames.
 
-    Without keywords the sentences are armed all the time; with them from a detection on, for `armed_s` seconds.
+    Without keywords the sentences are armed all the time; with them from a detection on, for `armed_s` seconds, unless
+    the microphone is muted or lost meanwhile.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class SentenceSpotter(PhraseSpotter):
         super().reset()
         self.sentences: SentenceSearch = self._search
         self.sentences.disarm()
-        self._armed_until = 0
+        self._armed_until, self._origin_sample = 0, 0
         self._heard = RecentFrames()
         self._stay_open()
         if self._always:
@@ -87,6 +88,10 @@ class SentenceSpotter(PhraseSpotter):
     def search(self, frames: Frames, matches: list[Match] | None = None) -> Iterator[Event]:
         """What frames complete that were kept, or made elsewhere; `matches` as `KeywordSearch.push` takes them."""
         self._heard.push(frames)
+        if frames.origin_sample != self._origin_sample:  # as behind a mute: what was said before it arms nothing now
+            self._origin_sample, self._armed_until = frames.origin_sample, 0
+            if not self._always:
+                self.sentences.disarm()
         detected = list(super().search(frames, matches))
         yield from detected
         yield from self._told(self.sentences.push(frames), frames)

@@ -128,6 +128,17 @@ def test_behind_a_wake_word_and_only_there(tiny_model_dir: Path, sentences: Path
     assert intent.start >= detection.end - 0.05
 
 
+@pytest.mark.parametrize(("gap_s", "told"), [(0.5, [Detection, Intent]), (1.5, [Detection])])
+def test_behind_a_mute_the_wake_word_is_wanted_again(
+    tiny_model_dir: Path, sentences: Path, gap_s: float, told: list[type]
+) -> None:
+    """1. The wake word. 2. The sound stops, as it does at a mute. 3. The sentence. A drop-out costs nothing."""
+    behind = spotter(tiny_model_dir, sentences, "hey light")
+    wake = np.concatenate([silence(0.5), speak("HEY LIGHT"), silence(1.0)])
+    events = [*behind.push(Chunk(0, wake, "")), *behind.push(Chunk(len(wake) + int(gap_s * 16_000), ORDER, ""))]
+    assert [type(event) for event in [*events, *behind.finish()] if isinstance(event, Detection | Intent)] == told
+
+
 def test_keywords_that_come_and_go_arm_the_sentences(tiny_model_dir: Path, sentences: Path) -> None:
     """1. Without a keyword a sentence is heard. 2. With one only behind it. 3. Without one again it is heard alone."""
     wake = np.concatenate([silence(0.5), speak("HEY LIGHT"), ORDER])

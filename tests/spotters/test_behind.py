@@ -46,6 +46,23 @@ def test_a_list_is_heard_behind_its_keyword_and_only_there(tmp_path: Path, tiny_
     assert told[1][1] >= told[0][1]
 
 
+@pytest.mark.parametrize(("gap_s", "words"), [(0.5, ["wake", "off"]), (1.5, ["wake"])])
+def test_a_list_is_let_go_where_the_microphone_was_muted(
+    tmp_path: Path, tiny_model_dir: Path, gap_s: float, words: list[str]
+) -> None:
+    """1. The keyword. 2. The sound stops, as it does at a mute. 3. Soon after: a word of the list.
+
+    Result: behind a mute the keyword is wanted again; a drop-out costs nothing.
+    """
+    (tmp_path / "lights.txt").write_text("turn off @off\n")
+    keyword = Keyword("hey light", name="wake", then=str(tmp_path / "lights.txt"), then_s=10.0)
+    spotter = PhraseSpotter(Model.load(tiny_model_dir), [keyword])
+    before = np.concatenate([silence(0.5), speak("HEY LIGHT"), silence(1.0)])
+    behind = np.concatenate([silence(0.5), speak("TURN OFF"), silence(1.5)])
+    told = [*spotter.push(Chunk(0, before, "")), *spotter.push(Chunk(len(before) + int(gap_s * 16_000), behind, ""))]
+    assert [event.keyword for event in [*told, *spotter.finish()] if isinstance(event, Detection)] == words
+
+
 def test_the_file_of_a_list_stands_beside_the_one_that_names_it(lists: Path) -> None:
     (keyword,) = read_keyword_file(lists / "wake.toml", letter_tokenizer()).keywords
     assert (keyword.then, keyword.then_s) == (str(lists / "lights.txt"), 3.0)
