@@ -74,6 +74,23 @@ def serving(
         process.wait()
 
 
+@contextmanager
+def satellite(directory: Path, *arguments: str) -> Iterator[WyomingProcess]:
+    """`kwsd-wyoming --satellite`, beside the daemon whose socket is directory/s; killed at the end."""
+    own = ("--satellite", "kitchen", "--socket", str(directory / "s"), "--uri", "tcp://127.0.0.1:0", "-v")
+    with (directory / "satellite.log").open("wb") as log:
+        process = subprocess.Popen([PROGRAM, *own, *arguments], stderr=log, env=clean_environment(directory))
+    service = WyomingProcess(process, directory / "satellite.log")
+    try:
+        assert eventually(lambda: ", port " in service.log or process.poll() is not None, 20)
+        assert process.poll() is None, service.log
+        service.port = int(service.log.partition(", port ")[2].split()[0])
+        yield service
+    finally:
+        process.kill()
+        process.wait()
+
+
 class WyomingClient:
     """One connection, with the library's own reader and writer."""
 

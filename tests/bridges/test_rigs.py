@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from testkit import home_assistant_satellite
 from testkit.broker import bridging, free_port
-from testkit.daemons import Plug, phrase, running
-from testkit.wyoming import rig, serving
+from testkit.daemons import Plug, eventually, phrase, running
+from testkit.tiny_model import silence, speak
+from testkit.wyoming import rig, satellite, serving
 
 MODEL = Path(__file__).parents[2] / "models" / "kwsd-en"
 
@@ -65,6 +67,47 @@ def test_home_assistant_wakes_by_wyoming(tmp_path: Path, shared_dir: Path, clips
         command = [python, str(program), "--wake", f"127.0.0.1:{service.port}", *clips]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_home_assistant_is_given_an_order_by_the_satellite(
+    tmp_path: Path, shared_dir: Path, tiny_model_dir: Path
+) -> None:
+    """Scenario.
+
+    1. Its config flow adds `kwsd-wyoming --satellite`, and its pipeline waits. 2. The wake word and an order are said.
+
+    Result: its speech to text is given the order and nothing of the wake word; the satellite is told the text; Home
+    Assistant complains about nothing.
+    """
+    program = Path(home_assistant_satellite.__file__)
+    command = [python_of("home_assistant"), "-P", str(program), str(shared_dir / "peers" / "home_assistant")]
+    (tmp_path / "wake.toml").write_text('[[keyword]]\nphrase = "HEY LIGHT"\nlisten = true\n')
+    said = np.concatenate([speak("TURN OFF"), silence(0.3), speak("THE LIGHT")])
+    plug = Plug(tmp_path)
+    plug.plug_in()
+    with (
+        running(tmp_path, tiny_model_dir, "--keywords", str(tmp_path / "wake.toml")),
+        satellite(tmp_path) as service,
+    ):
+        order = tmp_path / "order.pcm"
+        home = subprocess.Popen([*command, f"127.0.0.1:{service.port}", str(order)], stdout=subprocess.PIPE, text=True)
+        assert home.stdout is not None
+        try:
+            while (line := home.stdout.readline()) and '"ready"' not in line:
+                pass
+            assert eventually(lambda: "Home Assistant is connected" in service.log, 30)
+            plug.say(np.concatenate([silence(0.5), speak("HEY LIGHT"), said]))
+            assert eventually(lambda: "heard: what time is it" in service.log, 60)
+            complaints, _ = home.communicate(timeout=60)
+        finally:
+            home.kill()
+            home.wait()
+            home.stdout.close()
+    assert (home.returncode, complaints) == (0, "")
+    heard = np.frombuffer(order.read_bytes(), "<i2").astype(np.float32) / 32767
+    begins = int(np.correlate(heard[: len(said) + 8000], said, "valid").argmax())
+    assert begins <= 0.35 * 16_000
+    assert np.abs(heard[begins : begins + len(said)] - said).max() < 0.01
 
 
 def test_home_assistant_makes_entities_of_what_mqtt_tells(

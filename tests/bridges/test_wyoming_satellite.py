@@ -6,7 +6,6 @@ import signal
 import subprocess
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from kwsd.bridges.wyoming.orders import OrderEvents
 from testkit.commands import clean_environment
 from testkit.daemons import DaemonProcess, Plug, eventually, running
 from testkit.tiny_model import silence, speak
-from testkit.wyoming import PROGRAM, WyomingProcess
+from testkit.wyoming import PROGRAM, satellite
 
 KEYWORDS = '[[keyword]]\nphrase = "HEY LIGHT"\nname = "wake"\nlisten = true\n\n[[keyword]]\nphrase = "STOP"\n'
 ORDER = np.concatenate([speak("TURN OFF"), silence(0.3), speak("THE LIGHT")])
@@ -103,23 +102,6 @@ def test_an_order_that_is_lost_on_its_way_ends(orders: OrderEvents) -> None:
     assert [event.type for event in orders.lose()] == ["audio-stop"]
     assert orders.lose() == []
     assert sent(orders, audio(1.1, 0.1), told("speech_end")) == ([], [])
-
-
-@contextmanager
-def satellite(directory: Path, *arguments: str) -> Iterator[WyomingProcess]:
-    """Beside the daemon whose socket is directory/s."""
-    own = ("--satellite", "kitchen", "--socket", str(directory / "s"), "--uri", "tcp://127.0.0.1:0", "-v")
-    with (directory / "satellite.log").open("wb") as log:
-        process = subprocess.Popen([PROGRAM, *own, *arguments], stderr=log, env=clean_environment(directory))
-    service = WyomingProcess(process, directory / "satellite.log")
-    try:
-        assert eventually(lambda: ", port " in service.log or process.poll() is not None, 20)
-        assert process.poll() is None, service.log
-        service.port = int(service.log.partition(", port ")[2].split()[0])
-        yield service
-    finally:
-        process.kill()
-        process.wait()
 
 
 def until(client: Any, kind: str) -> list[Event]:
