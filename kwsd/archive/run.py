@@ -213,7 +213,8 @@ def search(
 ) -> SearchReport:
     """Search all pieces that this search has not been through yet → every hit once, by recording and time.
 
-    `only` tells of some recordings. Raises StoreError: it has nothing of this model, or cannot be written.
+    `only` tells of some recordings, and spares pieces that have none of them. Raises StoreError: it has nothing of this
+    model, or cannot be written.
     """
     store = Store(folder, model.encoder.fingerprint)
     pieces_there = store.pieces()
@@ -226,12 +227,7 @@ def search(
     except OSError as error:
         raise StoreError(f"{place}: cannot be written: {error.strerror or error}") from error
     report = SearchReport([], {})
-    listed: dict[Path, list[Kept]] = {}
-    for piece in pieces_there:
-        try:
-            listed[piece] = list(read_spans(piece).values())
-        except StoreError as error:
-            report.problems.append(str(error))
+    listed = searchable(pieces_there, only, report.problems)
     left = [piece for piece in listed if hits_in(place / f"{piece.stem}.jsonl") is None]
     task = partial(search_piece, str(model.directory), model.encoder.fingerprint, place)
     for piece, result in workers.run(task, left):
@@ -244,6 +240,20 @@ def search(
     report.versions = newest_versions(chain.from_iterable(listed.values()))
     report.rows = _merged([place / f"{piece.stem}.jsonl" for piece in listed], report.versions, only)
     return report
+
+
+def searchable(pieces: Iterable[Path], only: set[str] | None, problems: list[str]) -> dict[Path, list[Kept]]:
+    """What is in pieces, but for those that have none of `only` and those that cannot be read, which are problems."""
+    found = {}
+    for piece in pieces:
+        try:
+            kept = list(read_spans(piece).values())
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        if only is None or any(each.span.recording.uri in only for each in kept):
+            found[piece] = kept
+    return found
 
 
 def hits_in(path: Path) -> list[Row] | None:

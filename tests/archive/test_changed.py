@@ -35,7 +35,7 @@ class Archive:
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.recording, self.store, self.page = folder / "talk.wav", folder / "store", folder / "hits.html"
-        self._model = Model.load(model)
+        self.model, self._model = model, Model.load(model)
 
     def index(self) -> str:
         """What becomes of the recording."""
@@ -113,6 +113,17 @@ def test_hits_of_a_recording_that_its_piece_has_no_more_are_left_out(archive: Ar
     line = hits.read_text().splitlines()[0]
     hits.write_text(hits.read_text() + line.replace("talk.wav", "gone.wav") + "\n")
     assert archive.words() == ["light up", "night"]
+
+
+def test_a_scan_searches_no_piece_of_other_recordings(archive: Archive, tmp_path: Path) -> None:
+    """1. One more is scanned into a store that has others. 2. Its sound alone is searched, and its hits are told."""
+    other, model = tmp_path / "other.wav", Model.load(archive.model)
+    write(other, "night")
+    index(HERE, archive.store, model, survey(HERE, [str(other)]), lambda _: None)
+    only, keywords = {str(other)}, [Keyword("night")]
+    found = search(HERE, archive.store, model, keywords, SearchSettings(), advance=lambda _: None, only=only)
+    assert [row["recording"] for row in found.rows] == [str(other)]
+    assert found.sound_s == pytest.approx(soundfile.info(other).duration, abs=0.1)
 
 
 def test_what_a_recording_grew_by_is_found_once_it_is_indexed(archive: Archive) -> None:
