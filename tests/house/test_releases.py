@@ -1,6 +1,8 @@
 """What goes out beside the packages: a bill of materials that says what the lock says."""
 
 import json
+import os
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -39,3 +41,17 @@ def test_a_check_of_today_has_every_extra_that_tests_need() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     installed = (ROOT / "scripts" / "check").read_text().partition("--editable '.[")[2].partition("]")[0].split(",")
     assert installed == sorted(set(project["optional-dependencies"]) - {"asr", "train"})
+
+
+def test_a_package_for_another_python_than_debian_has_is_not_built(tmp_path: Path) -> None:
+    """Native wheels of one Python are nothing to another, and the package could not be installed."""
+    if not (ROOT / ".venv" / "bin" / "uv").exists() or not (ROOT / ".git").exists() or not shutil.which("dpkg-deb"):
+        pytest.skip("needs .venv as scripts/environment makes it, the repository, and dpkg-deb")
+    other = tmp_path / "python3"
+    other.write_text("#!/bin/sh\necho 3.99\n")
+    other.chmod(0o755)
+    command = ["scripts/package-deb", "HEAD", str(tmp_path / "dist")]
+    environ = os.environ | {"KWSD_DEBIAN_PYTHON": str(other)}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{other} is 3.99: KWSD_PYTHON={other} scripts/environment test" in done.stderr
