@@ -7,9 +7,11 @@ which tells whose they are. What is done is what pieces tell; there is no other 
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -62,9 +64,10 @@ class Store:
         """Make its folder, and take away what runs that were killed have left half. Raises StoreError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for part in self.folder.glob(f"*{PART}"):
-                if part.stat().st_mtime < time.time() - LEFT_BEHIND_S:
-                    part.unlink()
+            for part in self.folder.rglob(f"*{PART}"):
+                with suppress(FileNotFoundError):  # another run has given it its name meanwhile
+                    if part.stat().st_mtime < time.time() - LEFT_BEHIND_S:
+                        part.unlink()
         except OSError as error:
             raise StoreError(f"{self.folder}: cannot be made: {error.strerror}; give another with --store") from error
 
@@ -79,8 +82,13 @@ class Store:
         name = sha256("\n".join(map(str, sorted(span.key for span in spans))).encode()).hexdigest()[:16]
         part = self.folder / f"{name}-{uuid4().hex}{PART}"  # one that is killed may write on for a while
         try:
-            with zipfile.ZipFile(part, "w", compresslevel=1) as file:
-                kept, failed = _write(file, spans, made, about)
+            with part.open("wb") as beneath:
+                with zipfile.ZipFile(beneath, "w", compresslevel=1) as file:
+                    kept, failed = _write(file, spans, made, about)
+                beneath.flush()
+                os.fsync(
+                    beneath.fileno()
+                )  # a power cut may leave an empty file else, under a name that says it is whole
             if kept:
                 part.replace(self.folder / f"{name}{SUFFIX}")
         except FileNotFoundError as error:

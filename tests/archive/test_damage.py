@@ -85,10 +85,10 @@ def test_hits_that_were_half_written_are_looked_for_again(store: Store, tiny_mod
     assert hits(store, tiny_model_dir) == before
 
 
-def test_hits_are_on_the_disk_before_they_have_their_name(
-    store: Store, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_pieces_and_hits_are_on_the_disk_before_they_have_their_name(
+    store: Store, talk: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a power cut may leave an empty file, which says that nothing was found."""
+    """Else a power cut may leave an empty file: a piece that is damaged, or hits that say nothing was found."""
     order: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -102,10 +102,26 @@ def test_hits_are_on_the_disk_before_they_have_their_name(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", replaced)
+    sources = [str(talk / "stereo.flac")]
+    index(HERE, store.folder.parent, Model.load(tiny_model_dir), survey(HERE, sources), lambda _: None)
     assert hits(store, tiny_model_dir)
-    named = [place for place, what in enumerate(order) if what.endswith(".jsonl")]
-    assert named
+    named = [place for place, what in enumerate(order) if what.endswith((".jsonl", ".npz"))]
+    assert len(named) == 3
     assert all(order[place - 1] == "synced" for place in named)
+
+
+def test_what_killed_runs_left_half_is_taken_away_and_what_others_write_is_not(store: Store) -> None:
+    """1. Old halves of a piece and of hits go, a new one stays. 2. One that another run names meanwhile is no fault."""
+    searches = store.folder / "searches" / "one"
+    searches.mkdir(parents=True)
+    old, older, new = store.folder / "a.part", searches / "b.part", store.folder / "c.part"
+    for part in (old, older, new):
+        part.touch()
+    for part in (old, older):
+        os.utime(part, (0, 0))
+    (store.folder / "d.part").symlink_to("named meanwhile")
+    store.make()
+    assert [part.exists() for part in (old, older, new)] == [False, False, True]
 
 
 def test_a_disk_that_is_full_keeps_no_half_of_the_hits(
