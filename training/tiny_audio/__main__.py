@@ -106,6 +106,8 @@ def _add_train(commands: Any) -> None:
         "warmup": "steps until it is reached",
         "stack": "frames that become one token",
         "projector_size": "numbers between its two layers",
+        "ctc_weight": "of CTC's loss in the steps that the decoder teaches",
+        "mixed": "1: the decoder is given mixtures of its tokens; 0: the vectors themselves",
         "dropout": "part of the frames' numbers that is left out",
         "dev_every": "steps between two lines of the curve",
         "seed": "of everything that is drawn",

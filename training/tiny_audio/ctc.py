@@ -6,47 +6,51 @@ decoder then reads what it would read if somebody had typed it, at a fortieth of
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn.functional import ctc_loss
 from torch.nn.utils.rnn import pad_sequence
 
-from training.tiny_audio.shipped.modeling_tiny_audio import TinyAudio
+from training.tiny_audio.shipped.modeling_tiny_audio import TinyAudio, likeness
 
-SHARPNESS = 2.0
-"""Logits are squared distances times this."""
 BLANK = 0
 """Place in `vocabulary`."""
 
 
+def tokens_of(tokenizer: Any, text: str) -> list[int]:
+    """As they stand behind another word."""
+    ids: list[int] = tokenizer(" " + text, add_special_tokens=False).input_ids
+    return ids
+
+
+def vocabulary_of(tokenizer: Any, texts: Sequence[str], known: Sequence[int] = ()) -> list[int]:
+    """A space's token, for nothing, and those of some texts; behind those that a run knows already."""
+    space = [*tokenizer(" ", add_special_tokens=False).input_ids, tokenizer.eos_token_id][0]  # one of words has none
+    first = [*known] or [space]
+    return [*first, *sorted({token for text in texts for token in tokens_of(tokenizer, text)} - {*first})]
+
+
 class Ctc:
-    """Over the tokens of some texts. Imports nothing that learns: the embeddings are the decoder's."""
+    """Over a vocabulary. Imports nothing that learns: the embeddings are the decoder's."""
 
-    def __init__(self, model: TinyAudio, texts: Sequence[str], blank: str = " ") -> None:
-        self._model = model
-        space = [*self._ids(blank), model.tokenizer.eos_token_id][0]  # a tokenizer of words has none
-        self.vocabulary = [space, *sorted({token for text in texts for token in self.tokens(text)} - {space})]
-        self._place = {token: place for place, token in enumerate(self.vocabulary)}
-        self._embeddings = model.embedded(self.vocabulary).float()
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._model.tokenizer(text, add_special_tokens=False).input_ids
-        return ids
+    def __init__(self, model: TinyAudio, vocabulary: Sequence[int]) -> None:
+        self._model, self.vocabulary = model, vocabulary
+        self._place = {token: place for place, token in enumerate(vocabulary)}
+        self._embeddings = model.embedded(vocabulary).float()
 
     def tokens(self, text: str) -> list[int]:
-        """As they stand behind another word."""
-        return self._ids(" " + text)
+        """Of a text."""
+        return tokens_of(self._model.tokenizer, text)
 
-    def logits(self, frames: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[int]]:
-        """(T, B, V) and how much of it each utterance has."""
-        made = self._model.projector(frames)
+    def logits(self, made: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[int]]:
+        """(T, B, V) and how much of it each utterance has, of what the projector made."""
         padded = pad_sequence(made)
-        squares = (padded * padded).sum(-1, keepdim=True) + (self._embeddings * self._embeddings).sum(-1)
-        return SHARPNESS * (2 * padded @ self._embeddings.T - squares), list(map(len, made))
+        return likeness(padded, self._embeddings), list(map(len, made))
 
-    def loss(self, frames: Sequence[torch.Tensor], texts: Sequence[str]) -> torch.Tensor:
+    def loss(self, made: Sequence[torch.Tensor], texts: Sequence[str]) -> torch.Tensor:
         """Nats per token. Tokens that no text of the beginning had are passed over."""
-        logits, counts = self.logits(frames)
+        logits, counts = self.logits(made)
         wanted = [[self._place[token] for token in self.tokens(text) if token in self._place] for text in texts]
         lengths = torch.tensor([len(each) for each in wanted])
         flat = torch.tensor([place for each in wanted for place in each])
@@ -57,9 +61,9 @@ class Ctc:
             / lengths.sum()
         )
 
-    def read(self, frames: Sequence[torch.Tensor]) -> list[str]:
+    def read(self, made: Sequence[torch.Tensor]) -> list[str]:
         """The nearest tokens as text."""
-        logits, counts = self.logits(frames)
+        logits, counts = self.logits(made)
         texts = []
         for best, count in zip(logits.argmax(-1).T.tolist(), counts, strict=True):
             kept = [

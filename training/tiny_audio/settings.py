@@ -24,6 +24,10 @@ class TrainSettings:
     warmup: int = 50
     stack: int = 5
     projector_size: int = 1024
+    ctc_weight: float = 0.3
+    """Of CTC's loss beside the decoder's, in the decoder's steps."""
+    mixed: int = 1
+    """0: the decoder is given vectors, and not mixtures of its tokens; one of random weights knows no tokens."""
     dropout: float = 0.1
     """Of numbers in the encoder's frames."""
     dev_every: int = 100

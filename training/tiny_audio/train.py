@@ -14,14 +14,21 @@ import torch
 from measure.progress import say
 from training.tiny_audio import curve, material
 from training.tiny_audio.batches import batch
-from training.tiny_audio.ctc import Ctc
+from training.tiny_audio.ctc import Ctc, vocabulary_of
 from training.tiny_audio.material import Material, Utterance
 from training.tiny_audio.settings import TrainSettings, learning_rate
 from training.tiny_audio.shipped.configuration_tiny_audio import TinyAudioConfig
 from training.tiny_audio.shipped.modeling_tiny_audio import SPEECH, TinyAudio, open_decoder
 
 CHECKPOINT = "checkpoint.pt"
-ASKED = f"Repeat this:{SPEECH}"
+ASKED = "Repeat this:"
+EXAMPLES = (
+    "and so it was that he came home",
+    "seven of the ships went through bridal channel after noon",
+    "i never said a wordy thing about mister allen",
+    "she holdst the lamp up on highly near to her eyes",
+)
+"""For a decoder with a chat template: what is badly heard is repeated as well. Of one alone it repeats the example."""
 DEV_CTC, DEV_DECODER = 100, 16
 """Utterances that are heard for a line of the curve."""
 BEGIN = 200
@@ -49,7 +56,13 @@ class Run:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
+        self.data, self.folder, self.settings = data, folder, settings
+        self.train, self.dev = data.of("train"), data.of("dev")
+        self.train.sort(key=lambda each: each.seconds)
         decoder, tokenizer = open_decoder(settings.decoder, dtype)
+        kept = self._kept()
+        known = kept["vocabulary"] if kept else ()
+        vocabulary = vocabulary_of(tokenizer, [each.text for each in self.train], known)
         config = TinyAudioConfig(
             data.encoder,
             str(Path(settings.decoder).absolute()),
@@ -57,32 +70,36 @@ class Run:
             decoder_size=decoder.get_input_embeddings().embedding_dim,
             projector_size=settings.projector_size,
             stack=settings.stack,
+            vocabulary_size=len(vocabulary) if settings.ctc_steps else 0,
+            mixed=bool(settings.mixed),
             prompt=settings.prompt or prompt_of(tokenizer),
         )
-        self.data, self.folder, self.settings = data, folder, settings
         self.model = TinyAudio(config)
         self.model.set_decoder(decoder, tokenizer)
-        self.train, self.dev = data.of("train"), data.of("dev")
-        self.train.sort(key=lambda each: each.seconds)
-        self.ctc = Ctc(self.model, [each.text for each in self.train])
+        self.ctc = Ctc(self.model, vocabulary)
         self._begin()
         self.optimizer = torch.optim.AdamW(self.model.projector.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
         self.progress = Progress()
-        if (folder / CHECKPOINT).exists():
-            self._resume()
+        if kept:
+            self._resume(kept)
+
+    def _kept(self) -> dict[str, Any] | None:
+        path = self.folder / CHECKPOINT
+        return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
     @torch.no_grad()
     def _begin(self) -> None:
         """Weights as if frames were centred and alike in spread, and outputs where embeddings have their middle."""
-        some = torch.cat(self.frames(spread(self.train, BEGIN)))
-        projector, mean, deviation = self.model.projector, some.mean(0), some.std(0) + 1e-5
+        projector, some = self.model.projector, torch.cat(self.frames(spread(self.train, BEGIN)))
+        projector.vocabulary.copy_(torch.tensor(self.ctc.vocabulary[: len(projector.vocabulary)]))
+        mean, deviation = some.mean(0), some.std(0) + 1e-5
         projector.first.weight /= deviation.repeat(projector.stack)
         projector.first.bias -= projector.first.weight @ mean.repeat(projector.stack)
         projector.last.bias.copy_(self.model.embedded(self.ctc.vocabulary).float().mean(0))
 
-    def _resume(self) -> None:
-        kept = torch.load(self.folder / CHECKPOINT, map_location="cpu", weights_only=True)
-        self.model.projector.load_state_dict(kept["projector"])
+    def _resume(self, kept: dict[str, Any]) -> None:
+        kept["projector"].pop("vocabulary", None)  # it may have grown, as the prepared utterances have
+        self.model.projector.load_state_dict(kept["projector"], strict=False)
         self.optimizer.load_state_dict(kept["optimizer"])
         self.progress = Progress(**kept["progress"])
 
@@ -94,6 +111,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "progress": asdict(self.progress),
             "settings": asdict(self.settings),
+            "vocabulary": self.ctc.vocabulary,
         }
         with part.open("wb") as file:
             torch.save(kept, file)
@@ -113,10 +131,11 @@ class Run:
         return [[*self.model.tokenizer(each.text, add_special_tokens=False).input_ids, end] for each in utterances]
 
     def loss(self, utterances: Sequence[Utterance], frames: Sequence[torch.Tensor], *, by_ctc: bool) -> torch.Tensor:
-        """Nats per token."""
+        """Nats per token, by one of the two."""
+        made = self.model.projector(frames)
         if by_ctc:
-            return self.ctc.loss(frames, [each.text for each in utterances])
-        loss: torch.Tensor = self.model(frames, self.labels(utterances))
+            return self.ctc.loss(made, [each.text for each in utterances])
+        loss: torch.Tensor = self.model(made, self.labels(utterances))
         return loss
 
     def step(self) -> float:
@@ -127,9 +146,11 @@ class Run:
         utterances = batch(self.train, seconds, settings.seed, number)
         torch.manual_seed(settings.seed * 1_000_003 + number)
         frames = [torch.nn.functional.dropout(each, settings.dropout) for each in self.frames(utterances)]
-        loss = self.loss(utterances, frames, by_ctc=by_ctc)
+        made, texts = self.model.projector(frames), [each.text for each in utterances]
+        ctc = self.ctc.loss(made, texts) if by_ctc or settings.ctc_weight else torch.zeros(())
+        loss = ctc if by_ctc else self.model(made, self.labels(utterances))
         self.optimizer.zero_grad()
-        loss.backward()
+        (loss if by_ctc else loss + settings.ctc_weight * ctc).backward()
         torch.nn.utils.clip_grad_norm_(self.model.projector.parameters(), CLIP)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, number)
@@ -147,7 +168,7 @@ class Run:
             self.loss(few[at : at + 8], self.frames(few[at : at + 8]), by_ctc=by_ctc).item()
             for at in range(0, len(few), 8)
         ]
-        read = [self.ctc.read(self.frames([each]))[0] for each in heard]
+        read = [self.ctc.read(self.model.projector(self.frames([each])))[0] for each in heard]
         return float(np.mean(losses)), float(jiwer.wer([each.text for each in heard], read))
 
 
@@ -197,8 +218,13 @@ def settings_of(folder: Path, given: dict[str, Any]) -> TrainSettings:
 def prompt_of(tokenizer: Any) -> str:
     """What asks a decoder to repeat what it hears, in the form that its chat template gives, if it has one."""
     if not tokenizer.chat_template:
-        return f"{ASKED}\nAgain: "
-    asked = [{"role": "user", "content": ASKED}]
+        return f"{ASKED}{SPEECH}\nAgain: "
+    asked = [
+        {"role": role, "content": content}
+        for example in EXAMPLES
+        for role, content in (("user", f"{ASKED} {example}"), ("assistant", example))
+    ]
+    asked.append({"role": "user", "content": ASKED + SPEECH})
     return str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
 
 

@@ -20,6 +20,8 @@ class TinyAudioConfig(PretrainedConfig):
         decoder_size: int = 0,
         projector_size: int = 1024,
         stack: int = 5,
+        vocabulary_size: int = 0,
+        mixed: bool = True,
         prompt: str = "Repeat this:{speech}",
         **others: Any,
     ) -> None:
@@ -33,12 +35,16 @@ class TinyAudioConfig(PretrainedConfig):
             decoder_size: numbers in a token's embedding.
             projector_size: numbers between the projector's two layers.
             stack: frames that become one token.
+            vocabulary_size: tokens between which the projector decides what is said where, the first of them nothing;
+                0: the decoder is given whatever the projector makes.
+            mixed: what is said is given as a mixture of those tokens.
             prompt: what the decoder is asked; the speech stands at `{speech}`.
             others: what every configuration has.
         """
         self.encoder, self.decoder = encoder, decoder
         self.encoder_size, self.decoder_size = encoder_size, decoder_size
         self.projector_size, self.stack, self.prompt = projector_size, stack, prompt
+        self.vocabulary_size, self.mixed = vocabulary_size, mixed
         super().__init__(**others)
 
     def get_text_config(self, *_: Any, **__: Any) -> "TinyAudioConfig":

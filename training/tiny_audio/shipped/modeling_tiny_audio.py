@@ -1,6 +1,8 @@
 """Tiny Audio: frozen encoder, projector, frozen language model. Only the projector learns and is stored."""
 
+import copy
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel
 from transformers.utils import cached_file
 
 from training.tiny_audio.shipped.configuration_tiny_audio import TinyAudioConfig
@@ -17,6 +19,8 @@ from training.tiny_audio.shipped.encoders_tiny_audio import RATE_HZ, open_encode
 
 WEIGHTS = "model.safetensors"
 SPEECH = "{speech}"
+SHARPNESS = 2.0
+"""Of `likeness`."""
 TOKENS_PER_S, TOKENS_AT_LEAST = 8, 16
 """A decoder that repeats itself for ever is stopped where no speaker would be by then."""
 
@@ -29,6 +33,9 @@ class Projector(nn.Module):
         self.stack = config.stack
         self.first = nn.Linear(config.stack * config.encoder_size, config.projector_size)
         self.last = nn.Linear(config.projector_size, config.decoder_size)
+        self.register_buffer(
+            "vocabulary", torch.zeros(config.vocabulary_size, dtype=torch.long), bool(config.vocabulary_size)
+        )
 
     def forward(self, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Frames (T, C) of each utterance → (⌈T / stack⌉, D); what lacks behind the last frame is zeros."""
@@ -38,6 +45,33 @@ class Projector(nn.Module):
         stacked = padded.reshape(len(frames), max(counts), -1)
         made = self.last(nn.functional.gelu(self.first(stacked)))
         return [each[:count] for each, count in zip(made, counts, strict=True)]
+
+
+def likeness(made: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+    """How near (…, D) is to each of (V, D), as logits: squared distances, what all have in common left out."""
+    return SHARPNESS * (2 * made @ embeddings.T - (embeddings * embeddings).sum(-1))
+
+
+def said(made: torch.Tensor, embeddings: torch.Tensor, *, mixed: bool) -> torch.Tensor:
+    """Of what the projector made (T, D) what is said: a vector for each run that is nearest to one token.
+
+    Most of ten vectors a second say nothing. Those that say something lie beyond a token rather than on it, away from
+    all others (CTC, Graves 2006), where no decoder would know it.
+
+    Args:
+        made: by the projector.
+        embeddings: of the tokens, the first of them that for nothing.
+        mixed: give the mean of all tokens' embeddings, each weighted by how likely it is, and not the vector itself.
+    """
+    with torch.no_grad():
+        nearest = likeness(made, embeddings).argmax(-1)
+        begins = torch.ones_like(nearest, dtype=torch.bool)
+        begins[1:] = nearest[1:] != nearest[:-1]
+        run = begins.cumsum(0) - 1
+        lengths = torch.bincount(run)
+    means = made.new_zeros(len(lengths), made.shape[1]).index_add(0, run, made) / lengths[:, None]
+    left, tokens = means[nearest[begins] != 0], embeddings[1:]
+    return likeness(left, tokens).softmax(-1) @ tokens if mixed else left
 
 
 def open_tokenizer(where: str) -> Any:
@@ -126,28 +160,45 @@ class TinyAudio(PreTrainedModel):
         self._around = [
             tokenizer(text, add_special_tokens=False).input_ids for text in self.config.prompt.split(SPEECH)
         ]
+        self._begun: Any = None
 
-    def embedded(self, ids: Sequence[int]) -> torch.Tensor:
+    def embedded(self, ids: Sequence[int] | torch.Tensor) -> torch.Tensor:
         """Embeddings (n, D) of tokens."""
         table = self.decoder.get_input_embeddings()
-        embeddings: torch.Tensor = table(torch.tensor(ids, dtype=torch.long, device=table.weight.device))
+        embeddings: torch.Tensor = table(torch.as_tensor(ids, dtype=torch.long, device=table.weight.device))
         return embeddings
 
-    def asked(self, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The prompt with each utterance in it, as embeddings (n, D)."""
-        before, after = map(self.embedded, self._around)
-        spoken = self.projector([each.to(self.projector.first.weight) for each in frames])
-        return [torch.cat([before, each.to(before.dtype), after]) for each in spoken]
+    def asked(self, made: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What the projector made of each utterance, and the prompt behind it, as embeddings (n, D)."""
+        after = self.embedded(self._around[1])
+        if len(self.projector.vocabulary):
+            embeddings = self.embedded(self.projector.vocabulary).float()
+            made = [said(each, embeddings, mixed=self.config.mixed) for each in made]
+        return [torch.cat([each.to(after.dtype), after]) for each in made]
 
-    def forward(self, frames: Sequence[torch.Tensor], labels: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Loss of each utterance's tokens, its end among them: their mean in nats."""
+    @torch.no_grad()
+    def _before(self, count: int) -> dict[str, Any]:
+        """The decoder's state behind the prompt's beginning, which is the same for all: computed once."""
+        network = self.decoder.base_model
+        name = "cache" if "cache" in signature(network.forward).parameters else "past_key_values"  # older ones
+        if self._begun is None:
+            self._begun = DynamicCache()
+            network(inputs_embeds=self.embedded(self._around[0])[None], use_cache=True, **{name: self._begun})
+        begun = copy.deepcopy(self._begun)
+        begun.batch_repeat_interleave(count)
+        return {name: begun}
+
+    def forward(self, made: Sequence[torch.Tensor], labels: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Loss of each utterance's tokens, its end among them: their mean in nats. `made` is the projector's."""
         told = [self.embedded(ids) for ids in labels]
-        asked = self.asked(frames)
+        asked = self.asked(made)
         whole = pad_sequence([torch.cat(pair) for pair in zip(asked, told, strict=True)], batch_first=True)
         lengths = torch.tensor([len(ask) + len(ids) for ask, ids in zip(asked, labels, strict=True)])
-        mask = torch.arange(whole.shape[1])[None] < lengths[:, None]
+        known = len(self._around[0])
+        mask = torch.arange(known + whole.shape[1])[None] < known + lengths[:, None]
+        begun = self._before(len(asked)) if known else {}
         hidden = self.decoder.base_model(
-            inputs_embeds=whole, attention_mask=mask.to(whole.device), use_cache=False
+            inputs_embeds=whole, attention_mask=mask.to(whole.device), use_cache=False, **begun
         ).last_hidden_state
         before = [
             each[len(ask) - 1 : len(ask) - 1 + len(ids)]  # the state before a token tells it
@@ -168,7 +219,9 @@ class TinyAudio(PreTrainedModel):
         """
         counts = [input_values.shape[1]] * len(input_values) if lengths is None else lengths.tolist()
         sounds = [each[:count].cpu().numpy() for each, count in zip(input_values, counts, strict=True)]
-        asked = self.asked(self.encoder.encode(sounds))
+        before = self.embedded(self._around[0])
+        frames = [each.to(self.projector.first.weight) for each in self.encoder.encode(sounds)]
+        asked = [torch.cat([before, each]) for each in self.asked(self.projector(frames))]
         longest = max(map(len, asked))
         padded = torch.stack([nn.functional.pad(each, (0, 0, longest - len(each), 0)) for each in asked])
         mask = torch.stack([(torch.arange(longest) >= longest - len(each)).long() for each in asked])
