@@ -20,6 +20,7 @@ from training.commands12.bank import Bank  # noqa: E402
 from training.commands12.curves import read as read_curves  # noqa: E402
 from training.commands12.models.registry import RECIPES, Recipe  # noqa: E402
 from training.commands12.plan import EpochMix, epoch_rows  # noqa: E402
+from training.commands12.restore import mean_of  # noqa: E402
 from training.commands12.sheets import Sheets  # noqa: E402
 from training.commands12.signs import commands_said_alone, weigh  # noqa: E402
 from training.commands12.teachers import posteriors  # noqa: E402
@@ -105,11 +106,18 @@ def test_weights_that_are_shipped_and_weights_in_training_are_judged_on_the_vali
     assert first.startswith("exported: clean 0.")
     Trainer(bank, recipe(), job(tmp_path / "nc-ssm-5k", 2)).run()
     assert command.main(asked) == 0
-    again, trained = capsys.readouterr().out.splitlines()
+    again, trained, mean = capsys.readouterr().out.splitlines()
+    assert mean.startswith("their mean: clean 0.")
     last = read_curves(tmp_path / "nc-ssm-5k" / "curves.csv")[-1]
     assert again == first
     assert f"clean {last.validation_accuracy:.4f} " in trained
     assert f"babble 0 dB {last.validation_in_babble:.4f} " in trained
+
+
+def test_the_mean_of_two_sets_of_weights_lies_between_them() -> None:
+    one, other = (torch.nn.Linear(2, 2) for _ in range(2))
+    wanted = (one.weight + other.weight) / 2
+    torch.testing.assert_close(mean_of(one, other).weight, wanted)
 
 
 def test_the_mean_recall_counts_every_class_once() -> None:

@@ -51,6 +51,19 @@ def restored(build: Callable[[], nn.Module], path: Path, pictures: NDArray[np.ui
     return model
 
 
+def mean_of(one: nn.Module, other: nn.Module) -> nn.Module:
+    """`one` with the mean of its weights and another's: of a run and of what it began with.
+
+    Wortsman et al. 2022, arXiv:2109.01903.
+    """
+    others = other.state_dict()
+    with torch.no_grad():
+        for name, value in one.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(others[name], 0.5)
+    return one
+
+
 def restore(model: nn.Module, path: Path, pictures: Tensor) -> None:
     """Bring a network to the weights of an exported file; `pictures` (n, 98, 40) settle its normalisations."""
     shelf = Shelf(path)

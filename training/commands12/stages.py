@@ -20,7 +20,7 @@ from training.commands12.describe import describe
 from training.commands12.export import export as export_onnx
 from training.commands12.export import trained
 from training.commands12.models.registry import RECIPES, Recipe
-from training.commands12.restore import restored
+from training.commands12.restore import mean_of, restored
 from training.commands12.sheets import read_sheets
 from training.commands12.signs import commands_said_alone, found_in, posteriors_of_frames, split_by_truth, weigh
 from training.commands12.thresholds import choose, posteriors_of
@@ -57,14 +57,17 @@ def train(args: argparse.Namespace) -> int:
 
 
 def validate(args: argparse.Namespace) -> int:
-    """How the exported weights, and those of the last checkpoint, do on the validation speakers."""
+    """How the exported weights, those of the last checkpoint, and the mean of both do on the validation speakers."""
     use_threads(1)
     bank, recipe = load_bank(args.shared, args.work), RECIPES[args.model]
     validation, checkpoint_file = Validation(bank), args.work / args.model / "checkpoint.pt"
     if (file := args.bundle / f"{args.model}.onnx").exists():
         tell_judged("exported", validation.judge(restored(recipe.build, file, bank.pictures)))
     if checkpoint_file.exists():
-        tell_judged("checkpoint", validation.judge(trained(recipe, checkpoint_file)))
+        network = trained(recipe, checkpoint_file)
+        tell_judged("checkpoint", validation.judge(network))
+        if file.exists():
+            tell_judged("their mean", validation.judge(mean_of(network, restored(recipe.build, file, bank.pictures))))
     return 0
 
 
@@ -81,7 +84,11 @@ def export(args: argparse.Namespace) -> int:
         CONSOLE.print(f"{path} does not exist; train the model first")
         return 1
     file = args.bundle / f"{args.model}.onnx"
-    export_onnx(trained(RECIPES[args.model], path), file)
+    network = trained(RECIPES[args.model], path)
+    if args.mean:
+        before = restored(RECIPES[args.model].build, file, load_bank(args.shared, args.work).pictures)
+        network = mean_of(network, before)
+    export_onnx(network, file)
     describe(args.bundle)
     CONSOLE.print(f"{file}: {file.stat().st_size:,} bytes, {checkpoint.read(path)['progress']['step']} steps")
     return 0
