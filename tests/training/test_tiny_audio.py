@@ -323,7 +323,7 @@ def test_parts_are_swapped_by_two_names(trained: Trained, tiny_model_dir: Path, 
     from training.tiny_audio.shipped.modeling_tiny_audio import TinyAudio  # noqa: PLC0415 - as above
 
     size = open_encoder(str(tiny_model_dir)).size
-    sizes = {"encoder_size": size, "decoder_size": 64, "projector_size": 8, "stack": 2}
+    sizes: dict[str, Any] = {"encoder_size": size, "decoder_size": 64, "projector_size": 8, "stack": 2}
     decoder = str(trained.root / "decoder")
     write(TinyAudio(TinyAudioConfig(str(tiny_model_dir), decoder, prompt="{speech} go", **sizes)), tmp_path / "kwsd")
     assert set(load(tmp_path / "kwsd")(said("red door"))) == {"text"}

@@ -1,6 +1,7 @@
 """Tiny Audio: frozen encoder, projector, frozen language model. Only the projector learns and is stored."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
@@ -21,6 +22,8 @@ WEIGHTS = "model.safetensors"
 SPEECH = "{speech}"
 SHARPNESS = 2.0
 """Of `likeness`."""
+REPEATED = 4
+"""Tokens that are not written twice in the same order: a decoder that hears nothing more repeats itself for ever."""
 TOKENS_PER_S, TOKENS_AT_LEAST = 8, 16
 """A decoder that repeats itself for ever is stopped where no speaker would be by then."""
 
@@ -227,8 +230,11 @@ class TinyAudio(PreTrainedModel):
         mask = torch.stack([(torch.arange(longest) >= longest - len(each)).long() for each in asked])
         if "max_new_tokens" not in options and "max_length" not in options and "generation_config" not in options:
             options["max_new_tokens"] = TOKENS_AT_LEAST + TOKENS_PER_S * max(counts) // RATE_HZ
+        options.setdefault("no_repeat_ngram_size", REPEATED)
         ends = {"eos_token_id": self.tokenizer.eos_token_id, "pad_token_id": self.tokenizer.eos_token_id}
-        made: torch.Tensor = self.decoder.generate(
-            inputs_embeds=padded, attention_mask=mask.to(padded.device), **{**ends, "do_sample": False, **options}
-        )
+        with warnings.catch_warnings():  # that the prompt may be repeated, which is what is wanted
+            warnings.filterwarnings("ignore", message="Passing `no_repeat_ngram_size`")
+            made: torch.Tensor = self.decoder.generate(
+                inputs_embeds=padded, attention_mask=mask.to(padded.device), **{**ends, "do_sample": False, **options}
+            )
         return made
