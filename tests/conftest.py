@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from testkit.tiny_model import build_tiny_model
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
+settings.register_profile("patient", deadline=None, suppress_health_check=SLOW)
 settings.load_profile("patient")
 
 SHARED = Path(__file__).parents[2] / "shared"
