@@ -14,7 +14,7 @@ from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
 from kwsd.errors import ConfigError, KeywordFileError, first_few
 from kwsd.events import Loaded, Reloaded, ReloadFailed
-from kwsd.keywords.files import KeywordList, check_keywords, read_keyword_file
+from kwsd.keywords.files import KeywordList, check_keywords, lists_behind, read_keyword_file
 from kwsd.keywords.keyword import Keyword
 from kwsd.keywords.watch_file import FileWatch, content_digest
 from kwsd.protocol.messages import CommandError
@@ -35,16 +35,16 @@ class KeywordSource:
         """`file` is None where the spotter's own words are all there is."""
         self.file = file
         self.saved = saved
-        self.watch = FileWatch(file) if file else None
-        """Tells of changes since before the file was read for the first time."""
+        self.watch = FileWatch(file, lists_behind) if file else None
+        """Tells of changes, of lists that it names as well, since before the file was read for the first time."""
         self.digest_at_start = self.digest()
         if saved.now.overrides_file and saved.now.file_digest != self.digest_at_start:
             logger.info("%s has changed since keywords were set over the socket: the file is in force", file)
             saved.change_at_start(keywords=None, thresholds={})
 
     def digest(self) -> str:
-        """Of the file's content."""
-        return content_digest(self.file) if self.file else ""
+        """Of the file's content, and of the lists that its keywords arm."""
+        return content_digest(self.file, *lists_behind(self.file)) if self.file else ""
 
     def reader(self) -> Callable[[PhraseTokenizer], Sequence[Keyword]] | None:
         """Reads the file for a tokenizer and logs what is wrong with it; None for the spotter's own words."""

@@ -70,7 +70,7 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
     for each in judge(_entries(path, content.removeprefix(BOM)), tokenizer):
         keyword, faults = each.keyword, each.faults
         if keyword is not None and keyword.then:
-            file = os.path.normpath(path.parent / expanded(keyword.then))
+            file = _file_behind(path, keyword)
             if file not in lists:  # what is wrong with one that several arm is told once
                 is_usable, told = (False, (_BEHIND_ANOTHER,)) if is_behind else _look_behind(file, path, tokenizer)
                 faults, lists[file] = (*faults, *(f"then: {fault}" for fault in told)), file if is_usable else ""
@@ -84,6 +84,20 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
             "\n".join([f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, problems))])
         )
     return KeywordList(tuple(keywords), tuple(problems))
+
+
+def lists_behind(path: Path) -> tuple[Path, ...]:
+    """The files that keywords of this one arm, beside it or below, whether they can be used or not."""
+    try:
+        entries = read_tables(read_small(path)) if _is_toml(path) else []
+    except (OSError, ValueError):
+        return ()
+    files = {Path(_file_behind(path, each.keyword)) for each in entries if each.keyword and each.keyword.then}
+    return tuple(sorted(file for file in files if file.is_relative_to(os.path.normpath(path.parent))))
+
+
+def _file_behind(path: Path, keyword: Keyword) -> str:
+    return os.path.normpath(path.parent / expanded(keyword.then))
 
 
 def _look_behind(file: str, path: Path, tokenizer: PhraseTokenizer) -> tuple[bool, Sequence[str]]:

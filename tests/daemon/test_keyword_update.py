@@ -15,7 +15,9 @@ from kwsd.daemon.keyword_update import KeywordSource, KeywordUpdate
 from kwsd.daemon.saved_state import StateFile
 from kwsd.daemon.state import DaemonState
 from kwsd.errors import ConfigError, first_few
+from kwsd.events import Reloaded
 from kwsd.keywords.keyword import Keyword
+from kwsd.keywords.watch_file import FileWatch
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
 from kwsd.spotters.interface import Spotter
@@ -47,11 +49,20 @@ class Updating:
         self.spotter, self.inbox, self.told = Compiling(), Inbox(100, dropping=False), list[Record]()
         state = DaemonState(model="m", microphone="fake")
         source = KeywordSource(file, StateFile(None))
+        self.watch = cast(FileWatch, source.watch)
         self.update = KeywordUpdate(source, cast(Spotter, self.spotter), self.inbox, state, self._tell)
         self.decoding = threading.Thread(target=self._decode, daemon=True)
         if decoding:
             self.decoding.start()
         self._state = state
+
+    async def followed(self) -> list[Record]:
+        """What is told when the file is looked at three times, as the daemon does, since this was asked last."""
+        self.told.clear()
+        for _ in range(3):
+            if self.watch.new_digest() is not None:
+                await self.update.follow()
+        return self.told
 
     def _tell(self, record: Record) -> None:
         self.told += self._state.apply(record)
@@ -113,6 +124,39 @@ def test_a_list_is_compiled_by_neither_the_loop_nor_the_decoding_thread(file: Pa
         await updating.update.reload()
         assert busy
         assert not busy & {threading.get_ident(), updating.decoding.ident}
+        updating.inbox.stop()
+
+    asyncio.run(play())
+
+
+def test_a_list_behind_a_keyword_is_followed_as_its_file_is(tmp_path: Path) -> None:
+    """1. A list that a keyword arms is edited, taken away, and comes back. 2. The file names another, which is edited.
+
+    Result: each is read once; a list that no keyword arms any more is not.
+    """
+    file, lights, doors = (tmp_path / name for name in ("wake.toml", "lights.txt", "doors.txt"))
+    file.write_text('[[keyword]]\nphrase = "LIGHT ON"\nthen = "lights.txt"\n')
+    lights.write_text("LIGHT ON\n")
+
+    async def play() -> None:
+        updating = Updating(file)
+        assert await updating.followed() == []
+        lights.write_text("LIGHT UP\nLIGHT ON\n")
+        assert [each.type for each in await updating.followed()] == ["reloaded"]
+        lights.unlink()
+        (gone,) = await updating.followed()
+        assert isinstance(gone, Reloaded)
+        assert "lights.txt: there is no such file" in gone.problems[0]
+        lights.write_text("LIGHT ON\n")
+        assert [each.type for each in await updating.followed()] == ["reloaded"]
+        doors.write_text("LIGHT UP\n")
+        assert await updating.followed() == []
+        file.write_text('[[keyword]]\nphrase = "LIGHT ON"\nthen = "doors.txt"\n')
+        assert [each.type for each in await updating.followed()] == ["reloaded"]
+        lights.write_text("LIGHT UP\n")
+        assert await updating.followed() == []
+        doors.write_text("LIGHT UP\nLIGHT ON\n")
+        assert [each.type for each in await updating.followed()] == ["reloaded"]
         updating.inbox.stop()
 
     asyncio.run(play())
