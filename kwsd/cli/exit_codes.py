@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from kwsd.cli.arguments import parse
 from kwsd.cli.logs import start_logging
 from kwsd.cli.terminal import tame_streams
-from kwsd.errors import DONE, FAILED, INTERRUPTED, KwsdError
+from kwsd.errors import DONE, FAILED, INTERRUPTED, ConfigError, KwsdError
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def require_extra(extra: str, libraries: Iterable[str]) -> None:
-    """Raise KwsdError naming the extra that brings these libraries, where one is missing."""
+    """Raise ConfigError naming the extra that brings these libraries, where one is missing."""
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         verb, it = ("is", "it comes") if len(missing) == 1 else ("are", "they come")
         listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[:-1] else missing)
-        raise KwsdError(f"{listed} {verb} not installed; {it} with: pip install 'kwsd[{extra}]'")
+        raise ConfigError(f"{listed} {verb} not installed; {it} with: pip install 'kwsd[{extra}]'")
 
 
 def _forget_stdout() -> None:

@@ -54,7 +54,7 @@ def read_sentence_file(path: Path) -> SentenceList:
     """Read templates; what cannot be used is a problem, and the rest stays.
 
     Raises:
-        KwsdError: hassil is not installed.
+        ConfigError: hassil is not installed.
         SentenceFileError: the file cannot be read, or none of its sentences can be used.
     """
     tree, repeated = load(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kwsd.errors import KwsdError, SentenceFileError
+from kwsd.errors import ConfigError, SentenceFileError
 from kwsd.small_files import read_small
 
 EXTRA = "--sentences needs hassil: pip install 'kwsd[sentences]'"
@@ -45,13 +45,13 @@ def load(path: Path) -> tuple[Any, list[tuple[int, str]]]:
     """The file, and keys that stand twice in one mapping, with their lines: the last one counts.
 
     Raises:
-        KwsdError: the YAML library is not installed.
+        ConfigError: the YAML library is not installed.
         SentenceFileError: the file cannot be read, or is not YAML.
     """
     try:
         import yaml  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise KwsdError(EXTRA) from error
+        raise ConfigError(EXTRA) from error
 
     repeated: list[tuple[int, str]] = []
     content = content_of(path)

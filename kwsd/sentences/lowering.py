@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kwsd.errors import KwsdError
+from kwsd.errors import ConfigError
 from kwsd.sentences.expressions import AnyOrder, Expression, OneOf, Series, Slot, Valued, Wording
 from kwsd.sentences.lined_yaml import line_of, line_of_key, lined
 from kwsd.sentences.numbers import said
@@ -60,7 +60,7 @@ class Lowering:
         try:
             import hassil  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise KwsdError("sentences need hassil: pip install 'kwsd[sentences]'") from error
+            raise ConfigError("sentences need hassil: pip install 'kwsd[sentences]'") from error
         from hassil.parser import ParseError  # noqa: PLC0415 - likewise
 
         try:

@@ -1,12 +1,13 @@
 """sentences.yaml: what is meant, and every mistake with file, line and what to change, while the rest stays armed."""
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from kwsd.acoustic.model import load_tokenizer
-from kwsd.errors import SentenceFileError
+from kwsd.errors import ConfigError, SentenceFileError
 from kwsd.models.directory import find_model_directory
 from kwsd.sentences.compile import CompiledSentences, compile_sentences
 from kwsd.sentences.files import read_sentence_file
@@ -206,6 +207,16 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, text: str) -> None:
         compiled(tmp_path, text)
     with pytest.raises(SentenceFileError, match="cannot be read"):
         read_sentence_file(tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize("library", ["yaml", "hassil"])
+def test_without_its_library_it_is_a_wrong_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    """So that systemd does not start a daemon again and again that can never begin."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=r"pip install 'kwsd\[sentences\]'"):
+        compiled(tmp_path, GOOD)
 
 
 def test_a_million_sentences_are_compiled_in_seconds_and_take_no_more_places(tmp_path: Path) -> None:
