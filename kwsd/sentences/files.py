@@ -90,8 +90,8 @@ def read_sentence_file(path: Path) -> SentenceList:
     skipped = tuple(skip_words(tree, note))
     problems = [SentenceProblem(path, *each) for each in dict.fromkeys(found)]  # what many use is told once
     if not templates:
-        remedy = "write `intents:`, a name, `data:` and `- sentences:`, see docs/sentences.md"
-        raise SentenceFileError("\n".join([f"{path}: has no usable sentence; {remedy}", *map(str, problems)]))
+        remedy = "" if problems else "; write `intents:`, a name, `data:` and `- sentences:`, see docs/sentences.md"
+        raise SentenceFileError("\n".join([f"{path}: has no usable sentence{remedy}", *map(str, problems)]))
     return SentenceList(path, tuple(templates), skipped, tuple(problems))
 
 

@@ -209,6 +209,15 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, text: str) -> None:
         read_sentence_file(tmp_path / "missing.yaml")
 
 
+def test_what_is_wrong_with_the_only_sentence_is_all_that_is_told(tmp_path: Path) -> None:
+    """Nobody who has written a template is told to write one."""
+    with pytest.raises(SentenceFileError, match="there is no list") as refused:
+        compiled(tmp_path, 'intents: {A: {data: [{sentences: ["turn {nam}"]}]}}')
+    assert "write `intents:`" not in str(refused.value)
+    with pytest.raises(SentenceFileError, match="write `intents:`"):
+        compiled(tmp_path, "intents: {}")
+
+
 @pytest.mark.parametrize("library", ["yaml", "hassil"])
 def test_without_its_library_it_is_a_wrong_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
