@@ -29,6 +29,8 @@ from testkit.tiny_model import Floats, silence, speak, with_noise
 KEYWORDS = '[[keyword]]\nphrase = "HEY LIGHT"\nname = "wake"\nlisten = true\n\n[[keyword]]\nphrase = "STOP"\n'
 ORDER = np.concatenate([speak("TURN OFF"), silence(0.3), speak("THE LIGHT")])
 SAID = np.concatenate([silence(0.5), speak("HEY LIGHT"), ORDER])
+ORDER_IS_OVER_S = 4.0
+"""From the first sound of SAID's order to its end, and the silence behind it, with room to spare."""
 ORDER_TYPES = ["detection", "speech_start", "speech_end", "no_speech", "audio"]
 HOOK = """#!/bin/sh
 cat > "$1/$KWSD_TYPE.part"
@@ -329,12 +331,14 @@ def test_the_example_gives_the_sound_to_a_wyoming_recogniser(daemon: DaemonProce
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     command = [sys.executable, str(example), f"tcp://127.0.0.1:{port}", str(daemon.socket_path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, **pipe) as program:
+    with ExitStack() as stack:
+        program = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, **pipe))
+        stack.callback(program.kill)  # else a test that fails would wait for it for ever
         assert program.stdout is not None
         assert program.stderr is not None
         assert eventually(lambda: daemon.ask(command="status")["data"]["subscribers"] >= 2, 20)
         for how in ("", "hangs up", "works"):
-            time.sleep(1.0)
+            time.sleep(ORDER_IS_OVER_S)  # its loss is told at its first sound
             with ExitStack() as running:
                 if how:
                     recogniser = running.enter_context(
@@ -348,7 +352,6 @@ def test_the_example_gives_the_sound_to_a_wyoming_recogniser(daemon: DaemonProce
                     assert "this order is lost" in program.stderr.readline()
                 else:
                     assert int(program.stdout.readline().split()[0]) >= 2 * len(ORDER)
-        program.terminate()
 
 
 def test_the_example_keeps_orders_apart_and_says_what_it_missed(tmp_path: Path) -> None:
