@@ -69,7 +69,7 @@ def session(tmp_path: Path) -> Iterator[Manager]:
 def satellite_is_served(manager: Manager, kwsctl: str) -> bool:
     """Its unit runs, and the daemon takes it for one that may be given the sound of orders."""
     status = manager.run(kwsctl, "status", "--json", "--timeout", "60").stdout
-    return manager.show("kwsd-satellite", "ActiveState") == "active" and json.loads(status)["subscribers"] == 1
+    return manager.show("kwsd-satellite", "ActiveState") == "active" and json.loads(status)["subscribers"] >= 1
 
 
 def test_a_machine_from_install_to_removal(machine: Manager, wheel: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_command_that_leads_to_an_earlier_kwsd_is_told(tmp_path: Path) -> None
 
 
 def test_a_desktop_from_install_to_removal(session: Manager, wheel: Path) -> None:
-    """1. It runs for this user. 2. So does the satellite's unit. 3. It is removed, twice, and the list stays."""
+    """1. It runs for this user. 2. So does the satellite. 3. It is removed, twice, and the list stays."""
     session.outside(HOME).mkdir(exist_ok=True)
     kwsctl = environment(session, HOME / "tools", wheel, PACKAGES)
     installed = session.run(kwsctl, "install-service", "--user")
@@ -149,7 +149,7 @@ def test_a_desktop_from_install_to_removal(session: Manager, wheel: Path) -> Non
     assert session.show("kwsd", "ActiveState") == "active"
     assert session.outside(HOME / ".local/share/man/man1/kwsctl.1").exists()
     assert session.systemctl("start", "kwsd-satellite").returncode == 0
-    assert session.show("kwsd-satellite", "ActiveState") == "active"
+    assert eventually(lambda: satellite_is_served(session, kwsctl), 30)
     for _ in range(2):
         removed = session.run(kwsctl, "remove-service", "--user")
         assert removed.returncode == 0, removed.stderr
