@@ -272,23 +272,23 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def test_a_storm_of_hangups_is_two_reloads(tmp_path: Path, tiny_model_dir: Path) -> None:
+def test_a_storm_of_hangups_is_a_few_reloads(tmp_path: Path, tiny_model_dir: Path) -> None:
     """Scenario.
 
-    1. Of a list that takes a while to be made ready, 80 reloads are asked for within a second; before the last of them
-    the file is changed.
+    1. Of a list that takes a while to be made ready (840 phrases: some 80 ms on a fast machine), 80 reloads are asked
+    for within half a second; before the last of them the file is changed.
 
     Result: it has been read a few times and not 80, and what it says now is in force, as soon as somebody asks.
     """
     words = ["LIGHT", "ON", "TURN", "OFF", "UP", "DOWN", "HEY"]
-    phrases = [" ".join(each) for each in permutations(words, 3)]
+    phrases = [" ".join(each) for each in permutations(words, 4)]
     environment = {"KWSD_DAEMON_WATCH_KEYWORDS": "false"}
     with running(tmp_path, tiny_model_dir, keywords="\n".join(phrases), environment=environment) as daemon:
         for number in range(80):
             if number == 79:
                 (tmp_path / "keywords.txt").write_text("TURN OFF\n")
             daemon.signal(signal.SIGHUP)
-            time.sleep(0.01)
+            time.sleep(0.005)
         assert eventually(lambda: daemon.ask(command="status")["data"]["keywords"] == ["TURN OFF"], 30)
         time.sleep(1)  # for those that would still wait
         assert daemon.ask(command="status")["data"]["reloads"] < 40
