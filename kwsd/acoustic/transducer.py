@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.acoustic.output_layer import OutputLayer, output_layer
 from kwsd.acoustic.session import make_session
 from kwsd.errors import ModelError
 from kwsd.units import START, Context
@@ -16,9 +17,6 @@ from kwsd.units import START, Context
 JOINER_INPUTS = ["encoder_out", "decoder_out"]
 
 CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have about a hundred contexts
-SATURATED = 20.0  # whose tanh is 1 in float32
-TRIED_ROWS = 16  # of every channel at once, beside those of one channel that the matrix is read from
-NEAR = 1e-4  # of logits: what the graph and the same product in NumPy may differ by
 
 
 class Transducer:
@@ -45,6 +43,7 @@ class Transducer:
         if metadata.get("context_size", "2") != "2":
             raise ModelError(f"{decoder}: context size {metadata['context_size']}, kwsd needs 2")
         self._cache: dict[Context, NDArray[np.float32]] = {}
+        self._output: OutputLayer | None = None
         self._output = self._output_layer()
 
     def log_probs(
@@ -63,12 +62,12 @@ class Transducer:
         if self._output is None:
             logits = np.concatenate([self._run(frames[part], decoded[part]) for part in parts])
         else:  # half of what a call of the graph takes
-            matrix, bias = self._output
-            hidden = np.tanh(frames + decoded)
+            matrix, bias = self._output.matrix, self._output.bias
+            hidden = np.tanh(frames + decoded[:, : len(matrix)])
             logits = np.empty((len(contexts), self.vocabulary_size), np.float32)
             for part in parts:  # BLAS rounds otherwise where there are more rows, unlike all else here
                 np.matmul(hidden[part], matrix, out=logits[part])
-            logits += bias
+            logits += decoded[:, len(matrix) :] if bias is None else bias
         return _normalised(logits)
 
     def log_probs_each(self, frames: NDArray[np.float32], contexts: Sequence[Context]) -> NDArray[np.float32]:
@@ -77,51 +76,42 @@ class Transducer:
         if self._output is None:
             every = [context for context in contexts for _ in range(len(frames))]
             return self.log_probs(np.concatenate([frames] * len(contexts)), every).reshape(shape)
-        matrix, bias = self._output
-        hidden = frames + np.array([self._decoded(context) for context in contexts])[:, None]
+        matrix, bias = self._output.matrix, self._output.bias
+        decoded = np.array([self._decoded(context) for context in contexts])[:, None]
+        hidden = frames + decoded[:, :, : len(matrix)]
         np.tanh(hidden, out=hidden)
-        logits = hidden.reshape(-1, hidden.shape[2]) @ matrix
-        logits += bias
-        return _normalised(logits).reshape(shape)
+        logits = (hidden.reshape(-1, len(matrix)) @ matrix).reshape(shape)
+        logits += decoded[:, :, len(matrix) :] if bias is None else bias
+        return _normalised(logits)
 
     def _run(self, frames: NDArray[np.float32], decoded: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self._joiner.run(None, {self._frame_input: frames, self._decoder_input: decoded})[0])
 
-    def _output_layer(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """Matrix (C, vocabulary) and bias of a joiner that is tanh(frame + decoder output) and a linear layer.
-
-        They are what the graph answers to one channel at a time. None where the graph computes anything else.
-        """
+    def _output_layer(self) -> OutputLayer | None:
+        """The joiner as NumPy computes it; None where it is not a joiner as they usually are."""
         try:
-            width = len(self._decoded(START))
-            probes = np.concatenate([np.zeros((1, width)), SATURATED * np.eye(width)]).astype(np.float32)
-            bias, *rows = self._run(probes, np.zeros_like(probes))
-            matrix = np.array(rows) - bias
-            waves = np.sin(
-                np.arange(2.0 * TRIED_ROWS * width) ** 2
-            )  # numpy.random would be loaded for this alone: 3 MB
-            frames, decoded = waves.reshape(2, TRIED_ROWS, width).astype(np.float32)
-            with np.errstate(all="ignore"):  # on arm64 OpenBLAS leaves flags of divisions that nobody made
-                product = np.tanh(frames + decoded) @ matrix
-            apart = product + bias - self._run(frames, decoded)
+            layer = output_layer(self._run, len(self._decoded(START)))
         except Exception:  # noqa: BLE001  # the model's own test tells of parts that do not fit each other
             return None
-        return (matrix, bias) if np.abs(apart).max() < NEAR else None
+        self._cache.clear()  # decoder outputs without their biases
+        return layer
 
     def _decoded(self, context: Context) -> NDArray[np.float32]:
-        """Decoder output (C,) after `context`."""
+        """Decoder output (C,) after `context`; behind it the joiner's bias (vocabulary,) where it has one for each."""
         known = self._cache.get(context)
         if known is None:
             if len(self._cache) >= CACHED_CONTEXTS:
                 self._cache.clear()
             dtype = np.int64 if self._token_input.type == "tensor(int64)" else np.int32
-            known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0][0]
-            self._cache[context] = known
+            known = self._decoder.run(None, {self._token_input.name: np.array([context], dtype)})[0]
+            if self._output is not None and self._output.bias is None:
+                known = np.concatenate([known, self._output.bias_of(self._run, known)], axis=1)
+            self._cache[context] = known = known[0]
         return known
 
 
 def _normalised(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Their log-softmax (n, vocabulary), in place."""
-    logits -= logits.max(axis=1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    """Their log-softmax (…, vocabulary), in place."""
+    logits -= logits.max(axis=-1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     return logits
