@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kwsd.commands12.isolation import COMMAND_WEIGHTS, LOOK_BACK
-from kwsd.commands12.model import find_model
+from kwsd.commands12.model import FixedModel, find_model
 from kwsd.commands12.second import OTHER
 from kwsd.config.settings import FixedWords
 from kwsd.events import Detection
 from kwsd.limits import EngineName
+from kwsd.small_files import written_whole
 from kwsd.spotters.fixed import FixedSpotter
 from kwsd.stream import Chunk
 from kwsd.timebase import samples
@@ -57,20 +58,30 @@ def streams(shared: Path) -> dict[str, Stream]:
     }
 
 
-def heard(engine: EngineName, name: str, stream: Stream) -> Heard:
-    """What this engine hears in a stream; measured once for each state of the models."""
-    path = WORK / "commands12" / f"{engine}-{name}-{len(stream.pieces)}-{int(stream.seconds)}-{state(engine)}.json"
-    if path.exists():
-        return from_json(json.loads(path.read_text(encoding="utf-8")))
-    found = listen(engine, stream, f"{engine}: {name}")
+def heard(model: FixedModel, name: str, stream: Stream) -> Heard:
+    """What this model hears in a stream; measured once for each state of it and of the one that it asks."""
+    kept = f"{model.engine}-{name}-{len(stream.pieces)}-{int(stream.seconds)}-{state(model)}.json"
+    path = WORK / "commands12" / kept
+    if (known := recalled(path)) is not None:
+        return known
+    found = listen(model, stream, f"{model.name}: {name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
+    with written_whole(path) as part:
+        part.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
     return found
 
 
-def state(engine: EngineName) -> str:
+def recalled(path: Path) -> Heard | None:
+    """What was kept there; None where nothing is, or nothing that can be used."""
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def state(model: FixedModel) -> str:
     """Changes with the models, the thresholds, the settings and what is made of them."""
-    model = find_model(engine)
+    engine = model.engine
     used = sorted(model.thresholds.items()), FixedWords(), COMMAND_WEIGHTS[engine], LOOK_BACK[engine]
     content = model.path.read_bytes() + find_model(OTHER[engine]).path.read_bytes() + repr(used).encode()
     return hashlib.sha256(content).hexdigest()[:12]
@@ -81,9 +92,9 @@ def from_json(content: dict[str, Any]) -> Heard:
     return Heard(Outcome(**content["outcome"]), content["latency_ms"])
 
 
-def listen(engine: EngineName, stream: Stream, what: str) -> Heard:
+def listen(model: FixedModel, stream: Stream, what: str) -> Heard:
     """The spotter as the daemon runs it, fed in blocks of 320 ms."""
-    spotter = FixedSpotter(find_model(engine), FixedWords(engine=engine))
+    spotter = FixedSpotter(model, FixedWords(engine=model.engine))
     hits = [hit for read in track(stream.parts, what) for hit in feed(taking_samples(spotter), read())]
     hits += spotter.finish()
     outcome = score(stream, [hit_of(hit, samples(hit.stream_time)) for hit in hits])

@@ -6,15 +6,14 @@ measured of a model stays in bench/.work, so that a run that was stopped goes on
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import kwsd
 from bench.commands12.arbitration import HEARD_BY, Shares, arbitrate
 from bench.commands12.costs import Cost, costs
 from bench.commands12.hearing import Heard, engines, heard, streams
-from kwsd.commands12.model import find_model
-from kwsd.limits import EngineName
+from kwsd.commands12.model import FixedModel, bundle_directory, find_model, read_bundle
 from kwsd.tuning.hear import most_per_hour
 from measure.command_streams import Outcome, Stream
 from measure.commands import WORDS
@@ -29,6 +28,7 @@ SPEECH = {
 
 Results = Mapping[str, Heard]
 """By name of the stream."""
+Found = tuple[FixedModel, Results]
 
 COSTS = """\
 What each costs. CPU: the least of six passes over 30 s of words with gaps, one thread; ds-cnn runs in NumPy every
@@ -48,7 +48,7 @@ def together(results: Results) -> Outcome:
     return Outcome({}, {}, false, 0, sum(part.hours for part in parts))
 
 
-def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
+def report(found: Sequence[Found], prices: list[Cost]) -> str:
     """The result as Markdown."""
     lines = [
         "# The fixed command set in a stream",
@@ -57,15 +57,7 @@ def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
         "official test audio, in random order, gaps of 1 to 4 s. Others: 530 words and phrases that are none of",
         "the ten, said alone likewise. Speech: sentences; a word that the transcript has is no false alarm.",
         "",
-        "| engine | model | words | recall | wrong word | repeated | latency, ms | of 530 others taken for a command |",
-        "|---|---|---|---|---|---|---|---|",
-        *(words_line(engine, results["words"], results["others"]) for engine, results in found.items()),
-        "",
-        "False alarms per hour of speech:",
-        "",
-        "| engine | speech | hours | in all, at most (Poisson, 95 %) | mean | " + " | ".join(WORDS) + " |",
-        "|---|---|---|---|---|" + "---|" * len(WORDS),
-        *(line for engine, results in found.items() for line in speech_lines(engine, results)),
+        *tables(found),
         "",
         *(f"- {note}." for note in SPEECH.values()),
         "",
@@ -78,6 +70,21 @@ def report(found: Mapping[EngineName, Results], prices: list[Cost]) -> str:
         *(price_line(each, prices[0]) for each in prices),
     ]
     return "\n".join(lines) + "\n"
+
+
+def tables(found: Sequence[Found]) -> list[str]:
+    """What each model hears: commands and other words that are said alone, then speech."""
+    return [
+        "| engine | model | words | recall | wrong word | repeated | latency, ms | of 530 others taken for a command |",
+        "|---|---|---|---|---|---|---|---|",
+        *(words_line(model, results["words"], results["others"]) for model, results in found),
+        "",
+        "False alarms per hour of speech:",
+        "",
+        "| engine | speech | hours | in all, at most (Poisson, 95 %) | mean | " + " | ".join(WORDS) + " |",
+        "|---|---|---|---|---|" + "---|" * len(WORDS),
+        *(line for model, results in found for line in speech_lines(model.engine, results)),
+    ]
 
 
 def arbitration(found: list[Shares]) -> str:
@@ -98,12 +105,12 @@ def arbitration(found: list[Shares]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def words_line(engine: EngineName, words: Heard, others: Heard) -> str:
+def words_line(model: FixedModel, words: Heard, others: Heard) -> str:
     """One engine on words with gaps."""
     outcome = words.outcome
     cells = [
-        engine,
-        find_model(engine).name,
+        model.engine,
+        model.name,
         str(sum(outcome.said.values())),
         f"{outcome.recall:.3f}",
         str(sum(outcome.false.values())),
@@ -146,10 +153,21 @@ def price_line(price: Cost, first: Cost) -> str:
 def write(shared: Path) -> None:
     """Measure everything and write the result."""
     sounds = streams(shared)
-    found = {engine: {name: heard(engine, name, stream) for name, stream in sounds.items()} for engine in engines()}
+    found = [measured(find_model(engine), sounds) for engine in engines()]
     words = sounds["words"]
     some = Stream(words.parts[: 2 * ARBITRATED], words.pieces[:ARBITRATED])
     model = kwsd.Model.load(ROOT / "models" / "kwsd-en")
     beside = arbitration([arbitrate(engine, model, some) for engine in engines()])
     RESULT.write_text(report(found, costs(words)) + beside, encoding="utf-8")
     print(RESULT.read_text(encoding="utf-8"))
+
+
+def show(shared: Path, name: str) -> None:
+    """Measure the streams with one model and print them; the result, which is of those that run by default, stays."""
+    model = read_bundle(bundle_directory())[name]
+    print("\n".join(tables([measured(model, streams(shared))])))
+
+
+def measured(model: FixedModel, sounds: Mapping[str, Stream]) -> Found:
+    """A model on every stream."""
+    return model, {name: heard(model, name, stream) for name, stream in sounds.items()}

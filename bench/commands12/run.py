@@ -4,8 +4,8 @@ Accuracy on half A of the official test audio, clean and in noise, of the files 
 through the live front end. What is stated lies in models/commands12/figures.csv; a row can be compared where as many
 clips are stated. --quick takes the two models that the daemon prefers, every ninth clip, and two ratios; without it
 all models, all clips clean and every ninth in noise; --full all clips everywhere, and the streams and costs of
-bench/results/commands12.md, which --streams measures alone. Ends with 0 only where there are rows to compare and all
-are within --tol, or the streams are measured.
+bench/results/commands12.md, which --streams measures alone (with --model what that one hears, printed). Ends with 0
+only where there are rows to compare and all are within --tol, or the streams are measured.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="two models, a ninth of the clips, two ratios")
     size.add_argument("--full", action="store_true", help="all clips in every cell, then streams and costs (hours)")
-    size.add_argument("--streams", action="store_true", help="only bench/results/commands12.md: streams and costs")
+    size.add_argument("--streams", action="store_true", help="only the streams, and costs unless --model is given")
     parser.add_argument("--model", choices=known_models(), help="only this one")
     parser.add_argument("--noise-type", choices=ASKED_FOR, help="only this noise; tones only if asked for")
     parser.add_argument("--snr", type=int, choices=SNRS_DB, help="only this ratio, dB")
@@ -135,7 +135,10 @@ def main(arguments: list[str]) -> int:
         print(*(f"bench commands12: {line}" for line in lines), sep="\n", file=sys.stderr)
         return 1
     if args.streams:
-        report.write(args.data_dir)
+        if args.model:
+            report.show(args.data_dir, args.model)
+        else:
+            report.write(args.data_dir)
         return 0
     stated, found, verdicts = command_figures.read(bundle_directory()), {}, []
     for cell, accuracy in measured(plan, test_clips(args.data_dir), args.data_dir):

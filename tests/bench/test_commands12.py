@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.commands12 import costs, run
+from bench.commands12 import costs, hearing, run
+from kwsd.commands12.model import find_model
 from measure.accuracy import Clip
 from measure.command_figures import CLEAN, Cell, read, write
+from measure.command_streams import Piece, Stream
 from measure.noise_grid import BABBLE_S, noise
 from measure.wav import RATE
 from testkit.spoken import spoken, with_gaps
@@ -79,6 +81,47 @@ def test_the_streams_can_be_measured_without_the_clips(
         (tmp_path / part).touch()
     assert run.main(["--streams", "--data-dir", str(tmp_path)]) == 0
     assert written == [tmp_path]
+
+
+def test_the_streams_of_one_model_are_of_that_one_and_the_result_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. `--streams --model nc-ssm-5k`. Result: it alone is measured and printed; the page of both is not written."""
+    for part in (run.TEST, run.SPEECH, run.SPEECH.with_name("teacher_labels.tsv")):
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / part).touch()
+    sounds = dict.fromkeys(("words", "others", "dev", "apart"), short_stream())
+    monkeypatch.setattr("bench.commands12.report.streams", lambda _: sounds)
+    monkeypatch.setattr("bench.commands12.report.RESULT", tmp_path / "page.md")
+    monkeypatch.setattr("bench.commands12.hearing.WORK", tmp_path)
+    assert run.main(["--streams", "--model", "nc-ssm-5k", "--data-dir", str(tmp_path)]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("| ds-cnn", "| nc-ssm"))]
+    assert rows[0].startswith("| nc-ssm | nc-ssm-5k | 2 |")
+    assert {row.split(" | ")[0] for row in rows} == {"| nc-ssm"}
+    assert not (tmp_path / "page.md").exists()
+
+
+@pytest.mark.parametrize("left", ["", '{"outcome": {"false"', "[]", "{}", "null", '{"outcome": 1, "latency_ms": 2}'])
+def test_what_a_killed_run_left_half_written_is_measured_again(
+    left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. A stream is measured. 2. Its file holds half of it. 3. Measured again. Result: as before, and kept whole."""
+    monkeypatch.setattr("bench.commands12.hearing.WORK", tmp_path)
+    model, stream = find_model("nc-ssm"), short_stream()
+    first = hearing.heard(model, "words", stream)
+    (file,) = (tmp_path / "commands12").iterdir()
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(left, encoding="utf-8")
+    assert hearing.heard(model, "words", stream) == first
+    assert list((tmp_path / "commands12").iterdir()) == [file]
+    assert file.read_text(encoding="utf-8") == whole
+
+
+def short_stream() -> Stream:
+    """Two commands."""
+    sound = with_gaps("yes", "off")
+    pieces = (Piece(0.5, 1.5, frozenset({"yes"})), Piece(2.5, 3.5, frozenset({"off"})))
+    return Stream((lambda: sound,), pieces)
 
 
 @pytest.mark.parametrize("engine", ["ds-cnn", "nc-ssm"])
