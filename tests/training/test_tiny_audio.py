@@ -165,6 +165,26 @@ def test_prepare_goes_on_where_it_was_killed(trained: Trained, tmp_path: Path) -
     assert (tmp_path / "index.tsv").read_text().splitlines() == index
 
 
+def test_prepare_goes_on_where_it_was_killed_while_it_wrote_whose_frames_they_are(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. All is there, and prepare is killed with half of encoder.json written. 2. Prepare. Result: nothing is lost."""
+    from training.tiny_audio import material  # noqa: PLC0415 - as above
+
+    def write_half(path: Path, text: str, **_: str) -> None:
+        path.write_bytes(text[: len(text) // 2].encode())
+        raise KeyboardInterrupt
+
+    for name in ("index.tsv", "frames.f16", "encoder.json"):
+        shutil.copy(trained.root / "data" / name, tmp_path)
+    with monkeypatch.context() as killing:
+        killing.setattr(Path, "write_text", write_half)
+        with pytest.raises(KeyboardInterrupt):
+            material.prepare(tmp_path, trained.root / "manifest.tsv", trained.root / "encoder")
+    material.prepare(tmp_path, trained.root / "manifest.tsv", trained.root / "encoder")
+    assert (tmp_path / "frames.f16").read_bytes() == (trained.root / "data" / "frames.f16").read_bytes()
+
+
 def test_an_encoder_is_the_same_by_whatever_path(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

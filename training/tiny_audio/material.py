@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kwsd.small_files import written_whole
 from measure import manifests, sound
 from measure.progress import track
 from measure.wav import RATE
@@ -89,7 +90,8 @@ def prepare(folder: Path, manifest: Path, encoder: Path, corpora: Sequence[str] 
     if not rows:
         raise ValueError(f"{manifest}: no transcribed utterances of {', '.join(corpora)} in it")
     about = {"encoder": str(encoder.resolve()), "size": heard.size}
-    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    with written_whole(folder / ABOUT) as part:
+        part.write_text(json.dumps(about), encoding="utf-8")
     _encode(folder, manifest.parent, rows, heard)
     return read(folder)
 
