@@ -2,6 +2,7 @@
 
 import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 DONE, FAILED, WRONG_USAGE, DONE_IN_PART = 0, 1, 2, 3
 WRONG_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, which the systemd units do not restart on
@@ -49,6 +50,14 @@ class SettingError(ConfigError, ValueError):
 
 class KeywordFileError(ConfigError):
     """A keyword file has no usable keyword. The message holds one `file:line: what and why` per bad line."""
+
+
+class NothingUsableError(KeywordFileError):
+    """Nothing in a keyword file is for the model that hears now. `problems`: what is wrong with its lines."""
+
+    def __init__(self, message: str, problems: Iterable[Any]) -> None:
+        super().__init__(message)
+        self.problems: tuple[Any, ...] = tuple(problems)
 
 
 class SentenceFileError(ConfigError):

@@ -12,7 +12,7 @@ from kwsd.daemon.changes import NewKeywords
 from kwsd.daemon.inbox import Inbox
 from kwsd.daemon.saved_state import EVERY_KEYWORD, Saved, StateFile
 from kwsd.daemon.state import DaemonState, labels
-from kwsd.errors import ConfigError, KeywordFileError, first_few
+from kwsd.errors import ConfigError, KeywordFileError, NothingUsableError, first_few
 from kwsd.events import Loaded, Reloaded, ReloadFailed
 from kwsd.keywords.files import KeywordList, check_keywords, lists_behind, read_keyword_file
 from kwsd.keywords.keyword import Keyword
@@ -20,7 +20,7 @@ from kwsd.keywords.watch_file import FileWatch, content_digest
 from kwsd.protocol.messages import CommandError
 from kwsd.records import Record
 from kwsd.sentences.search import SentenceSearch
-from kwsd.spotters.interface import Spotter
+from kwsd.spotters.interface import Spotter, StandsIn
 from kwsd.text.phrase_tokenizer import PhraseTokenizer
 
 logger = logging.getLogger(__name__)
@@ -253,7 +253,13 @@ class KeywordUpdate:
         return told
 
     def _compile(self, asked: Saved) -> tuple[KeywordList, object]:
-        found = self._source.read_as(asked, self._spotter.tokenizer)
+        try:
+            found = self._source.read_as(asked, self._spotter.tokenizer)
+        except NothingUsableError as error:
+            stand_ins = self._spotter.stand_ins if isinstance(self._spotter, StandsIn) else ()
+            if not (stand_ins and error.problems):  # a file without a line is a mistake for any model
+                raise
+            found = KeywordList(with_thresholds(stand_ins, asked), error.problems)
         if found is None:
             found = KeywordList(with_thresholds(self._own, asked))
         return found, self._spotter.compile(found.keywords)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from errno import EINVAL
 from pathlib import Path
 
-from kwsd.errors import KeywordFileError, first_few
+from kwsd.errors import KeywordFileError, NothingUsableError, first_few
 from kwsd.homes import expanded
 from kwsd.keywords.doubts import doubts
 from kwsd.keywords.keyword import Keyword
@@ -80,9 +80,8 @@ def read_keyword_file(path: Path, tokenizer: PhraseTokenizer, *, is_behind: bool
         problems.extend(Problem(path, each.line, place + fault) for fault in faults)
     if not keywords:
         remedy = "one [[keyword]] with its phrase" if _is_toml(path) else "one phrase per line"
-        raise KeywordFileError(
-            "\n".join([f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, problems))])
-        )
+        told = [f"{path}: has no usable keyword; write {remedy}", *first_few(map(str, problems))]
+        raise NothingUsableError("\n".join(told), problems)
     return KeywordList(tuple(keywords), tuple(problems))
 
 

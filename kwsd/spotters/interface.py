@@ -1,7 +1,7 @@
 """The one face of whatever hears keywords in a stream."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from kwsd.acoustic.gate import Quiet
 from kwsd.events import Event
@@ -99,6 +99,16 @@ class Spotter(Protocol):
 
     def replace(self, compiled: Any) -> None:
         """Listen for a compiled list from now on; fast."""
+        ...
+
+
+@runtime_checkable
+class StandsIn(Protocol):
+    """One that hears other words until the model of the user's list comes."""
+
+    @property
+    def stand_ins(self) -> tuple[Keyword, ...]:
+        """What is heard meanwhile of a list that has nothing for `tokenizer`; none where such a list is refused."""
         ...
 
 

@@ -75,6 +75,11 @@ class PairedSpotter:
         return self._phrases.tokenizer if self._phrases else self._fixed.tokenizer
 
     @property
+    def stand_ins(self) -> tuple[Keyword, ...]:
+        """All the fixed words, while the model that a list is for may still come; then none."""
+        return self._fixed.known(()) if self._phrases is None and self._retry is not None else ()
+
+    @property
     def heard_samples(self) -> int:
         """Samples of the stream that have been heard through, by whoever listens."""
         listens = self._phrases is not None and not self._pace.paused

@@ -86,6 +86,38 @@ def test_what_a_program_sets_while_there_is_no_model_holds_when_it_comes(
             assert status["model"] == "m + ds-cnn"
 
 
+def test_a_file_for_the_model_alone_is_taken_before_it_comes(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The fixed words stand in; a program sets one. 2. The file comes to have a phrase alone, and is reloaded. 3. It
+    comes to have nothing. 4. The model comes.
+
+    Result: 2. all ten stand in, as after a start with it, and the answer says what they cannot hear. 3. Refused: a file
+    of nothing is a mistake for any model. 4. The phrase is in force: the reload gave up what the program set.
+    """
+    words = "light on\nyes\n"
+    retry = {"TEST_RETRY_S": "1"}
+    with running(tmp_path, tmp_path / "m", "--fallback", "auto", keywords=words, environment=retry) as daemon:
+        client, _ = daemon.client()
+        with client:
+            assert eventually(lambda: plug.is_open)
+            assert client.ask(command="set_keywords", keywords=["no"])["ok"]
+            (tmp_path / "keywords.txt").write_text("light on\n")
+            answer = client.ask(command="reload")
+            assert answer["ok"], answer
+            assert len(answer["data"]["keywords"]) == 10
+            assert '"light on" is none of the fixed commands' in str(answer["data"]["problems"])
+            status = client.ask(command="status")["data"]
+            assert (len(status["keywords"]), status["keywords_from"]) == (10, "file")
+            (tmp_path / "keywords.txt").write_text("# nothing\n")
+            assert "has no usable keyword" in str(client.ask(command="reload"))
+            (tmp_path / "keywords.txt").write_text("light on\n")
+            shutil.copytree(tiny_model_dir, tmp_path / "coming")
+            (tmp_path / "coming").rename(tmp_path / "m")
+            client.read_until("loaded")
+            assert client.read_until("reloaded")["keywords"] == ["light on"]
+
+
 def test_alongside_hears_after_a_reload_too(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """The fixed set hears "off" beside a model that listens for a phrase; a reload keeps both."""
     with running(tmp_path, tiny_model_dir, "--fallback", "alongside", keywords="light on\n") as daemon:
