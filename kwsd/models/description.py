@@ -14,6 +14,7 @@ from kwsd.search.settings import SearchSettings
 from kwsd.small_files import parse_toml, read_small
 
 DESCRIPTION = "model.toml"
+ENGLISH = "en"
 SECTIONS = ("search", "confidence", "false_alarms", "sha256")
 
 
@@ -25,6 +26,8 @@ class ModelDescription:
     version: str = ""
     about: str = ""
     licence: str = ""
+    language: str = ENGLISH
+    """What it hears, as `language:` of sentences calls it: all that kwsd knows of hear English."""
     training_data: tuple[str, ...] = ()
     """What the model has heard, a line per source with its licence."""
     search: SearchSettings = field(default_factory=SearchSettings)

@@ -31,6 +31,8 @@ class CompiledSentences:
     """Its templates are those of the graph, its problems all that were found."""
     arcs: tuple[WordArcs, ...]
     tokenizer: PhraseTokenizer
+    language: str
+    """That the model hears."""
 
     def graph(self) -> SentenceGraph:
         """For a search of its own; cheap, since it grows only where that search goes."""
@@ -38,7 +40,7 @@ class CompiledSentences:
 
     def again(self) -> CompiledSentences:
         """Those that the file has now; slow. Raises SentenceFileError: none that can be used."""
-        return compile_sentences(read_sentence_file(self.listed.path), self.tokenizer)
+        return compile_sentences(read_sentence_file(self.listed.path), self.tokenizer, self.language)
 
 
 class Speller:
@@ -91,8 +93,24 @@ def check_is_said(graph: WordArcs) -> None:
         raise SentenceMistakeError("may be said without a word; take one part out of its brackets")
 
 
-def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer) -> CompiledSentences:
-    """What cannot be spelt becomes a problem of its template; the rest stays.
+def is_same_language(written: str, heard: str) -> bool:
+    """Whether sentences are in a model's language; `en-GB` and `en_US` are English. One that is not told is."""
+    return not written or written.replace("_", "-").casefold().partition("-")[0] == heard.casefold().partition("-")[0]
+
+
+def foreign_language(listed: SentenceList, heard: str) -> SentenceProblem:
+    """Sentences are in another language than the model hears."""
+    written = listed.language
+    return SentenceProblem(
+        listed.path,
+        line_of(written, 1),
+        f"language: {written}: the model hears {heard}, and takes the sentences as if they were in that; write them in "
+        f'it, or give a model that hears {written} and says language = "{written}" in its model.toml',
+    )
+
+
+def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer, language: str = "en") -> CompiledSentences:
+    """What cannot be spelt becomes a problem of its template; the rest stays. `language` is that of the model.
 
     Raises:
         SentenceFileError: nothing is left.
@@ -122,8 +140,9 @@ def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer) -> Compi
         else:
             skip_words.append(word)
     told = (SentenceProblem(listed.path, each.line, str(each)) for each in (*pruning.mistakes, *mistakes))
-    problems = list(dict.fromkeys((*listed.problems, *told)))
+    foreign = [] if is_same_language(listed.language, language) else [foreign_language(listed, language)]
+    problems = list(dict.fromkeys((*foreign, *listed.problems, *told)))
     if not templates:
         raise SentenceFileError("\n".join([f"{listed.path}: has no usable sentence", *map(str, problems)]))
     usable = replace(listed, templates=tuple(templates), skip_words=tuple(skip_words), problems=tuple(problems))
-    return CompiledSentences(usable, tuple(arcs), tokenizer)
+    return CompiledSentences(usable, tuple(arcs), tokenizer, language)

@@ -47,6 +47,8 @@ class SentenceList:
     path: Path
     templates: tuple[Template, ...]
     skip_words: tuple[str, ...]
+    language: str
+    """That the sentences are in; empty where the file does not say."""
     problems: tuple[SentenceProblem, ...] = ()
 
 
@@ -87,12 +89,12 @@ def read_sentence_file(path: Path) -> SentenceList:
                 note(mistake.line or own_line, str(mistake))
             else:
                 templates.append(Template(intent, str(text), own_line, expression, slots))
-    skipped = tuple(skip_words(tree, note))
+    skipped, language = tuple(skip_words(tree, note)), language_of(tree, note)
     problems = [SentenceProblem(path, *each) for each in dict.fromkeys(found)]  # what many use is told once
     if not templates:
         remedy = "" if problems else "; write `intents:`, a name, `data:` and `- sentences:`, see docs/sentences.md"
         raise SentenceFileError("\n".join([f"{path}: has no usable sentence{remedy}", *map(str, problems)]))
-    return SentenceList(path, tuple(templates), skipped, tuple(problems))
+    return SentenceList(path, tuple(templates), skipped, language, tuple(problems))
 
 
 def section(where: Mapping[str, Any], key: str, note: Note) -> Mapping[str, Any]:
@@ -131,6 +133,15 @@ def skip_words(tree: Mapping[str, Any], note: Note) -> Iterator[str]:
             yield word
         else:
             note(own_line, "skip_words: one of them is no text; write what may be said, in quotes")
+
+
+def language_of(tree: Mapping[str, Any], note: Note) -> str:
+    """What `language:` says, with its line; empty where nothing does."""
+    language = tree.get("language")
+    if language is None or isinstance(language, str):
+        return language or ""
+    note(line_of_key(tree, "language"), f"language: {language} is no text to YAML; quote it")  # NO is Norwegian
+    return ""
 
 
 def check_size(expression: Expression) -> None:

@@ -80,7 +80,7 @@ def spotter_maker(settings: Settings, read: Reader | None, load: Loader | None =
     return make
 
 
-def read_sentences(path: Path, tokenizer: PhraseTokenizer) -> CompiledSentences:
+def read_sentences(path: Path, model: Model) -> CompiledSentences:
     """The usable sentences of a file; what is wrong with the others is logged as `file:line: what and why`.
 
     Raises:
@@ -89,7 +89,7 @@ def read_sentences(path: Path, tokenizer: PhraseTokenizer) -> CompiledSentences:
     from kwsd.sentences.compile import compile_sentences  # noqa: PLC0415 - few have sentences
     from kwsd.sentences.files import read_sentence_file  # noqa: PLC0415 - likewise
 
-    compiled = compile_sentences(read_sentence_file(path), tokenizer)
+    compiled = compile_sentences(read_sentence_file(path), model.tokenizer, model.description.language)
     for problem in first_few(map(str, compiled.listed.problems)):
         logger.warning("%s", problem)
     return compiled
@@ -123,7 +123,7 @@ class OpenVocabulary:
         if self._settings.sentences is not None:
             from kwsd.spotters.sentences import SentenceSpotter  # noqa: PLC0415 - few have sentences
 
-            sentences, intents = read_sentences(self._settings.sentences, model.tokenizer), self._settings.intents
+            sentences, intents = read_sentences(self._settings.sentences, model), self._settings.intents
             spotter = partial(SentenceSpotter, sentences=sentences, intents=intents, **how)
             self.make = partial(spotter, model, compiled, search)
         return self.make

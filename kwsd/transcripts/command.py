@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_OUTPUT = 1 << 20
 """Bytes; what is longer is no transcript of a minute."""
+MOST_LETTERS, MOST_LETTERS_PER_S = 4000, 100
+"""Of a text, and for each second of its sound: far more than is said, or than a recogniser repeats."""
 MOST_UNSEEN = 0.2
 """Of a text's signs that may be such as nobody can see; what has more is no text but bytes of something else."""
 KEPT_ERRORS = 2048
@@ -83,7 +85,7 @@ class CommandTranscriber:
             if self._process.returncode:
                 said = [f": {line}" for line in errors.decode(errors="replace").splitlines()]
                 raise TranscriptError(f"{name}: exited with {self._process.returncode}{''.join(said[-1:])}")
-            told = parse_output(output, name, self._utterance.start_s)
+            told = parse_output(output, name, self._utterance)
             level = logging.DEBUG
         finally:
             for line in errors.decode(errors="replace").splitlines():
@@ -130,11 +132,11 @@ def output_of(process: subprocess.Popen[bytes], timeout_s: float, name: str, err
     return bytes(output)
 
 
-def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
+def parse_output(output: bytes, name: str, utterance: Utterance) -> Transcription:
     """Plain text, or an object with `text` and perhaps `words`, each with `text` (or `word`), `start` and `end`.
 
     Raises:
-        TranscriptError: it is neither.
+        TranscriptError: it is neither, or more than can be said.
     """
     try:
         text = output.decode("utf-8-sig").strip()
@@ -145,7 +147,7 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
             told = Transcription(spoken_text(text))
         else:
             tree = parse_json(text)
-            words = [spoken_word(word, start_s) for word in tree.get("words") or ()]
+            words = [spoken_word(word, utterance.start_s) for word in tree.get("words") or ()]
             text = tree["text"]
             told = Transcription(spoken_text(text), tuple(word for word in words if word.text), _confidence(tree))
     except UnicodeError as error:
@@ -155,6 +157,12 @@ def parse_output(output: bytes, name: str, start_s: float) -> Transcription:
             f'{name}: wrote JSON that is no transcript ({type(error).__name__}: {error}); wanted is {{"text": …, '
             '"words": [{"text": …, "start": …, "end": …}]}'
         ) from None
+    written = max(len(told.text), sum(len(word.text) + 1 for word in told.words))
+    if written > (most := MOST_LETTERS + round(MOST_LETTERS_PER_S * utterance.length_s)):
+        raise TranscriptError(
+            f"{name}: wrote {written} letters for {utterance.length_s:.1f} s of sound, and {most} are the most that is "
+            "a transcript"
+        )
     if stray := unseen(text):
         logger.warning("%s: wrote U+%04X, which nobody can see or say; it is left out", name, ord(stray[0]))
     return told

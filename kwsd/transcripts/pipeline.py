@@ -78,7 +78,7 @@ class PipelineProcess:
                 raise
             finally:
                 self._used_s = time.monotonic()
-        return parse_output(json.dumps(self._told(line)).encode(), self.name, utterance.start_s)
+        return parse_output(json.dumps(self._told(line)).encode(), self.name, utterance)
 
     def kill(self) -> None:
         """End it, whatever it does: who waits for it is told that it died. It is started anew for the next one."""

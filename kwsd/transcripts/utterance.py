@@ -25,6 +25,11 @@ class Utterance:
         """Where it begins in the stream, seconds."""
         return seconds(self._start_sample)
 
+    @property
+    def length_s(self) -> float:
+        """How long it is, seconds."""
+        return seconds(self._length)
+
     def push(self, chunk: Chunk) -> None:
         """Keep the next sound. Raises TranscriptError: there is more than a recogniser is to be given at once."""
         if not self._parts:

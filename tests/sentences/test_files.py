@@ -35,10 +35,10 @@ expansion_rules:
 """
 
 
-def compiled(tmp_path: Path, text: str) -> CompiledSentences:
+def compiled(tmp_path: Path, text: str, language: str = "en") -> CompiledSentences:
     path = tmp_path / "sentences.yaml"
     path.write_text(text, encoding="utf-8")
-    return compile_sentences(read_sentence_file(path), TOKENIZER)
+    return compile_sentences(read_sentence_file(path), TOKENIZER, language)
 
 
 def walk(graph: SentenceGraph, text: str) -> tuple[Place, SentenceReading | None]:
@@ -175,6 +175,35 @@ def test_what_is_wrong_around_sentences_is_told_and_the_rest_stays(
         assert f"sentences.yaml:{line}: " in str(problem)
         assert why in str(problem)
     assert walk(found.graph(), "lights on")[0].final
+
+
+@pytest.mark.parametrize(
+    ("written", "heard", "why"),
+    [
+        ("de", "en", "language: de: the model hears en"),
+        ("de-CH", "en", 'language = "de-CH" in its model.toml'),
+        ("en", "de", "language: en: the model hears de"),
+        ("no", "en", "language: False is no text to YAML; quote it"),  # Norwegian
+        ("3", "en", "language: 3 is no text to YAML; quote it"),
+    ],
+)
+def test_another_language_than_the_model_hears_is_told_with_its_line(
+    tmp_path: Path, written: str, heard: str, why: str
+) -> None:
+    """1. Sentences of Home Assistant's in German. Result: they are taken, and told of as read in English."""
+    found = compiled(tmp_path, GOOD.replace("language: en", f"# ours\nlanguage: {written}"), heard)
+    (problem,) = found.listed.problems
+    assert "sentences.yaml:2: " in str(problem)
+    assert why in str(problem)
+    assert walk(found.graph(), "turn on the kitchen lights")[0].final
+    assert found.again().listed.problems == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"), [("en", "en"), ("en-GB", "en"), ("EN_us", "en"), ("", "en"), ("de", "de-AT")]
+)
+def test_a_languages_own_kinds_are_that_language(tmp_path: Path, written: str, heard: str) -> None:
+    assert not compiled(tmp_path, GOOD.replace("language: en", f"language: {written}"), heard).listed.problems
 
 
 def test_a_list_loses_what_cannot_be_said_and_keeps_the_rest(tmp_path: Path) -> None:

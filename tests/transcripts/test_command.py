@@ -61,6 +61,12 @@ def test_words_in_json_are_placed_in_the_stream() -> None:
         (r"""print('{"text": "a", "words": [{"text": "\\u202e\\u202e", "start": 0, "end": 1}]}')""", r"U\+202E"),
         ("""print('{"text": "a", "words": [{"text": "a", "start": 2, "end": 1}]}')""", "not seconds in order"),
         ("print('x' * 2000000)", "no transcript"),
+        ("print('la ' * 2000)", r"wrote 5999 letters for 1\.0 s of sound, and 4100 are the most"),
+        ("import json; print(json.dumps({'text': 'la' * 3000}))", "wrote 6000 letters"),
+        (
+            "import json; w = dict(text='a', start=0, end=1); print(json.dumps({'text': 'a', 'words': [w] * 9000}))",
+            "wrote 18000 letters",
+        ),
     ],
 )
 def test_rubbish_and_death_are_named(code: str, why: str) -> None:

@@ -92,6 +92,7 @@ def test_one_process_serves_all_and_ends_when_nobody_wants_it() -> None:
         ("tell(READY); hear(); tell(b'{\"words\": 3}')", "JSON that is no transcript"),
         ('tell(READY); hear(); tell(b\'{"error": "out of memory"}\'); hear()', "worker: out of memory"),
         ("tell(READY); hear(); stream.write(b'x' * 3000000); stream.flush()", "wrote more than any transcript"),
+        ("tell(READY); tell(json.dumps({'text': 'la ' * 9000}).encode()); hear()", "wrote 26999 letters"),
         ("tell(READY); hear(); time.sleep(60)", r"wrote nothing within 0\.5 s, and was ended"),
         ("tell(READY); time.sleep(60)", r"within 0\.5 s, and was ended|takes no sound, and was ended"),
     ],

@@ -23,7 +23,7 @@ def describe(directory: Path, *, name: str, version: str, about: str, licence: s
     path = directory / DESCRIPTION
     known = _read(path)
     tuned: dict[str, Any] = {
-        section: known[section] for section in ("search", "confidence", "false_alarms") if section in known
+        section: known[section] for section in ("language", "search", "confidence", "false_alarms") if section in known
     }
     used = {find_encoder(directory), *directory.glob(f"encoder.*ms{COMPACT}")}
     unused = set(directory.glob("encoder*.onnx")) - used
