@@ -42,7 +42,7 @@ from kwsd.transcripts.open import Transcribers
 logger = logging.getLogger(__name__)
 
 HEARD_OUT_S = 1.0  # at SIGTERM: what was accepted is heard for so long; 4 s of sound take 0.1 s of one core
-FLUSH_S = 0.2
+FLUSH_S, LEAST_S = 0.2, 0.1  # to tell, and to write; the latter where hearing out took all of its second
 ENDED_TEXTS_S = 60.0
 ENDED_FLUSH_S = 10.0  # where the sound itself has ended nobody is in a hurry
 
@@ -171,16 +171,20 @@ class Daemon:
             unheard_ms = sum(source.inbox.discard() for source in self.sources) * 1000 // samples(1)
             logger.warning("%d ms of sound that waited are not heard any more", unheard_ms)
             await in_background(lambda: _join(decoding, time.monotonic() + FLUSH_S))
+
+        def left_s(hurried_s: float, ended_s: float) -> float:
+            """So long at most: where somebody hurries, of what hearing out did not need."""
+            return min(hurried_s, deadline_s - time.monotonic()) if self._hurry else ended_s
+
         texts = [source.texts for source in self.sources if source.texts is not None]
         for each in texts:
-            await in_background(partial(each.finish, FLUSH_S if self._hurry else ENDED_TEXTS_S))
+            await in_background(partial(each.finish, left_s(FLUSH_S, ENDED_TEXTS_S)))
         if self._transcribers is not None:
             await in_background(self._transcribers.close)
-        time_left_s = deadline_s + FLUSH_S - time.monotonic()  # of what hearing out did not need
         for source in self.sources:
             if source.order_files is not None:  # which tells once it has written
-                await source.order_files.close(FLUSH_S)
-        await self.bus.close(max(FLUSH_S, time_left_s) if self._hurry else ENDED_FLUSH_S)
+                await source.order_files.close(max(LEAST_S, left_s(FLUSH_S, ENDED_FLUSH_S)))
+        await self.bus.close(max(LEAST_S, left_s(HEARD_OUT_S, ENDED_FLUSH_S)))
         for task in self._tasks:
             task.cancel()
         self.notifier.close()

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 BEFORE_SAMPLES = samples(0.2)
 """A word begins before the first frame that is surely speech."""
+CALLED_OFF_S = 0.2
+"""Until a text that is called off has been told; a program is killed in far less."""
 MOST_AT_WORK = 2
 """Orders whose text is waited for: with more, the transcriber is slower than whoever speaks."""
 
@@ -125,17 +127,21 @@ class OrderTexts:
 
     def finish(self, wait_s: float) -> None:
         """Wait so long for texts that are under way; then they are called off, which is told of each."""
-        gives_up_s = time.monotonic() + wait_s
-        for thread, order in [*self._at_work.items()]:
-            thread.join(max(0.0, gives_up_s - time.monotonic()))
+        self._join(wait_s)
+        for thread, order in self._at_work.items():
             if thread.is_alive() and order.transcriber is not None:
                 order.transcriber.cancel()
-                thread.join(wait_s)
+        self._join(max(wait_s, CALLED_OFF_S))
 
     def close(self, wait_s: float) -> None:
         """The same, and end what transcribes."""
         self.finish(wait_s)
         self._transcribers.close()
+
+    def _join(self, wait_s: float) -> None:
+        gives_up_s = time.monotonic() + wait_s
+        for thread in self._at_work:
+            thread.join(max(0.0, gives_up_s - time.monotonic()))
 
     def _take(self, chunks: Iterable[Chunk]) -> None:
         order, hears = self._order, self._spotter.orders

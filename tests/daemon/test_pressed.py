@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from testkit.daemons import KWSD, DaemonProcess, Manager, eventually, phrase, running
+from testkit.daemons import KWSD, DaemonProcess, Manager, Plug, eventually, phrase, running
 from testkit.serving import Client
+from testkit.tiny_model import silence, speak
 
 PIPE: dict[str, Any] = {"program": (KWSD,), "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
@@ -175,3 +176,43 @@ def test_standard_output_that_takes_nothing_is_said_once(
         assert daemon.wait() == 0
         assert sum("standard output cannot be written" in line for line in daemon.log) == 1
         assert "Traceback" not in "\n".join(daemon.log)
+
+
+def seconds_to_end_within_an_order(directory: Path, model: Path, plug: Plug) -> float:
+    """As below."""
+    (directory / "wake.toml").write_text('[[keyword]]\nphrase = "hey light"\nlisten = true\n')
+    (directory / "kwsd.toml").write_text('[transcripts]\ntranscriber = "command"\ncommand = "sleep 60"\n')
+    (directory / "hang").unlink(missing_ok=True)
+    of = ("--keywords", str(directory / "wake.toml"), "--config", str(directory / "kwsd.toml"), "--exec", "sleep 60")
+    order = np.concatenate([speak("HEY LIGHT", lead_s=0.3), speak("TURN OFF")])
+    with running(directory, model, *of) as daemon:
+        assert eventually(lambda: plug.is_open)
+        client, _ = daemon.client()
+        with client:
+            for _ in range(2):
+                plug.say(np.concatenate([order, silence(2.0)]))
+                client.read_until("speech_end")
+            plug.say(order)
+            client.read_until("speech_start")
+            (directory / "hang").touch()
+            time.sleep(0.5)
+            asked_s = time.monotonic()
+            daemon.signal(signal.SIGTERM)
+            errors = {client.read_until("transcript")["error"] for _ in range(2)}
+            assert daemon.wait() == 0
+            assert errors == {"the transcript was called off"}
+            return time.monotonic() - asked_s
+
+
+def test_sigterm_within_an_order_is_obeyed_in_time_whatever_still_runs(
+    tmp_path: Path, tiny_model_dir: Path, plug: Plug
+) -> None:
+    """Scenario.
+
+    1. Programs of `--exec` run on and on, and those that write down two orders. 2. A third order is being said, and
+    decoding hangs. 3. SIGTERM.
+
+    Result: it ends well, and on a machine that has time for it within 1.5 s; a subscriber is told of both orders that
+    they have no text, and why.
+    """
+    assert any(seconds_to_end_within_an_order(tmp_path, tiny_model_dir, plug) < 1.5 for _ in range(4))
