@@ -5,9 +5,10 @@ import os
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from queue import Full, Queue
 from threading import Thread
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 from kwsd.records import printable
 
@@ -75,6 +76,7 @@ class Aside(logging.Handler):
         self.setFormatter(formatter)
         self._waiting: Queue[str] = Queue(self.MOST_WAITING)
         self._left_out = 0
+        self._out = standard_error()
         Thread(target=self._run, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -98,9 +100,18 @@ class Aside(logging.Handler):
         while True:
             line = self._waiting.get()
             with suppress(OSError, ValueError):  # full or closed: there is nowhere to say it
-                sys.stderr.write(line)
-                sys.stderr.flush()
+                self._out.write(line)
+                self._out.flush()
             self._waiting.task_done()
+
+
+def standard_error() -> TextIO:
+    """The same file by another number: sounddevice turns the usual one to /dev/null while it lists devices."""
+    try:
+        number = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):  # it is none of a system's, or there is none
+        return sys.stderr or Path(os.devnull).open("w")
+    return os.fdopen(number, "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors)
 
 
 def log_for_months() -> None:

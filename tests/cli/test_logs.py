@@ -1,6 +1,8 @@
 """A log that others cannot fill."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -41,3 +43,30 @@ def test_a_clock_that_goes_back_ends_no_log() -> None:
     limit = RepeatLimit()
     log(limit, range(3000, 6000))
     assert len(log(limit, range(5))) == 5
+
+
+AWAY = """
+import logging, os
+from kwsd.cli.logs import log_for_months, start_logging
+start_logging("kwsd", verbose=False)
+log_for_months()
+kept = os.dup(2)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+logging.warning("a subscriber was refused")
+logging.getLogger().handlers[0].flush()
+os.dup2(kept, 2)
+logging.warning("and another")
+"""
+
+
+def test_a_line_is_written_while_the_sound_library_has_standard_error() -> None:
+    """The sound library turns it to /dev/null while it lists devices, again and again where there is no microphone."""
+    done = subprocess.run([sys.executable, "-c", AWAY], capture_output=True, text=True, check=True)
+    assert done.stderr == "kwsd: warning: a subscriber was refused\nkwsd: warning: and another\n"
+
+
+def test_without_standard_error_there_is_no_log_and_all_else_goes_on() -> None:
+    code = f"import os; os.close(2); import sys; sys.stderr = None; exec({AWAY.partition('kept')[0]!r}); print('well')"
+    code += "; logging.warning('nobody reads this')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "well\n"
