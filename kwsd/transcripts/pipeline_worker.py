@@ -62,7 +62,7 @@ def transcript(pipeline: Any, sound: "np.typing.NDArray[np.float32]") -> dict[st
     end_s = len(sound) / SAMPLE_RATE
     spoken = [(str(chunk["text"]).strip(), *chunk["timestamp"]) for chunk in told.get("chunks") or ()]
     words = [
-        {"text": text, "start": start, "end": max(start, end_s if end is None else end)}
+        {"text": text, "start": min(start, end_s), "end": min(end_s, max(start, end_s if end is None else end))}
         for text, start, end in spoken
         if text and start is not None
     ]

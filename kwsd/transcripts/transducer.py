@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from kwsd.acoustic.model import Model
 from kwsd.errors import TranscriptError
@@ -37,10 +38,12 @@ class TransducerTranscriber:
         self._beam = TextBeam(model.transducer, beam)
         self._pending: list[TextEmission] = []
         self._words: list[SpokenWord] = []
+        self._end_sample = 0
         self._cancelled = False
 
-    def push(self, chunk: Chunk, frames: Sequence[Frames]) -> None:  # noqa: ARG002 - the frames are of this sound
+    def push(self, chunk: Chunk, frames: Sequence[Frames]) -> None:
         """Search the frames. A new origin, behind a long gap, begins a new word; what was not heard is silence."""
+        self._end_sample = max(self._end_sample, chunk.end_sample)
         for each in frames:
             if self._origin_sample is not None and each.origin_sample != self._origin_sample:
                 self._end_of_stretch()
@@ -56,10 +59,12 @@ class TransducerTranscriber:
         if self._cancelled:
             raise TranscriptError("the transcript was called off")
         self._end_of_stretch()
-        sure = [word.confidence for word in self._words if word.confidence is not None]
+        end_s = seconds(self._end_sample)  # the last frames may be of silence that was added
+        words = tuple(replace(each, start=min(each.start, end_s), end=min(each.end, end_s)) for each in self._words)
+        sure = [word.confidence for word in words if word.confidence is not None]
         return Transcription(
-            " ".join(word.text for word in self._words),
-            tuple(self._words),
+            " ".join(word.text for word in words),
+            words,
             round(sum(sure) / len(sure), 4) if sure else None,
         )
 

@@ -41,13 +41,14 @@ class Scripted:
         self.model = SimpleNamespace(generation_config=SimpleNamespace(alignment_heads=heads))
         self.asked: list[dict[str, Any]] = []
         self._fault = fault
+        self.end_s: float | None = None
 
     def __call__(self, sound: dict[str, Any], **asked: Any) -> dict[str, Any]:
         assert (len(sound["raw"]), sound["sampling_rate"]) == (16000, 16000)
         self.asked.append(asked)
         if self._fault is not None:
             raise self._fault
-        chunks = [{"text": " stop", "timestamp": (0.2, None)}] if asked else []
+        chunks = [{"text": " stop", "timestamp": (0.2, self.end_s)}] if asked else []
         return {"text": "stop", "chunks": chunks}
 
 
@@ -67,6 +68,13 @@ def test_times_are_asked_only_of_those_that_can_tell_them(pipeline: Scripted, *,
     assert tells_times(pipeline) is times
     assert pipeline.asked == [{"return_timestamps": "word"} if times else {}]
     assert told == {"text": "stop", "words": [{"text": "stop", "start": 0.2, "end": 1.0}] if times else []}
+
+
+def test_a_word_ends_with_its_sound_at_the_latest() -> None:
+    """Whisper hears 30 s, whatever it is given, and says of the last word that it goes on into what is added."""
+    pipeline = Scripted("seq2seq_whisper", [[1, 2]])
+    pipeline.end_s = 2.24
+    assert transcript(pipeline, SOUND)["words"] == [{"text": "stop", "start": 0.2, "end": 1.0}]
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("out of memory"), ValueError("wrong")])

@@ -40,6 +40,19 @@ def test_words_come_with_times_and_confidence(tiny_model_dir: Path) -> None:
     assert told.confidence > 0.9
 
 
+def test_no_word_ends_behind_the_sound(tiny_model_dir: Path) -> None:
+    """At the end of a recording the model is given silence, and may write the last word's last piece only there."""
+    model = Model.load(tiny_model_dir)
+    stream, transcriber = AcousticStream(model), TransducerTranscriber(model)
+    sound = np.concatenate([silence(0.5), speak("LIGHTS ON"), silence(0.5)])
+    frames = [*stream.push(Chunk(0, sound, "")), *stream.finish()]
+    transcriber.push(Chunk(0, sound[:8_000], ""), frames)
+    transcriber.push(
+        Chunk(8_000, sound[8_000:14_000], ""), ()
+    )  # as in an order, whose frames come with its first chunk
+    assert [(word.start, word.end) for word in transcriber.finish().words] == [(0.56, 0.8), (0.875, 0.875)]
+
+
 @pytest.mark.parametrize("block", [160, 1_000, 100_000])
 def test_how_sound_is_cut_makes_no_difference(tiny_model_dir: Path, block: int) -> None:
     model = Model.load(tiny_model_dir)
