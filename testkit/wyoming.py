@@ -59,28 +59,28 @@ def serving(
 ) -> Iterator[WyomingProcess]:
     """The service with `directory/keywords.txt`, killed at the end if it still runs."""
     (directory / "keywords.txt").write_text(keywords)
-    own = ("--keywords", str(directory / "keywords.txt"), "--model", str(model), "--uri", "tcp://127.0.0.1:0", "-v")
-    environ = clean_environment(directory, environment)
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([PROGRAM, *own, *arguments], stderr=log, env=environ)
-    service = WyomingProcess(process, directory / "log")
-    try:
-        assert eventually(lambda: "wake words, port " in service.log or process.poll() is not None, 20)
-        assert process.poll() is None, service.log
-        service.port = int(service.log.partition("wake words, port ")[2].split()[0])
+    own = ("--keywords", str(directory / "keywords.txt"), "--model", str(model))
+    with _started(directory, *own, *arguments, log="log", environment=environment) as service:
         yield service
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
 def satellite(directory: Path, *arguments: str) -> Iterator[WyomingProcess]:
     """`kwsd-wyoming --satellite`, beside the daemon whose socket is directory/s; killed at the end."""
-    own = ("--satellite", "kitchen", "--socket", str(directory / "s"), "--uri", "tcp://127.0.0.1:0", "-v")
-    with (directory / "satellite.log").open("wb") as log:
-        process = subprocess.Popen([PROGRAM, *own, *arguments], stderr=log, env=clean_environment(directory))
-    service = WyomingProcess(process, directory / "satellite.log")
+    own = ("--satellite", "kitchen", "--socket", str(directory / "s"))
+    with _started(directory, *own, *arguments, log="satellite.log") as service:
+        yield service
+
+
+@contextmanager
+def _started(
+    directory: Path, *arguments: str, log: str, environment: Mapping[str, str] | None = None
+) -> Iterator[WyomingProcess]:
+    """The program on any port, which its log tells."""
+    command = [PROGRAM, "--uri", "tcp://127.0.0.1:0", "-v", *arguments]
+    with (directory / log).open("wb") as told:
+        process = subprocess.Popen(command, stderr=told, env=clean_environment(directory, environment))
+    service = WyomingProcess(process, directory / log)
     try:
         assert eventually(lambda: ", port " in service.log or process.poll() is not None, 20)
         assert process.poll() is None, service.log

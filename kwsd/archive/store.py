@@ -86,9 +86,8 @@ class Store:
                 with zipfile.ZipFile(beneath, "w", compresslevel=1) as file:
                     kept, failed = _write(file, spans, made, about)
                 beneath.flush()
-                os.fsync(
-                    beneath.fileno()
-                )  # a power cut may leave an empty file else, under a name that says it is whole
+                # a power cut may leave an empty file else, under a name that says it is whole
+                os.fsync(beneath.fileno())
             if kept:
                 part.replace(self.folder / f"{name}{SUFFIX}")
         except FileNotFoundError as error:

@@ -260,7 +260,7 @@ def test_who_is_not_allowed_is_turned_away(tmp_path: Path, tiny_model_dir: Path)
     with serving(tmp_path, tiny_model_dir, "--allow", "10.0.0.0/8") as service:
         with service.client() as client:
             assert client.read() is None
-        assert "127.0.0.1 may not connect" in service.log
+        assert eventually(lambda: "127.0.0.1 may not connect" in service.log)
 
 
 def test_places_are_counted_and_the_silent_lose_theirs(tmp_path: Path, tiny_model_dir: Path) -> None:
