@@ -84,8 +84,8 @@ class MicrophoneSource:
 
     def _wait(self) -> int | None:
         """Frames available, at least a block; None when closed."""
-        deadline_s = time.monotonic() + STALL_S
-        while True:
+        patience_s = STALL_S  # of looks: a clock goes on while the machine is stopped
+        while patience_s > 0:
             with self._lock:
                 if self._closed.is_set():
                     return None
@@ -95,11 +95,10 @@ class MicrophoneSource:
                     raise self._failed(error) from error
             if available >= self._block_frames:
                 return available
-            if time.monotonic() > deadline_s:
-                raise AudioError(
-                    f'"{self.name}" has given no sound for {STALL_S:.0f} s; unplug it and plug it in again'
-                )
-            time.sleep(max(POLL_S, (self._block_frames - available) / self.rate_hz))
+            pause_s = max(POLL_S, (self._block_frames - available) / self.rate_hz)
+            time.sleep(pause_s)
+            patience_s -= pause_s
+        raise AudioError(f'"{self.name}" has given no sound for {STALL_S:.0f} s; unplug it and plug it in again')
 
     def _read(self, available: int) -> Iterator[Chunk]:
         """All that is available; before it, if some was lost, the end of what came before.

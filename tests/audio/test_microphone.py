@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from kwsd.audio import microphone
 from kwsd.audio.microphone import MicrophoneSource
 from kwsd.audio.portaudio import InputDevice, device_from_command_line
 from kwsd.audio.source import Samples
+from kwsd.errors import AudioError
 from kwsd.timebase import SAMPLE_RATE
 from testkit.fake_audio import ALSA_DEFAULTS, FAKE_MICROPHONE, fake_alsa_microphone, needs_portaudio, noise
 
@@ -167,6 +169,58 @@ def test_an_overrun_is_told_with_the_loss_that_time_shows(monkeypatch: pytest.Mo
     assert before.start_sample == 0
     assert first.start_sample - before.end_sample == pytest.approx(3_200, rel=0.3)
     assert second.start_sample - rest.end_sample == pytest.approx(3_200, rel=0.3)
+
+
+class SilentStream:
+    """A device that gives nothing until a look at it has been told to give."""
+
+    samplerate = 16_000.0
+
+    def __init__(self) -> None:
+        self.looks: Callable[[], int] = lambda: 0
+
+    @property
+    def read_available(self) -> int:
+        """Frames to be read."""
+        return self.looks()
+
+    def read(self, frames: int) -> tuple[Samples, bool]:
+        return np.ones((frames, 1), np.float32), False
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def test_a_machine_that_was_stopped_opens_no_microphone_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenario.
+
+    1. While there is nothing to read the clock jumps by ten minutes; then there is sound, and it is heard. 2. The clock
+    goes on as ever and there is none: the device is dead after 5 s.
+    """
+    device = InputDevice(0, "usb", "ALSA", channels=1, default_rate_hz=16_000, is_default=True)
+    stream, now_s = SilentStream(), 1000.0
+
+    def sleep(pause_s: float) -> None:
+        nonlocal now_s
+        now_s += pause_s
+
+    def stop_and_go_on() -> int:
+        nonlocal now_s
+        now_s += 600.0
+        stream.looks = lambda: 1_600
+        return 0
+
+    monkeypatch.setattr(microphone, "time", SimpleNamespace(monotonic=lambda: now_s, sleep=sleep))
+    monkeypatch.setattr(microphone, "find_device", lambda _: device)
+    monkeypatch.setattr(microphone, "portaudio", lambda: SimpleNamespace(PortAudioError=OSError))
+    monkeypatch.setattr(microphone, "open_stream", lambda *_: stream)
+    blocks = iter(MicrophoneSource())
+    stream.looks = stop_and_go_on
+    assert len(next(blocks).samples)
+    stream.looks, before_s = lambda: 0, now_s
+    with pytest.raises(AudioError, match="has given no sound for 5 s"):
+        next(blocks)
+    assert now_s - before_s == pytest.approx(microphone.STALL_S, abs=0.1)
 
 
 def test_a_device_on_the_command_line_is_an_index_or_a_name() -> None:
