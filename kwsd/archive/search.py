@@ -41,6 +41,7 @@ def search_spans(
     model: Model, compiled: CompiledKeywords, settings: SearchSettings, spans: Sequence[FileSpan], made: Iterable[Made]
 ) -> Iterator[tuple[int, Detection]]:
     """Detections with the place of their span; frames of spans may come mixed. Times are the recording's."""
+    compiled = compiled.without_misses()
     searching: dict[int, PhraseSpotter] = {}
     beams = SideBySide(compiled.searched, model.transducer)
     for turn in turns(made):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,16 @@ class CompiledKeywords:
         own = frozenset(keyword.label for keyword in self.keywords if keyword.listen)
         listening = own.union(*(each.compiled.listening for each in self.behind.values()))
         object.__setattr__(self, "listening", listening)
+
+    def without_misses(self) -> CompiledKeywords:
+        """The same, of which what was nearly said is not told: the graph is shared, the hits are the same."""
+        return replace(
+            self,
+            searched=replace(self.searched, tells_misses=False),
+            behind={
+                phrase: replace(each, compiled=each.compiled.without_misses()) for phrase, each in self.behind.items()
+            },
+        )
 
     def longest_pause(self, frames: int) -> int:
         """Segments of so many frames that a phrase may pause for in the middle."""

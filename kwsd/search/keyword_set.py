@@ -74,6 +74,8 @@ class KeywordSet:
     """Nats behind the best hypothesis beyond which one is dropped."""
     confidence: Confidence | None = None
     """What makes one score of all that is seen of long phrases; None asks one rule after the other about these too."""
+    tells_misses: bool = True
+    """Whether what was nearly said is told of as well."""
 
     def confidence_in(self, tokens: int) -> Confidence | None:
         """What decides about a phrase of so many tokens; None where rules do."""

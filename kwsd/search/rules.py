@@ -104,8 +104,8 @@ class Rules:
         )
 
     def _missed(self, candidate: Candidate) -> list[Miss]:
-        if candidate.aligned is None or candidate.alignment is None or candidate.objection is None:
-            return []  # it never came near enough to be aligned
+        if not (self._set.tells_misses and candidate.aligned and candidate.alignment and candidate.objection):
+            return []  # nobody asks, or it never came near enough to be aligned
         return [Miss(**self._facts(candidate, candidate.aligned, candidate.alignment), **candidate.objection._asdict())]
 
     def _facts(self, candidate: Candidate, match: Match, alignment: Alignment) -> dict[str, Any]:

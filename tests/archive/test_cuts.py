@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from kwsd import Model, SearchSettings
 from kwsd.acoustic.stream import AcousticStream
-from kwsd.archive.encode import encode_spans
+from kwsd.archive.encode import Made, encode_spans
 from kwsd.archive.recordings import look, open_span
 from kwsd.archive.search import search_spans
 from kwsd.archive.spans import GRID_SAMPLES, ArchivedFile, FileSpan, cut, pieces, spans_between
-from kwsd.events import Detection
+from kwsd.events import Detection, Event
+from kwsd.search import rules
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import Chunk
 from kwsd.timebase import ENCODER_SHIFT_SAMPLES, SAMPLE_RATE
@@ -72,6 +73,24 @@ def in_one_go(model: Model, path: Path) -> list[dict[str, Any]]:
     spotter = PhraseSpotter(model, WORDS)
     events = [*spotter.push(Chunk(0, sound, "talk")), *spotter.finish()]
     return comparable(event for event in events if isinstance(event, Detection))
+
+
+def test_what_was_nearly_said_is_not_told_and_costs_nothing(
+    model: Model, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive would throw misses away: none is made, and the hits are the same to the last digit."""
+    spans, strict = [FileSpan(recording(talk))], SearchSettings(min_duration_s=0.2)
+    made = list[Made](encode_spans(model, spans, open_span))
+    spotter, told = PhraseSpotter(model, WORDS, strict), list[Event]()
+    for each in made:
+        told += spotter.search(each.frames) if each.frames else ()
+    expected = comparable(event for event in told if isinstance(event, Detection))
+    assert expected
+    assert len(expected) < len(told)
+    with monkeypatch.context() as patched:
+        patched.setattr(rules, "Miss", None)
+        found = search_spans(model, spotter.compiled, strict, spans, made)
+        assert comparable(each for _, each in found) == expected
 
 
 @settings(max_examples=4, phases=[Phase.explicit, Phase.generate])  # shrinking would take minutes
