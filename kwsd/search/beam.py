@@ -73,7 +73,7 @@ class BeamSearch:
 
     def reset(self) -> None:
         """Start from the root."""
-        self.hypotheses = [Hypothesis(self.keyword_set.graph.root, START, 0.0, (), 0)]
+        self.hypotheses: Sequence[Hypothesis] = [Hypothesis(self.keyword_set.graph.root, START, 0.0, (), 0)]
         """Those alive, the one at the root first at all times."""
 
     def push(self, frames: Float32, first_frame: int) -> list[Match]:

@@ -191,7 +191,8 @@ class Rules:
         candidate.signs = self._surroundings.signs(candidate.best, alignment, _context(sequence))
         candidate.score = confidence.score(candidate.signs)
         weakness = limits.too_weak(candidate.score, alignment)
-        return weakness and self._too_low(candidate, beside_text=not self._overlaps_hit(alignment))
+        told = self._set.tells_misses and not self._overlaps_hit(alignment)
+        return weakness and self._too_low(candidate, beside_text=told)
 
     def _too_low(self, candidate: Candidate, *, beside_text: bool = True) -> Objection | None:
         """What makes its score too low. Another text in its place can but lower it, and takes long: asked last."""
