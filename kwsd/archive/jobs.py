@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -20,12 +21,12 @@ from kwsd.archive.recordings import Unusable, look, noted, open_span
 from kwsd.archive.search import search_spans
 from kwsd.archive.spans import ArchivedFile, FileSpan
 from kwsd.archive.store import PART, Kept, Store, StoreError, read_frames, read_spans
-from kwsd.errors import ModelError
+from kwsd.errors import ConfigError, ModelError
 from kwsd.keywords.compile import CompiledKeywords
 from kwsd.keywords.keyword import Keyword
 from kwsd.quick_dataclass import dataclass
 from kwsd.search.settings import SearchSettings
-from kwsd.small_files import parse_json, written_whole
+from kwsd.small_files import parse_json, read_small, written_whole
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.timebase import SAMPLE_RATE
 
@@ -110,8 +111,14 @@ def sound_of(kept: Kept) -> float:
 
 
 def search_told(keywords: Sequence[Keyword], settings: SearchSettings) -> dict[str, Any]:
-    """What is looked for, as JSON-ready values; of settings those that were given."""
-    return {"keywords": [asdict(each) for each in keywords], "settings": settings.chosen()}
+    """What is looked for, as JSON-ready values; of settings those that were given. Raises ConfigError."""
+    behind = {}
+    for file in sorted({each.then for each in keywords} - {""}):
+        try:
+            behind[file] = read_small(Path(file)).decode(errors="surrogateescape")
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    return {"keywords": [asdict(each) for each in keywords], "settings": settings.chosen(), "behind": behind}
 
 
 def name_of(told: dict[str, Any], model: Model) -> str:
@@ -142,6 +149,12 @@ def _model(name: str, fingerprint: str) -> Model:
 @lru_cache(maxsize=1)
 def _keywords(model_name: str, fingerprint: str, search: Path) -> tuple[CompiledKeywords, SearchSettings]:
     told = parse_json((search / "keywords.json").read_text(encoding="utf-8"))
-    keywords = [Keyword(**each | {"spellings": tuple(each["spellings"])}) for each in told["keywords"]]
     settings = SearchSettings(**told["settings"])
-    return PhraseSpotter(_model(model_name, fingerprint), keywords, settings).compiled, settings
+    with TemporaryDirectory(prefix="kwsd-archive-") as folder:
+        lists = {"": ""}
+        for number, (file, text) in enumerate(told["behind"].items()):
+            lists[file] = str(Path(folder, f"{number}{Path(file).suffix}"))
+            Path(lists[file]).write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+        own = ({"spellings": tuple(each["spellings"]), "then": lists[each["then"]]} for each in told["keywords"])
+        keywords = [Keyword(**each | found) for each, found in zip(told["keywords"], own, strict=True)]
+        return PhraseSpotter(_model(model_name, fingerprint), keywords, settings).compiled, settings

@@ -1,7 +1,7 @@
 """Recordings that are not what they were when they were indexed: changed, replaced, set back, grown, gone."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +11,7 @@ import soundfile
 
 from kwsd import Keyword, Model, SearchSettings
 from kwsd.archive.cluster import Workers
+from kwsd.archive.jobs import search_piece
 from kwsd.archive.run import REPORT, SearchReport, index, outcomes_in, search, survey
 from kwsd.archive.store import Store
 from kwsd.cli.kwsd_archive import tell_index, tell_page
@@ -43,8 +44,8 @@ class Archive:
         tell_index(report, self.store)
         return report.outcomes[str(self.recording)].outcome
 
-    def search(self) -> SearchReport:
-        return search(HERE, self.store, self._model, KEYWORDS, SearchSettings(), advance=lambda _: None)
+    def search(self, keywords: Sequence[Keyword] = KEYWORDS) -> SearchReport:
+        return search(HERE, self.store, self._model, keywords, SearchSettings(), advance=lambda _: None)
 
     def words(self) -> list[str]:
         """What a search tells, in order."""
@@ -124,6 +125,24 @@ def test_a_scan_searches_no_piece_of_other_recordings(archive: Archive, tmp_path
     found = search(HERE, archive.store, model, keywords, SearchSettings(), advance=lambda _: None, only=only)
     assert [row["recording"] for row in found.rows] == [str(other)]
     assert found.sound_s == pytest.approx(soundfile.info(other).duration, abs=0.1)
+
+
+def test_a_list_behind_a_keyword_that_is_edited_is_searched_anew(archive: Archive, tmp_path: Path) -> None:
+    """Scenario.
+
+    1. A keyword arms a list, and nothing of that is said. 2. The list is edited and searched for. 3. Likewise by a
+    worker that does not see it. Result: what it says now is found.
+    """
+    behind = tmp_path / "behind.txt"
+    keywords = [Keyword("light up", then=str(behind))]
+    behind.write_text("night fall\n")
+    assert [row["keyword"] for row in archive.search(keywords).rows] == ["light up"]
+    behind.write_text("night\n")
+    assert [row["keyword"] for row in archive.search(keywords).rows] == ["light up", "night"]
+    (place,) = (path.parent for path in archive.store.rglob("keywords.json") if r'"night\n"' in path.read_text())
+    behind.unlink()
+    (piece,) = archive.store.rglob("*.npz")
+    assert search_piece(str(archive.model), piece.parent.name, place, piece).hits == 2
 
 
 def test_what_a_recording_grew_by_is_found_once_it_is_indexed(archive: Archive) -> None:
