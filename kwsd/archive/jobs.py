@@ -71,7 +71,7 @@ def index_piece(folder: Path, model_name: str, fingerprint: str, spans: Sequence
             kept, failed = Store(folder, fingerprint).write(spans, encode_spans(model, spans, open_span), notes.about)
         except StoreError as error:
             return Indexed((), (), time.process_time() - began_s, str(error))
-    unusable = tuple(Unusable(spans[each.span].recording.uri, str(each.error)) for each in failed)
+    unusable = tuple(Unusable.by(each.error, spans[each.span].recording.uri) for each in failed if each.error)
     return Indexed(tuple(kept), unusable, time.process_time() - began_s)
 
 

@@ -36,6 +36,11 @@ class Unusable:
     uri: str
     why: str
 
+    @classmethod
+    def by(cls, error: Exception, uri: str) -> Unusable:
+        """What an error says, without the name, which stands beside it."""
+        return cls(uri, str(error).removeprefix(uri).lstrip(": ") or type(error).__name__)
+
 
 def find(sources: Iterable[str]) -> Iterator[str | Unusable]:
     """Every file once: sources themselves, those in folders and below, those that a glob matches."""
@@ -94,7 +99,7 @@ def look(uri: str) -> ArchivedFile | Unusable:
         with closing(_open(uri)) as source:
             return ArchivedFile(uri, version, source.duration_s, source.can_begin_later)
     except (AudioError, OSError, ValueError, ImportError) as error:
-        return Unusable(uri, str(error) or type(error).__name__)
+        return Unusable.by(error, uri)
 
 
 def open_span(span: FileSpan, start_sample: int) -> Iterator[Chunk]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kwsd.archive.recordings import Unusable, look, open_span
+from kwsd.archive.recordings import Unusable, look, noted, open_span
 from kwsd.archive.spans import GRID_SAMPLES, ArchivedFile, FileSpan
 from kwsd.audio.file import as_mp3
 from kwsd.errors import AudioError
@@ -60,9 +60,10 @@ def cut_out(wanted: tuple[str, Sequence[HitPlace]]) -> dict[HitPlace, str]:
     if told.id != version:
         raise AudioError("it has changed since it was indexed; index it again")
     groups = [[each] for each in places] if told.can_be_cut else [sorted(places, key=lambda each: each.start_s)]
-    for group in groups:
-        for place, sound in _heard(told, group):
-            found[place] = f"data:audio/mpeg;base64,{b64encode(as_mp3(sound)).decode()}"
+    with noted():  # the report has what is amiss with it
+        for group in groups:
+            for place, sound in _heard(told, group):
+                found[place] = f"data:audio/mpeg;base64,{b64encode(as_mp3(sound)).decode()}"
     return found
 
 

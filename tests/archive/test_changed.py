@@ -188,3 +188,15 @@ def test_hits_of_what_is_there_no_more_are_told_without_a_sound(
     assert "<audio" not in page
     told = [line for line in page.splitlines() if "no sound: " in line]
     assert [why in line for line in told] == [True, True], "beside its hits, and in the list of files"
+
+
+def test_a_page_says_of_a_recording_once_what_is_amiss_with_it(
+    archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Channels that cancel are told of when it is indexed: not again for each hit whose sound is cut out."""
+    sound, _ = soundfile.read(archive.recording, dtype="float32")
+    soundfile.write(archive.recording, np.stack([sound, -sound], axis=1), SAMPLE_RATE)
+    archive.index()
+    caplog.clear()
+    assert archive.write_page().count("<audio") == 2
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == []

@@ -74,6 +74,17 @@ def test_a_glob_takes_folders_for_what_is_in_them(calls: Path) -> None:
     assert nothing.why.startswith("has no recordings")
 
 
+def test_what_is_wrong_with_a_file_is_told_without_its_name_which_stands_beside_it(calls: Path) -> None:
+    (calls / "empty.wav").touch()
+    (calls / "text.wav").write_text("no sound")
+    found = [look(str(calls / name)) for name in ("empty.wav", "text.wav")]
+    reasons = [each.why for each in found if isinstance(each, Unusable)]
+    assert [why.split(":")[0] for why in reasons] == [
+        "is empty",
+        "is not audio that can be read (WAV, FLAC, OGG, Opus or MP3)",
+    ]
+
+
 def test_a_link_to_nothing_that_a_glob_matches_is_told(calls: Path) -> None:
     (calls / "gone.wav").symlink_to(calls / "nowhere.wav")
     found = [look(uri) for uri in found_in(f"{calls}/*.wav")]
