@@ -37,7 +37,7 @@ from training.zipformer.data.pack import read_pack, write_pack  # noqa: E402
 from training.zipformer.data.records import Recording  # noqa: E402
 from training.zipformer.data.synthesis import Voice, speak  # noqa: E402
 from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
-from training.zipformer.export import cache_names, export, segment_frames  # noqa: E402
+from training.zipformer.export import INTERNAL_LM_SHARE, cache_names, export, segment_frames  # noqa: E402
 from training.zipformer.loss.flat_start import flat_start_loss  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
@@ -105,6 +105,25 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Transducer, dict
     for chunk in (16, 8):
         export(weights, folder, folder / str(chunk), chunk)
     return load_model(folder / "16" / PACKAGED).eval(), {chunk: folder / str(chunk) for chunk in (16, 8)}
+
+
+def test_the_joiner_expects_less_than_it_has_learnt(standard: tuple[Transducer, dict[int, Path]]) -> None:
+    """1. A joiner is exported. 2. It is asked about frames and contexts, and about no sound at all.
+
+    Result: blanks are as likely beside all else as before; what it expected least of phones has gained most.
+    """
+    model, exported = standard
+    session = onnxruntime.InferenceSession(exported[16] / "joiner.onnx", providers=["CPUExecutionProvider"])
+    frames, decoded = torch.randn(2, 7, model.settings.joiner_dimension)
+    given = {"encoder_out": frames.numpy(), "decoder_out": decoded.numpy()}
+    with torch.no_grad():
+        before = model.joiner(frames, decoded).numpy()
+        expected = model.joiner(torch.zeros_like(decoded), decoded)[:, 1:].log_softmax(-1).numpy()
+    gained = session.run(None, given)[0] - before
+    assert np.abs(gained[:, 0]).max() < 1e-5
+    assert np.abs((np.exp(expected) * gained[:, 1:]).sum(axis=1)).max() < 1e-5
+    slope = np.diff(gained[:, 1:], axis=1) / np.diff(expected, axis=1)
+    assert np.allclose(slope, -INTERNAL_LM_SHARE, atol=1e-3)
 
 
 def run_onnx(path: Path, features: NDArray[np.float32], chunk: int) -> NDArray[np.float32]:

@@ -30,8 +30,10 @@ from training.zipformer.model.settings import (
     UPSTREAM_EMBED_CHANNELS,
     ModelSettings,
 )
-from training.zipformer.model.transducer import Decoder, Transducer
+from training.zipformer.model.transducer import Decoder, Joiner, Transducer
 
+INTERNAL_LM_SHARE = 0.3
+"""How much of what the joiner expects whatever the sound is taken off (docs/decisions/0033)."""
 LEFT_CONTEXT = 64
 """Inner frames (20 ms) of left context in the exported model."""
 USUAL_CHUNK = 16
@@ -102,6 +104,25 @@ class SingleContext(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         """Project one context per row."""
         return self.decoder(y).squeeze(1)
+
+
+class OpenJoiner(nn.Module):
+    """The joiner, less a share of its internal language model (arXiv:2011.01991): what it answers to no sound at all.
+
+    Names and rare words are what that expects least. The blank's logit stays, and so does what all other units
+    together have in the mean.
+    """
+
+    def __init__(self, joiner: Joiner, share: float) -> None:
+        super().__init__()
+        self.joiner, self.share = joiner, share
+
+    def forward(self, encoder_out: Tensor, decoder_out: Tensor) -> Tensor:
+        """Join (N, J) and (N, J) into logits (N, vocabulary)."""
+        expected = self.joiner(torch.zeros_like(decoder_out), decoder_out)[:, 1:].log_softmax(-1)
+        usual = (expected.exp() * expected).sum(-1, keepdim=True)
+        less = nn.functional.pad(expected - usual, (1, 0))
+        return self.joiner(encoder_out, decoder_out) - self.share * less
 
 
 def cache_names(settings: ModelSettings) -> list[str]:
@@ -216,7 +237,8 @@ def _export_decoder(model: Transducer, path: Path) -> None:
 
 def _export_joiner(model: Transducer, path: Path) -> None:
     frame = torch.zeros(1, model.settings.joiner_dimension)
-    _trace(model.joiner, (frame, frame), path, ["encoder_out", "decoder_out"], ["logit"], any_batch=True)
+    joiner = OpenJoiner(model.joiner, INTERNAL_LM_SHARE)
+    _trace(joiner, (frame, frame), path, ["encoder_out", "decoder_out"], ["logit"], any_batch=True)
     storage.describe(path, {"joiner_dim": str(model.settings.joiner_dimension)})
 
 
