@@ -133,7 +133,7 @@ class SentenceSearch:
 
     def _begin(self) -> None:
         self._free = TextBeam(self._acoustics, FREE_BEAM)
-        self._silent = PAUSE_FRAMES
+        self._silent, self._since = PAUSE_FRAMES, 0
         self._spoken = False
         self._hypotheses = [SentenceHypothesis(self._graph.root, START, 0.0, ())]
 
@@ -142,6 +142,7 @@ class SentenceSearch:
         emitted = self._free.best.text
         gained = self._free.step(rows, offset, number)
         if self._free.best.text != emitted:
+            self._since = self._since if self._spoken else number
             self._silent, self._spoken = 0, True
         else:
             self._silent += 1
@@ -184,6 +185,14 @@ class SentenceSearch:
             self._graph.step(h.place, token), (h.context[1], token), gain, (*h.emissions, emitted)
         )
 
+    @property
+    def _is_said(self) -> bool:
+        """Whether any text still has a unit of what seemed to be said: else it was a sound, such as a wake word's end.
+
+        Such a unit may have been emitted before the text that has it became the likeliest, but not before the pause.
+        """
+        return any(each.frame > self._since - self._settings.end_frames for each in self._free.best.emissions)
+
     def _decide(self) -> list[HeardSentence]:
         """Whether what was said has ended, and what it was."""
         if not self._spoken or self._silent < self._settings.end_frames:
@@ -211,6 +220,8 @@ class SentenceSearch:
         if len(best.emissions) <= SHORT_UNITS:
             least = max(least, min(SHORT_MOST, SHORT_FACTOR * least))
         accepted = best.place.final and score >= least and spoken >= UNSPOKEN_NATS
+        if not accepted and not self._is_said:
+            return []
         heard = HeardSentence(
             reading=reading,
             emissions=best.emissions,

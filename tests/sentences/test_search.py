@@ -1,5 +1,6 @@
 """The search for sentences over frames written by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from kwsd.sentences.compile import compile_sentences
 from kwsd.sentences.files import read_sentence_file
 from kwsd.sentences.search import HeardSentence, SentenceSearch
 from kwsd.sentences.settings import SentenceSettings
+from kwsd.units import Context
 from testkit.scripted import LOUD, PIECES, ScriptedAcoustics, ScriptedTokenizer, heard, say
 
 SILENCE = say(".*40")
@@ -21,6 +23,35 @@ def frame(**probabilities: float) -> NDArray[np.float32]:
         row[0, PIECES.index(f"▁{piece}" if f"▁{piece}" in PIECES else piece)] = np.log(probability)
     row[0, 0] = np.log(1 - sum(probabilities.values()))
     return row
+
+
+class Expecting(ScriptedAcoustics):
+    """Behind LIGHT something is to follow: silence costs as much as a word that was not said."""
+
+    def log_probs(
+        self, frames: NDArray[np.float32], contexts: Sequence[Context], _groups: Sequence[int] = ()
+    ) -> NDArray[np.float32]:
+        """As scripted, but for the blank."""
+        rows = super().log_probs(frames, contexts)
+        for row, (_, last) in zip(rows, contexts, strict=True):
+            if last == PIECES.index("▁LIGHT"):
+                row[0] = np.log(0.3)
+        return rows
+
+
+def test_where_nothing_was_said_in_the_end_nothing_is_rejected(tmp_path: Path) -> None:
+    """1. A sound is likelier a word than silence, until what follows shows that it was none, as behind a wake word.
+
+    Result: nobody is told that he was not understood.
+    """
+    (tmp_path / "s.yaml").write_text("intents: {Say: {data: [{sentences: [light up]}]}}")
+    compiled = compile_sentences(read_sentence_file(tmp_path / "s.yaml"), ScriptedTokenizer())
+    for acoustics, rejected in ((Expecting(), 0), (ScriptedAcoustics(), 1)):
+        search = SentenceSearch(compiled, acoustics, SentenceSettings())
+        search.arm()
+        found = search.push(heard(np.concatenate([frame(LIGHT=0.6), SILENCE, SILENCE]), 0))
+        assert [each.accepted for each in found] == [False] * rejected
+        assert not search.is_under_way
 
 
 def decided(folder: Path, sentences: str, *frames: NDArray[np.float32], beam: int = 32) -> HeardSentence:
