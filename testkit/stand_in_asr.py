@@ -44,4 +44,5 @@ def write_stand_in(modules: Path, model: Path, how: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     (modules / "torch.py").write_text(TORCH)
     (modules / "transformers.py").write_text(TRANSFORMERS)
+    (model / "config.json").write_text("{}")
     (model / "how").write_text(how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from kwsd.acoustic.model import Model
@@ -12,6 +13,8 @@ from kwsd.transcripts.command import CommandTranscriber
 from kwsd.transcripts.interface import Transcriber
 from kwsd.transcripts.pipeline import PipelineTranscriber, pipeline_process
 from kwsd.transcripts.transducer import TransducerTranscriber, check_writes_words
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ def open_transcribers(settings: Transcripts, hearing: Callable[[], Model | None]
     """
     kind = settings.transcriber
     if kind == "off":
+        for name, value in (("pipeline", settings.pipeline), ("command", settings.command)):
+            if value is not None:
+                logger.warning(
+                    'transcripts.%s: does nothing while transcriber is off; set transcriber = "%s"', name, name
+                )
         return None
     if kind == "transducer":
         model = hearing()

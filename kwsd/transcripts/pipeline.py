@@ -22,6 +22,8 @@ from kwsd.transcripts.command import LONGEST_OUTPUT, end_group, parse_output
 from kwsd.transcripts.interface import Transcription
 from kwsd.transcripts.utterance import Utterance
 
+DESCRIPTIONS = ("config.json", "adapter_config.json")
+"""One of them says what a directory is to transformers."""
 LOAD_S = 300.0
 """Until a pipeline is there: torch and a network take their time to come from a disk."""
 
@@ -201,6 +203,8 @@ def pipeline_process(
     is_local = is_directory(expanded(model))
     if not is_local and not allow_downloads:
         raise ConfigError(f"pipeline: {model}: no such directory; to fetch it from a hub, set allow_downloads = true")
+    if is_local and not any((expanded(model) / name).exists() for name in DESCRIPTIONS):
+        raise ConfigError(f"pipeline: {model}: has no config.json; give the directory of a transformers model")
     where = str(expanded(model).absolute()) if is_local else model
     command = [sys.executable, "-m", "kwsd.transcripts.pipeline_worker", where, *(["trust"] if trust_code else [])]
     offline = {} if allow_downloads else dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), "1")

@@ -19,6 +19,7 @@ from kwsd.config.transcripts import Transcripts
 from kwsd.daemon.order_texts import OrderTexts, transcribers_of
 from kwsd.spotters.phrases import PhraseSpotter
 from kwsd.stream import NO_SAMPLES, Chunk
+from kwsd.transcripts.open import open_transcribers
 from testkit.daemons import KWSD
 from testkit.stand_in_asr import write_stand_in
 from testkit.tiny_model import silence, speak
@@ -152,6 +153,16 @@ def test_who_is_muted_for_hours_keeps_nothing(tiny_model_dir: Path) -> None:
 def test_nobody_wants_texts(tmp_path: Path, tiny_model_dir: Path) -> None:
     kinds = [each["type"] for each in told(tmp_path, tiny_model_dir)]
     assert kinds == ["detection", "speech_start", "speech_end"]
+
+
+def test_a_transcriber_that_nobody_switched_on_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """1. `pipeline`, or `command`, is set, and `transcriber` forgotten. Result: no texts, and a line that says why."""
+    for name, settings in (("pipeline", Transcripts(pipeline="x")), ("command", Transcripts(command="x"))):
+        assert open_transcribers(settings, lambda: None) is None
+        assert f'transcripts.{name}: does nothing while transcriber is off; set transcriber = "{name}"' in caplog.text
+    caplog.clear()
+    assert open_transcribers(Transcripts(), lambda: None) is None
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(

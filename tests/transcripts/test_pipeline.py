@@ -156,15 +156,18 @@ def test_what_cannot_be_is_refused_at_the_start(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("kwsd.transcripts.pipeline.find_spec", lambda name: name)
     with pytest.raises(ConfigError, match="no such directory; to fetch it from a hub, set allow_downloads"):
         made("openai/whisper-tiny.en")
+    with pytest.raises(ConfigError, match=r"has no config\.json; give the directory of a transformers model"):
+        made(str(tmp_path))
 
 
 @pytest.mark.timeout(600)  # torch takes its time to load
 @pytest.mark.skipif(not all(map(find_spec, ("transformers", "torch"))), reason="kwsd[asr] is not installed")
 def test_a_real_pipeline_of_random_weights_writes_something(tmp_path: Path) -> None:
-    """1. A Whisper of two tiny layers. 2. A directory without a model. Result: words with times; why it cannot be."""
+    """1. A Whisper of two tiny layers. 2. A directory of no known model. Result: words with times; why it cannot be."""
     from testkit.tiny_whisper import write_tiny_whisper  # noqa: PLC0415 - imports transformers
 
     write_tiny_whisper(tmp_path / "whisper")
+    (tmp_path / "config.json").write_text("{}")
     good, bad = (
         pipeline_process(str(tmp_path / name), allow_downloads=False, trust_code=False, timeout_s=60, idle_s=60)
         for name in ("whisper", ".")
