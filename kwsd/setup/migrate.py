@@ -5,9 +5,12 @@ are held against: with another model, or another way to score, it means somethin
 who set it can say.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
+from filecmp import cmp
+from itertools import count
 from pathlib import Path
 
 from kwsd.config import LoadedSettings
@@ -88,14 +91,35 @@ def files_of(loaded: LoadedSettings, state: Path) -> Sequence[Path]:
 
 
 def back_up(files: Sequence[Path], folder: Path) -> Path:
-    """Copies with their whole paths below `folder`, made whole and once: one that is there stays as it is."""
-    if not folder.exists():
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o700, parents=True)
-        for path in files:
-            copy = part / path.relative_to("/")
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
-        part.rename(folder)
-    return folder
+    """Copies with their whole paths below `folder`, made whole; one that is there stays as it is.
+
+    Where that is of the same files it does; else the next is made, `folder` with a number behind it.
+    """
+    place = folder
+    for number in count(2):
+        if not place.exists():
+            break
+        if is_copy(place, files):
+            return place
+        place = folder.with_name(f"{folder.name}-{number}")
+    part = place.with_name(f".{place.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(mode=0o700, parents=True)
+    for inner, path in below(files).items():
+        copy = part / inner
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    part.rename(place)
+    return place
+
+
+def is_copy(folder: Path, files: Sequence[Path]) -> bool:
+    """Whether `folder` has these files as they are now, and no others."""
+    there = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    wanted = below(files)
+    return there == {*wanted} and all(cmp(folder / inner, path, shallow=False) for inner, path in wanted.items())
+
+
+def below(files: Sequence[Path]) -> dict[Path, Path]:
+    """Where each lies in a copy: at its whole path, which nothing leads out of."""
+    return {Path(os.path.normpath(path)).relative_to("/"): path for path in files}

@@ -8,6 +8,7 @@ import pytest
 
 from kwsd.cli.ctl_migrate import SYSTEM_STATE
 from kwsd.config.load import SYSTEM_FILE
+from kwsd.setup.migrate import back_up
 from kwsd.setup.renewed_state import renew_state
 from testkit.commands import KWSCTL, Completed, run
 from testkit.daemons import eventually, running
@@ -81,6 +82,29 @@ def test_an_upgrade_keeps_all_copies_all_and_names_every_threshold(place: Path, 
     other = migrate(place)
     assert other.returncode == 3
     assert "set for tiny 3, and kept; for tiny 4 they mean something else" in other.stdout
+
+
+def test_the_copy_that_is_told_of_is_of_what_was_there_then(place: Path, model: Path) -> None:
+    """1. An upgrade, back to the version before, changes, the upgrade again: its copy has them. 2. The first stays."""
+    copies = []
+    for number, version in enumerate("34343"):
+        describe(model, version)
+        (place / "then.txt").write_text(f"TURN OFF #0.{number + 1}\n")
+        told = migrate(place).stdout
+        copies.append(Path(told.partition("a copy of what was there: ")[2].splitlines()[0]))
+        kept = [(copy / (place / "then.txt").relative_to("/")).read_text() for copy in copies]
+        assert kept == [f"TURN OFF #0.{before + 1}\n" for before in range(number + 1)]
+
+
+def test_no_path_leads_out_of_a_copy(tmp_path: Path) -> None:
+    """As of settings that were named `../../etc/kwsd.toml`, from wherever; a second copy of the same is none."""
+    (tmp_path / "a.toml").write_text("a")
+    file = Path("/../..", *tmp_path.parts[1:], "state", "..", "a.toml")
+    (tmp_path / "state").mkdir()
+    for _ in range(2):
+        folder = back_up([file], tmp_path / "state" / "copies" / "before-1")
+        assert [path.read_text() for path in folder.rglob("*.toml")] == ["a"]
+    assert [path.name for path in (tmp_path / "state" / "copies").iterdir()] == ["before-1"]
 
 
 def test_a_daemon_that_starts_warns_until_somebody_was_told(place: Path, model: Path) -> None:
