@@ -5,7 +5,8 @@ A file that somebody has changed since is theirs: it is kept beside the new one,
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,6 +88,14 @@ class InstalledFiles:
             path.unlink()
         elif found is not None:
             self.kept.append(path)
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Write the record in the end, also where not all could be done: what was can be taken away again."""
+        try:
+            yield
+        finally:
+            self.save()
 
     def save(self) -> None:
         """Write the record."""

@@ -46,21 +46,21 @@ def install(places: Places, programs: Programs, documents: Mapping[Path, str], *
     is_first = not any(map(Path.exists, own))
     write_examples(places)
     installed = places.config / INSTALLED
-    if is_first:
-        files.write(installed, Version.of(load_settings({}, file=places.settings, environ={})).text)
     current: dict[str, object] = {str(installed): installed}
-    for name, text in units.items():
-        files.write(places.units / name, text)
-        current[str(places.units / name)] = name
-    for path, text in documents.items():
-        files.write(places.share / path, text)
-        current[str(places.share / path)] = path
-    if places.commands.resolve() != programs.directory.resolve():
-        for program in (*sorted(programs.directory.glob("kwsctl")), *sorted(programs.directory.glob("kwsd*"))):
-            files.link(places.commands / program.name, program)
-            current[str(places.commands / program.name)] = program
-    files.drop_others(current)
-    files.save()
+    with files.noted():
+        if is_first:
+            files.write(installed, Version.of(load_settings({}, file=places.settings, environ={})).text)
+        for name, text in units.items():
+            files.write(places.units / name, text)
+            current[str(places.units / name)] = name
+        for path, text in documents.items():
+            files.write(places.share / path, text)
+            current[str(places.share / path)] = path
+        if places.commands.resolve() != programs.directory.resolve():
+            for program in (*sorted(programs.directory.glob("kwsctl")), *sorted(programs.directory.glob("kwsd*"))):
+                files.link(places.commands / program.name, program)
+                current[str(places.commands / program.name)] = program
+        files.drop_others(current)
     if not start or not BOOTED.is_dir():
         return Outcome(files.kept, started=False)
     systemctl(places, "daemon-reload")

@@ -198,6 +198,23 @@ def test_what_a_careful_root_installs_the_service_may_read(tmp_path: Path) -> No
     assert not shut
 
 
+def test_what_was_begun_and_could_not_be_ended_can_be_taken_away(tmp_path: Path) -> None:
+    """1. A folder stands where a unit belongs: it is told. 2. What was put in place until then is removed again."""
+    if any(ROOT.is_relative_to(hidden) for hidden in HIDDEN):
+        pytest.skip("needs a checkout that units can see")
+    units = tmp_path / "etc" / "systemd" / "system"
+    (units / "kwsd.socket").mkdir(parents=True)
+    words = ("--system", "--root", tmp_path)
+    refused = run(KWSCTL, "install-service", *words, home=tmp_path)
+    if "other users may not" in refused.stderr:
+        pytest.skip("needs a checkout that other users may read")
+    assert (refused.returncode, f"{units / 'kwsd.socket'}: Is a directory" in refused.stderr) == (1, True), refused
+    assert {path.name for path in units.iterdir()} > {"kwsd.socket"}
+    removed = run(KWSCTL, "remove-service", *words, home=tmp_path)
+    assert removed.returncode == 0, removed.stderr
+    assert {path.name for path in units.iterdir()} == {"kwsd.socket"}
+
+
 def test_what_was_changed_twice_is_kept_twice(tmp_path: Path) -> None:
     """Each upgrade finds another change of the user's; one that it has kept already is kept once."""
     unit = tmp_path / "kwsd.service"
