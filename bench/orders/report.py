@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> None:
 def rows_of(directory: Path, path: Path, orders: list[material.Order], every: int) -> list[str]:
     """Of one model."""
     model = Model.load(directory)
-    compiled = compile_sentences(read_sentence_file(path), model.tokenizer)
+    compiled = compile_sentences(read_sentence_file(path), model.tokenizer, model.description.language)
     spotter = SentenceSpotter(model, (), sentences=compiled, intents=SentenceSettings())
     began_s = time.process_time()
     tallies, length_s = score(spotter, orders)

@@ -16,7 +16,7 @@ from kwsd.units import START, Context
 
 JOINER_INPUTS = ["encoder_out", "decoder_out"]
 
-CACHED_CONTEXTS = 8192  # × 320 floats: 10 MB at most; twenty keywords have about a hundred contexts
+CACHED_CONTEXTS = 8192  # × 320 floats (kwsd-en 209): 10 MB at most; twenty keywords have about a hundred contexts
 
 
 class Transducer:

@@ -109,7 +109,7 @@ def foreign_language(listed: SentenceList, heard: str) -> SentenceProblem:
     )
 
 
-def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer, language: str = "en") -> CompiledSentences:
+def compile_sentences(listed: SentenceList, tokenizer: PhraseTokenizer, language: str) -> CompiledSentences:
     """What cannot be spelt becomes a problem of its template; the rest stays. `language` is that of the model.
 
     Raises:

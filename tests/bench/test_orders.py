@@ -32,7 +32,7 @@ def test_slots_are_counted_in_sentences_and_one_by_one(tiny_model_dir: Path, tmp
     ]
     (tmp_path / "s.yaml").write_text(SENTENCES)
     model = Model.load(tiny_model_dir)
-    compiled = compile_sentences(read_sentence_file(tmp_path / "s.yaml"), model.tokenizer)
+    compiled = compile_sentences(read_sentence_file(tmp_path / "s.yaml"), model.tokenizer, "en")
     tallies, length_s = score(SentenceSpotter(model, (), sentences=compiled, intents=SentenceSettings()), orders)
     (tally,) = tallies.values()
     assert (tally.orders, tally.right, tally.slots, tally.slots_right) == (3, 1, 6, 2)

@@ -42,7 +42,7 @@ def sentences(tmp_path: Path) -> Path:
 
 def spotter(model_dir: Path, path: Path, *keywords: str, quiet_gate: bool = False) -> SentenceSpotter:
     model = Model.load(model_dir)
-    compiled = compile_sentences(read_sentence_file(path), model.tokenizer)
+    compiled = compile_sentences(read_sentence_file(path), model.tokenizer, model.description.language)
     return SentenceSpotter(model, keywords, sentences=compiled, intents=SentenceSettings(), quiet_gate=quiet_gate)
 
 

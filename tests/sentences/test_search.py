@@ -45,7 +45,7 @@ def test_where_nothing_was_said_in_the_end_nothing_is_rejected(tmp_path: Path) -
     Result: nobody is told that he was not understood.
     """
     (tmp_path / "s.yaml").write_text("intents: {Say: {data: [{sentences: [light up]}]}}")
-    compiled = compile_sentences(read_sentence_file(tmp_path / "s.yaml"), ScriptedTokenizer())
+    compiled = compile_sentences(read_sentence_file(tmp_path / "s.yaml"), ScriptedTokenizer(), "en")
     for acoustics, rejected in ((Expecting(), 0), (ScriptedAcoustics(), 1)):
         search = SentenceSearch(compiled, acoustics, SentenceSettings())
         search.arm()
@@ -57,7 +57,7 @@ def test_where_nothing_was_said_in_the_end_nothing_is_rejected(tmp_path: Path) -
 def decided(folder: Path, sentences: str, *frames: NDArray[np.float32], beam: int = 32) -> HeardSentence:
     """What becomes of them, with a pause behind."""
     (folder / "s.yaml").write_text(f"intents: {{Say: {{data: [{{sentences: [{sentences}]}}]}}}}")
-    compiled = compile_sentences(read_sentence_file(folder / "s.yaml"), ScriptedTokenizer())
+    compiled = compile_sentences(read_sentence_file(folder / "s.yaml"), ScriptedTokenizer(), "en")
     search = SentenceSearch(compiled, ScriptedAcoustics(), SentenceSettings(beam=beam))
     search.arm()
     (found,) = search.push(heard(np.concatenate([*frames, SILENCE]), 0))
