@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from training.lexicon.lexicon import without_stress
 from training.lexicon.stress import stressed_words
-from training.zipformer.data.neural_voices import HELD_OUT, PHONES, Kokoro, speak_all
+from training.zipformer.data.neural_voices import HELD_OUT, PHONES, Kokoro, signed_inputs, speak_all
 from training.zipformer.data.phrases import names_and_orders
 from training.zipformer.data.units import PHONES as UNITS
 
@@ -44,3 +48,28 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         speak_all(tmp_path / "out", ["HELLO"], tmp_path, list, seed=1)
     assert not (tmp_path / "out" / "manifest.tsv").exists()
     assert len(HELD_OUT) == len(set(HELD_OUT))
+
+
+def test_convolutions_of_signed_inputs_sum_up_to_the_same() -> None:
+    draw = np.random.default_rng(5)
+    weights = draw.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    graph = helper.make_graph(
+        [
+            helper.make_node("DynamicQuantizeLinear", ["sound"], ["numbers", "scale", "zero"]),
+            helper.make_node("ConvInteger", ["numbers", "weights", "zero", "middle"], ["sums"], pads=[1, 1]),
+        ],
+        "one convolution",
+        [helper.make_tensor_value_info("sound", TensorProto.FLOAT, [1, 6, 50])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, [1, 8, 50])],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.uint8(117), "middle")],
+    )
+    opset = helper.make_opsetid("", 17)
+    network = helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString()
+    sound = draw.normal(size=(1, 6, 50)).astype(np.float32)
+
+    def sums(content: bytes) -> NDArray[np.int32]:
+        session = InferenceSession(content, providers=["CPUExecutionProvider"])
+        return np.asarray(session.run(None, {"sound": sound})[0])
+
+    assert signed_inputs(network) != network
+    assert np.array_equal(sums(signed_inputs(network)), sums(network))

