@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.zipformer.data.labels import read_labels
+from training.zipformer.data.labels import read_labels, unsure_labels
 from training.zipformer.data.records import Recording
 from training.zipformer.prepare import labelled
 
@@ -25,3 +25,5 @@ def test_labels_are_believed_where_teachers_agree_or_one_is_sure(tmp_path: Path)
     assert labelled([*recordings, said], None) == [said]
     table.write_text("3.opus\tWHO KNOWS\n")
     assert read_labels(table) == {"3.opus": "WHO KNOWS"}
+    table.write_text("path\ttranscript\tagree\tavg_logprob\na/1.opus\tHELLO\t1\t\na/3.opus\tWHO NOSE\t0\t-0.3\n")
+    assert unsure_labels(table) == {"3.opus": "WHO NOSE"}

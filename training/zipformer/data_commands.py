@@ -1,4 +1,4 @@
-"""The commands that make what is trained on: prepare, speak, lexicon, teach; and carry it: bundle, unbundle."""
+"""Commands that make what is trained on (prepare, speak, lexicon, teach, believe) and carry it (bundle, unbundle)."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 def add_parsers(commands: Any) -> None:
     """Declare them."""
-    for add in (_add_prepare, _add_speak, _add_lexicon, _add_teach, _add_bundle, _add_unbundle):
+    for add in (_add_prepare, _add_speak, _add_lexicon, _add_teach, _add_believe, _add_bundle, _add_unbundle):
         add(commands)
 
 
@@ -92,6 +92,24 @@ def _teach(args: argparse.Namespace) -> None:
     from training.zipformer.teacher import write_pseudo_labels  # noqa: PLC0415  (as above)
 
     write_pseudo_labels(args.teacher, args.shared, args.output, args.confidence)
+
+
+def _add_believe(commands: Any) -> None:
+    parser = commands.add_parser("believe", help="choose machine labels that a model of one's own finds likely")
+    parser.add_argument(
+        "weights", type=Path, help="of the model that judges, such as training/zipformer/grown/weights.pt"
+    )
+    parser.add_argument("data", type=Path, help="prepared folder, for its units")
+    parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
+    parser.add_argument("--most", type=float, default=1.0, help="nats a phone up to which a label is believed")
+    parser.set_defaults(run=_believe)
+
+
+def _believe(args: argparse.Namespace) -> None:
+    from training.zipformer.believe import write_believed  # noqa: PLC0415  (as above)
+
+    print(write_believed(args.weights, args.data, args.shared, args.output, args.most), "more labels believed")
 
 
 def _add_bundle(commands: Any) -> None:

@@ -23,3 +23,10 @@ def read_labels(table: Path) -> dict[str, str]:
         for row in manifests.read(table)
         if row["agree"] == "1" or float(row["avg_logprob"] or "-inf") > LEAST_LOGPROB
     }
+
+
+def unsure_labels(table: Path) -> dict[str, str]:
+    """Read the rows of a table of teachers that `read_labels` leaves out."""
+    sure = read_labels(table)
+    heard = {Path(row["path"]).name: row["transcript"].strip() for row in manifests.read(table)}
+    return {name: text for name, text in heard.items() if name not in sure}

@@ -84,13 +84,13 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
     parts, labels = streams.lay(clips, draw)
     stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
-    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *_other_speech(shared, QUIET_SHARE * limit)))
+    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *_heard(shared, QUIET_SHARE * limit)))
 
 
 def alarms(phrases: Callable[[Path], tuple[str, ...]], shared: Path, limit: int, folder: Path) -> Row:
     """Give other speech in which nothing of a list is said: whatever is heard is false."""
     del folder
-    return Row(phrases(shared), tuple(_other_speech(shared, limit or OTHER_SPEECH)))
+    return Row(phrases(shared), _heard(shared, limit))
 
 
 def wake_phrases(shared: Path) -> tuple[str, ...]:
@@ -148,16 +148,21 @@ def _speech(shared: Path, split: str) -> list[dict[str, str]]:
 
 
 def _never_trained_on(shared: Path) -> list[dict[str, str]]:
-    """Untranscribed speech without the recordings that machines have labelled, for those may be trained on."""
+    """Untranscribed speech without what teachers are sure of; what else is trained on is not in `other_speech`."""
     table = shared / "speech" / TEACHER_LABELS
     labelled = read_labels(table) if table.exists() else {}
     return [row for row in _speech(shared, "train") if not row["transcript"] and Path(row["path"]).name not in labelled]
 
 
-def _other_speech(shared: Path, count: int) -> list[Trial]:
-    """So many recordings of dev speakers, and of speech that nobody has transcribed; 0 for all."""
+def other_speech(shared: Path, count: int = OTHER_SPEECH) -> list[Path]:
+    """So many recordings of dev speakers, and of speech that nobody has transcribed: never trained on."""
     speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
-    return [Trial(partial(_read, shared / "speech" / row["path"]), ()) for row in sample(speech, count)]
+    return [shared / "speech" / row["path"] for row in sample(speech, min(count, OTHER_SPEECH))]
+
+
+def _heard(shared: Path, count: int) -> tuple[Trial, ...]:
+    """The same to listen to, 0 for all."""
+    return tuple(Trial(partial(_read, path), ()) for path in other_speech(shared, count or OTHER_SPEECH))
 
 
 def somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
