@@ -129,7 +129,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Measure, print beside what is stated, and compare; the exit status."""
-    args = parser().parse_args(arguments)
+    asked = parser()
+    args = asked.parse_args(arguments)
+    if args.streams and (args.noise_type or args.snr is not None or args.state):
+        asked.error(
+            "--streams lays clips and speech as they were recorded; --noise-type, --snr and --state are of the grid"
+        )
     plan = plan_of(args)
     if lines := missing(plan, args):
         print(*(f"bench commands12: {line}" for line in lines), sep="\n", file=sys.stderr)

@@ -49,13 +49,14 @@ def spotter_maker(settings: Settings, read: Reader | None, load: Loader | None =
     from kwsd.spotters.paired import PairedSpotter  # noqa: PLC0415 - likewise
 
     model = find_model(settings.fallback.engine)
+    unread = ""
     try:
         fixed_keywords = read(CommandTokenizer(model.words)) if read else None
     except KeywordFileError as error:
+        words = ", ".join(settings.fallback.words or model.words)
         if mode == "only":
-            words = ", ".join(settings.fallback.words or model.words)
             raise KeywordFileError(f"{error}\nwithout a model these are heard: {words}") from error
-        fixed_keywords = None  # all of them
+        fixed_keywords, unread = None, f"\n{error}\nuntil there is a model these are heard: {words}"
     if mode == "only":
         if any(keyword.listen or keyword.then for keyword in fixed_keywords or ()):
             logger.warning(NOTHING_FOLLOWS)
@@ -67,17 +68,13 @@ def spotter_maker(settings: Settings, read: Reader | None, load: Loader | None =
     except ModelError as error:
         if mode == "alongside":
             raise
-        logger.warning("%s", error)
-
-    def make() -> Spotter:
-        return PairedSpotter(
-            FixedSpotter(model, settings.fallback, fixed_keywords),
-            open_vocabulary.make() if open_vocabulary.make else None,
-            alongside=mode == "alongside",
-            retry=ModelRetry(lambda keywords: open_vocabulary.load(keywords)()) if mode == "auto" else None,
-        )
-
-    return make
+        logger.warning("%s%s", error, unread)
+    return lambda: PairedSpotter(
+        FixedSpotter(model, settings.fallback, fixed_keywords),
+        open_vocabulary.make() if open_vocabulary.make else None,
+        alongside=mode == "alongside",
+        retry=ModelRetry(lambda keywords: open_vocabulary.load(keywords)()) if mode == "auto" else None,
+    )
 
 
 def read_sentences(path: Path, model: Model) -> CompiledSentences:

@@ -101,6 +101,13 @@ def test_the_streams_of_one_model_are_of_that_one_and_the_result_stays(
     assert not (tmp_path / "page.md").exists()
 
 
+@pytest.mark.parametrize("other", [["--noise-type", "white"], ["--snr", "0"], ["--state"]])
+def test_streams_refuse_what_they_would_not_heed(other: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--streams", *other])
+    assert "of the grid" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("left", ["", '{"outcome": {"false"', "[]", "{}", "null", '{"outcome": 1, "latency_ms": 2}'])
 def test_what_a_killed_run_left_half_written_is_measured_again(
     left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

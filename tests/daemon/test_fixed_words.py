@@ -30,6 +30,19 @@ def test_auto_says_that_it_stands_in_and_hears(tmp_path: Path, plug: Plug) -> No
             assert standing["degraded"]
 
 
+def test_auto_says_what_it_hears_instead_of_keywords_that_need_the_model(tmp_path: Path, plug: Plug) -> None:
+    """Scenario.
+
+    1. The open-vocabulary model is missing. 2. The keyword file holds no phrase of the fixed set.
+
+    Result: the daemon starts; the log says why not one keyword of the file is heard, and which words are.
+    """
+    del plug
+    with running(tmp_path, tmp_path / "nowhere", "--fallback", "auto", keywords="lamp\n:0.5\n") as daemon:
+        assert eventually(lambda: any("until there is a model these are heard: yes, no" in line for line in daemon.log))
+        assert any("keywords.txt" in line for line in daemon.log)
+
+
 def test_the_model_comes_after_all(tmp_path: Path, tiny_model_dir: Path, plug: Plug) -> None:
     """Scenario.
 
