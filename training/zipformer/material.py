@@ -17,6 +17,9 @@ from training.zipformer.settings import TrainSettings
 WORDS_ALONE = "speech-commands"
 REPEATED = 4
 """Times in an epoch for recordings of single words: wake words and commands are said alone, sentences are not."""
+MANY_PEOPLE = ("commonvoice", "libri-251")
+"""How the names of corpora begin that come twice in an epoch: hundreds of people, most for a clip or two. After 675 h
+the loss of training clips lay .08 nats below that of dev speakers there, .13 with 20 readers, .29 with 105 learners."""
 FOUR_WORDS = "speechcommands-yes-no-up-down"
 MOST_FOUR_WORDS = 200
 """Of 12,107 recordings of yes, no, up and down, drawn anew for each epoch: with 1,200 of them, which made every second
@@ -38,7 +41,8 @@ class Material:
         self.plain = self._loud.without_augmentation()
         said = [clip for clip in pack.of("train") if self._usable(clip)]
         alone = [clip for clip in said if clip.corpus == WORDS_ALONE]
-        self._train = [*said, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
+        many = [clip for clip in said if clip.corpus.startswith(MANY_PEOPLE)]
+        self._train = [*said, *many, *alone * (REPEATED - 1), *stretches(pack.of("noise"), NOISE_S)]
         self.dev = [clip for clip in pack.of("dev") if clip.corpus not in APART and self._usable(clip)]
         self._planner = ThreadPoolExecutor(1)
         self._planned: Future[Sequence[Sequence[Clip] | Sequence[Row]]] | None = None
