@@ -13,6 +13,9 @@ VERBS = {"train": "speech", "noise": "noise", "room": "room responses"}
 LABELLED = "-pseudo"
 LABELS = "texts by two Whisper models (MIT)"
 SYNTHETIC = "output of espeak-ng, flite and festival voices that are free for any use"
+KOKORO = "kokoro"
+MIXED = "output of Kokoro-82M (Apache-2.0), 24 voices mixed two by two"
+"""Hardly two clips have the same mix: its speakers are not counted."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ def _licences(corpus: str, split: str, known: Mapping[tuple[str, str], set[str]]
     if corpus.endswith(LABELLED):
         own = known.get((corpus.removesuffix(LABELLED), "unlabelled"), set())
         return {f"{licence}, {LABELS}" for licence in own} or {LABELS}
-    return known.get((corpus, split), {SYNTHETIC})
+    return {MIXED} if corpus == KOKORO else known.get((corpus, split), {SYNTHETIC})
 
 
 def _name(recording: Recording | Clip) -> str:
     """Its corpus; noise is collected from several places, which stand where its speaker would."""
+    if recording.speaker.startswith(f"{KOKORO}/"):
+        return KOKORO
     return recording.speaker if recording.split == "noise" else recording.corpus
 
 
@@ -64,7 +69,7 @@ def _plain(licence: str) -> str:
 
 def _source(corpus: str, split: str, clips: list[Clip], licences: Iterable[str]) -> Source:
     speakers = frozenset(clip.speaker for clip in clips)
-    known = split == "train" and not speakers & UNKNOWN_SPEAKERS
+    known = split == "train" and corpus != KOKORO and not speakers & UNKNOWN_SPEAKERS
     return Source(
         corpus,
         VERBS[split],
