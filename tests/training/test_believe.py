@@ -16,6 +16,7 @@ from training.zipformer import believe  # noqa: E402  (after the skip)
 from training.zipformer.believe import text_losses, write_believed  # noqa: E402
 from training.zipformer.checkpoint import save_weights  # noqa: E402
 from training.zipformer.data.pack import Clip, Pack  # noqa: E402
+from training.zipformer.data.trials import other_speech  # noqa: E402
 from training.zipformer.data.units import read_units  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
@@ -79,3 +80,15 @@ def test_a_loss_is_that_of_the_clip_alone(data: Path) -> None:
         alone = dict(text_losses(model, Pack(pack.audio, (clip,)), units))
         assert alone[clip] == pytest.approx(together[clip], rel=0.02)  # in bfloat16, where there are instructions
     assert together[clips[0]] != pytest.approx(together[clips[1]], rel=0.02)
+
+
+def test_however_few_are_drawn_they_are_of_those_kept_apart(tmp_path: Path) -> None:
+    rows = [f"{number}.opus\tcv\tunknown\tdev\tGO ON\tCC0\n" for number in range(4000)]
+    (tmp_path / "speech").mkdir()
+    (tmp_path / "speech" / "manifest.tsv").write_text(
+        "path\tcorpus\tspeaker\tsplit\ttranscript\tlicence\n" + "".join(rows)
+    )
+    apart = other_speech(tmp_path)
+    assert len(set(apart)) == 2800
+    for count in (5, 160, 2000):
+        assert set(other_speech(tmp_path, count)) <= set(apart)

@@ -157,7 +157,7 @@ def _never_trained_on(shared: Path) -> list[dict[str, str]]:
 def other_speech(shared: Path, count: int = OTHER_SPEECH) -> list[Path]:
     """So many recordings of dev speakers, and of speech that nobody has transcribed: never trained on."""
     speech = [*_speech(shared, "dev"), *_never_trained_on(shared)]
-    return [shared / "speech" / row["path"] for row in sample(speech, min(count, OTHER_SPEECH))]
+    return [shared / "speech" / row["path"] for row in sample(speech, OTHER_SPEECH)[:count]]
 
 
 def _heard(shared: Path, count: int) -> tuple[Trial, ...]:
