@@ -26,8 +26,6 @@ from training.zipformer.model.transducer import Transducer
 from training.zipformer.progress import progress
 from training.zipformer.settings import TrainSettings
 
-MOST_LOSS = 1.0
-"""Nats a phone: six of seven transcripts of dev speakers lie below it, and four of seven unsure labels."""
 TOGETHER_S = 165.0
 
 

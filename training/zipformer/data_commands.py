@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from training.zipformer.data.labels import MOST_LOSS
+
 
 def add_parsers(commands: Any) -> None:
     """Declare them."""
@@ -102,7 +104,7 @@ def _add_believe(commands: Any) -> None:
     parser.add_argument("data", type=Path, help="prepared folder, for its units")
     parser.add_argument("output", type=Path, help="table to write, for prepare --pseudo-labels")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
-    parser.add_argument("--most", type=float, default=1.0, help="nats a phone up to which a label is believed")
+    parser.add_argument("--most", type=float, default=MOST_LOSS, help="nats a phone up to which a label is believed")
     parser.set_defaults(run=_believe)
 
 
