@@ -22,7 +22,7 @@ SILENCE_FRAMES = (112, 32)  # before a decision: from when to when silence is lo
 LEAST_SHARE = 0.003
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 COMMAND_WEIGHTS: dict[EngineName, tuple[tuple[float, ...], float]] = {
-    "ds-cnn": ((0.22, -0.52, 1.04, 0.23, -18.99, -11.86, 0.35, -0.98), -0.64),
+    "ds-cnn": ((0.22, -0.33, 1.13, 0.27, -16.45, -10.14, 0.36, -1.12), 0.62),
     "nc-ssm": ((0.32, -0.27, 1.66, 0.49, -5.11, -12.72, 0.43, -0.84), 1.31),
 }
 """Weights of the signs, the last two those of the second opinion, and what their sum has to reach.
