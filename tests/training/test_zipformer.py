@@ -38,10 +38,11 @@ from training.zipformer.data.records import Recording  # noqa: E402
 from training.zipformer.data.synthesis import Voice, speak  # noqa: E402
 from training.zipformer.data.units import read_units, train_pieces  # noqa: E402
 from training.zipformer.export import INTERNAL_LM_SHARE, cache_names, export, segment_frames  # noqa: E402
+from training.zipformer.flat import FlatParameters  # noqa: E402
 from training.zipformer.loss.flat_start import flat_start_loss  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
-from training.zipformer.optimizer import learning_rate  # noqa: E402
+from training.zipformer.optimizer import ScaledAdam, learning_rate  # noqa: E402
 from training.zipformer.settings import TrainSettings  # noqa: E402
 from training.zipformer.storage import PACKAGED  # noqa: E402
 from training.zipformer.train import Trainer  # noqa: E402
@@ -270,6 +271,24 @@ def test_the_rate_falls_to_a_twentieth_over_the_last_steps() -> None:
     assert shares == pytest.approx([1.0, 1.0, 0.5, 0.05])
     with pytest.raises(ValueError, match="--steps"):
         TrainSettings(cool_down=200)
+
+
+def test_a_run_that_begins_still_moves_nothing_until_the_optimizer_knows_its_gradients() -> None:
+    """Weights stay what they are for two still steps, while the moments fill; the third has the rate of a warm-up."""
+    settings = TrainSettings(rate=0.01, still=2, warmup=4)
+    assert [learning_rate(step, settings) for step in (0, 1)] == [0.0, 0.0]
+    assert learning_rate(2, settings) == pytest.approx(0.005)
+    network = torch.nn.Linear(4, 3)
+    flat = FlatParameters(network)
+    optimizer = ScaledAdam(flat)
+    before = flat.values.clone()
+    for step in range(3):
+        flat.clear_gradients()
+        network(torch.ones(2, 4)).square().sum().backward()
+        optimizer.lr = learning_rate(step, settings)
+        optimizer.step()
+        assert torch.equal(flat.values, before) == (step < 2)
+        assert bool((optimizer.state["square"] > 0).any())
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

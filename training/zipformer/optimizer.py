@@ -23,11 +23,13 @@ FIRST_CLIPPED = 10
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
-    """Rate at a step: half to full over `warmup`, then falling as step**-0.5 from about `decay` on.
+    """Rate at a step: none for `still` steps, half to full over `warmup`, falling as step**-0.5 from about `decay` on.
 
     Over the last `cool_down` of `steps` it falls linearly as well, to a twentieth.
     """
-    warm = min(1.0, 0.5 + 0.5 * step / max(1, settings.warmup))
+    if step < settings.still:
+        return 0.0
+    warm = min(1.0, 0.5 + 0.5 * (step - settings.still) / max(1, settings.warmup))
     falling = ((step**2 + settings.decay**2) / settings.decay**2) ** -0.25
     cooling = 1.0
     if settings.cool_down:

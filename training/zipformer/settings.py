@@ -32,6 +32,8 @@ class TrainSettings:
     short_s: float = 5.0
     """longest utterance of the first epoch: the shorter, the better the guess of a flat start"""
     rate: float = 0.04
+    still: int = 0
+    """first steps that move nothing, in which the optimizer learns how large the gradients of good weights are"""
     warmup: int = 300
     decay: int = 4000
     cool_down: int = 0

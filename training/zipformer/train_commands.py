@@ -27,6 +27,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--row-seconds", type=float, default=0.0, help="fill rows of this length with clips, unpadded")
     parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average of weights, 0 for none")
     parser.add_argument("--listen", type=int, default=250, help="steps of flat start, 0 for a network that can hear")
+    parser.add_argument("--still", type=int, default=0, help="steps before them that move nothing, with --begin: 150")
     parser.add_argument("--warmup", type=int, default=300, help="steps until the full rate (default: %(default)s)")
     parser.add_argument("--band", type=int, default=8, help="tokens per frame in the joiner, 0 for all")
     parser.add_argument("--rate", type=float, default=0.04, help="learning rate (default: %(default)s)")
