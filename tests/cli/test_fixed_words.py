@@ -61,7 +61,7 @@ def test_auto_stands_in_for_a_model_that_is_missing(home: Path) -> None:
 
 
 def test_alongside_hears_both(home: Path, tiny_model_dir: Path) -> None:
-    sound = np.concatenate((speak("LIGHTS ON", lead_s=0.5), silence(0.5), with_gaps("yes", "off")))
+    sound = np.concatenate((speak("LIGHTS ON", lead_s=0.5), silence(2.0), with_gaps("yes", "off")))
     soundfile.write(home / "yes.wav", sound, 16_000)
     done = kwsd(home, "--fallback", "alongside", "--model", tiny_model_dir, "--keywords", "lamps.txt")
     assert done.returncode == 0, done.stderr

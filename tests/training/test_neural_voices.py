@@ -52,7 +52,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_convolutions_of_signed_inputs_sum_up_to_the_same() -> None:
     draw = np.random.default_rng(5)
-    weights = draw.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    # 7 bits: without VNNI, onnxruntime adds pairs of larger products up to 16 bits at most
+    weights = draw.integers(64, 192, (8, 6, 3), dtype=np.uint8)
     graph = helper.make_graph(
         [
             helper.make_node("DynamicQuantizeLinear", ["sound"], ["numbers", "scale", "zero"]),
