@@ -24,11 +24,9 @@ from kwsd.acoustic.model import Model  # noqa: E402
 from kwsd.spotters.library import SampleSpotter  # noqa: E402
 from training.zipformer.checkpoint import (  # noqa: E402
     CHECKPOINT,
-    average,
     load_model,
     save_atomically,
     save_weights,
-    weight_files,
 )
 from training.zipformer.data.augment import AugmentSettings  # noqa: E402
 from training.zipformer.data.batches import Batch  # noqa: E402
@@ -303,16 +301,6 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="disk full"):
         save_atomically({"step": 2}, path)
     assert torch.load(path) == {"step": 1}
-
-
-def test_average_is_the_mean_of_the_newest_weights(tmp_path: Path) -> None:
-    model = Transducer(SMALL)
-    for step, value in enumerate((7.0, 1.0, 3.0)):
-        torch.nn.init.constant_(model.joiner.output_linear.bias, value)
-        save_weights(tmp_path, model, step, keep=2)
-    assert len(weight_files(tmp_path)) == 2
-    average(weight_files(tmp_path), tmp_path / "average.pt")
-    assert torch.allclose(load_model(tmp_path / "average.pt").joiner.output_linear.bias, torch.tensor(2.0))
 
 
 def recordings(spoken: Path) -> list[tuple[list[str], NDArray[np.float32]]]:

@@ -1,6 +1,7 @@
 """Checkpoints that survive being killed while they are written, and weights for averaging."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,27 @@ def load_model(path: Path) -> Transducer:
     return model
 
 
-def average(paths: list[Path], output: Path) -> None:
+def average(parts: Sequence[tuple[Path, float]], output: Path, *, half: bool = False) -> None:
     """Write the mean of several weights.
 
+    Args:
+        parts: files, of whatever run, and how much each counts; the shares are made to add up to 1.
+        output: file to write.
+        half: as float16, in half the bytes.
+
     Raises:
-        ValueError: there is nothing to average.
+        ValueError: there is nothing to average, or the networks differ in shape.
     """
-    if not paths:
+    whole = sum(share for _, share in parts)
+    if not parts or whole <= 0:
         raise ValueError("no weights to average; train first, or name a folder that holds weights-*.pt")
-    mean: dict[str, Any] = {}
-    for path in paths:
+    settings, mean = None, dict[str, Any]()
+    for path, share in parts:
         values = torch.load(path, map_location="cpu", weights_only=True)
+        if settings not in (None, values["settings"]):
+            raise ValueError(f"{path}: a network of another shape than that of {parts[0][0]}")
+        settings = values["settings"]
         for name, tensor in values["model"].items():
-            mean[name] = mean.get(name, 0.0) + tensor.double() / len(paths)
-    settings = values["settings"]
-    save_atomically({"settings": settings, "model": {k: v.float() for k, v in mean.items()}}, output)
+            mean[name] = mean.get(name, 0.0) + tensor.double() * (share / whole)
+    kind = torch.float16 if half else torch.float32
+    save_atomically({"settings": settings, "model": {name: each.to(kind) for name, each in mean.items()}}, output)

@@ -17,11 +17,11 @@ from torch import Tensor
 from training.zipformer import metrics
 from training.zipformer.averaging import MovingAverage
 from training.zipformer.checkpoint import CHECKPOINT, load_model, save_atomically, save_weights
-from training.zipformer.data.batches import plan_epoch
 from training.zipformer.data.pack import Clip, Pack, read_pack
 from training.zipformer.data.row_batches import RowBatch
 from training.zipformer.data.rows import Row
 from training.zipformer.data.units import Units, read_units
+from training.zipformer.dev import dev_loss
 from training.zipformer.flat import FlatParameters
 from training.zipformer.material import Material
 from training.zipformer.model.compiled import compile_layers
@@ -121,24 +121,10 @@ class Trainer:
         self.progress.hours += self.workers.total(batch.heard()) * FRAME_S / 3600
         return result
 
-    @torch.no_grad()
-    def dev_loss(self, chunk: int = 16, left: int = 64) -> float | None:
-        """Joint loss on held-out speakers, nats per token, as a 320 ms stream; None without a dev split."""
+    def dev_loss(self) -> float | None:
+        """Joint loss on held-out speakers of the averaged weights, nats per token; None without a dev split."""
         with self.average.in_place():
-            return self._dev_loss(chunk, left)
-
-    def _dev_loss(self, chunk: int, left: int) -> float | None:
-        self.model.eval()
-        total, tokens, heard = 0.0, 0, 0.0
-        for clips in plan_epoch(self.material.dev, self.settings.batch_seconds, seed=0):
-            batch = self.material.plain.batch(clips, seed=0)
-            count = int(batch.tokens.sum())
-            total += float(self._objective.losses(batch, chunk, left, self.progress.step).joint) * count
-            tokens += count
-            heard += sum(clip.seconds for clip in clips)
-            if heard > self.settings.dev_seconds:
-                break
-        return total / tokens if tokens else None
+            return dev_loss(self.material, self._objective, self.progress.step)
 
     def _steps(self, begun: float) -> Iterator[Losses]:
         while True:

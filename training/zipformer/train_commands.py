@@ -111,16 +111,36 @@ def _grow(args: argparse.Namespace) -> None:
 
 
 def _add_average(commands: Any) -> None:
-    parser = commands.add_parser("average", help="average the newest weights of a run")
-    parser.add_argument("folder", type=Path, help="folder of the run")
-    parser.add_argument("--last", type=int, default=5, help="how many weights (default: %(default)s)")
+    parser = commands.add_parser("average", help="average weights: the newest of a run, or those that are named")
+    parser.add_argument("weights", type=_part, nargs="+", help="folder of a run, or FILE.pt[:SHARE] …")
+    parser.add_argument("--last", type=int, default=5, help="how many weights of a folder (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="file to write (default: average.pt beside the first weights)")
+    parser.add_argument("--half", action="store_true", help="write float16")
+    parser.add_argument("--dev", type=Path, metavar="DATA", help="prepared folder: tell the loss on its dev split")
+    parser.add_argument(
+        "--batch-seconds", type=float, default=165.0, help="of the run whose losses it is compared with"
+    )
     parser.set_defaults(run=_average)
 
 
 def _average(args: argparse.Namespace) -> None:
     from training.zipformer.checkpoint import average, weight_files  # noqa: PLC0415  (as above)
+    from training.zipformer.dev import dev_loss_of  # noqa: PLC0415  (as above)
 
-    average(weight_files(args.folder)[-args.last :], args.folder / "average.pt")
+    parts = []
+    for path, share in args.weights:
+        files = weight_files(path)[-args.last :] if path.is_dir() else [path]
+        parts += [(file, share) for file in files]
+    first = args.weights[0][0]
+    output = args.output or (first if first.is_dir() else first.parent) / "average.pt"
+    average(parts, output, half=args.half)
+    print(output if args.dev is None else f"{output}: dev loss {dev_loss_of(output, args.dev, args.batch_seconds):.4f}")
+
+
+def _part(given: str) -> tuple[Path, float]:
+    """FILE or FILE:SHARE."""
+    path, colon, share = given.rpartition(":")
+    return (Path(path), float(share)) if colon else (Path(given), 1.0)
 
 
 def _add_export(commands: Any) -> None:
