@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="training needs torch: scripts/training-environment says how")
 
-from training.zipformer import believe  # noqa: E402  (after the skip)
+from measure.scoring import Hit  # noqa: E402  (after the skip)
+from training.zipformer import believe  # noqa: E402
 from training.zipformer.believe import text_losses, write_believed  # noqa: E402
 from training.zipformer.checkpoint import save_weights  # noqa: E402
+from training.zipformer.data.labels import TEACHER_LABELS  # noqa: E402
 from training.zipformer.data.pack import Clip, Pack  # noqa: E402
-from training.zipformer.data.trials import other_speech  # noqa: E402
+from training.zipformer.data.trials import among_others, other_speech  # noqa: E402
 from training.zipformer.data.units import read_units  # noqa: E402
+from training.zipformer.evaluate import score  # noqa: E402
+from training.zipformer.hearing import Heard  # noqa: E402
 from training.zipformer.model.settings import ModelSettings  # noqa: E402
 from training.zipformer.model.transducer import Transducer  # noqa: E402
 
@@ -92,3 +96,19 @@ def test_however_few_are_drawn_they_are_of_those_kept_apart(tmp_path: Path) -> N
     assert len(set(apart)) == 2800
     for count in (5, 160, 2000):
         assert set(other_speech(tmp_path, count)) <= set(apart)
+
+
+def test_what_is_said_in_passing_is_no_false_alarm(tmp_path: Path) -> None:
+    head, speech = "path\tcorpus\tspeaker\tsplit\ttranscript\tlicence\n", tmp_path / "speech"
+    speech.mkdir()
+    known, unknown = "a.opus\tcv\tx\tdev\tSTOP IT OR STOPPED\tCC0\n", "b.opus\tcv\tunknown\ttrain\t\tCC0\n"
+    (speech / "manifest.tsv").write_text(head + known + unknown)
+    table = "path\ttranscript\tagree\tavg_logprob\nb.opus\tHE WOULD PLAY AND PLAY\t0\t-0.4\n"
+    (speech / TEACHER_LABELS).write_text(table)
+    row = among_others(("STOP", "PLAY"), tmp_path, 0)
+    said = sorted([label.phrase for label in trial.labels] for trial in row.trials)
+    assert said == [["PLAY", "PLAY"], ["STOP"]]
+    hits = (Hit("PLAY", 1.0, 1.2), Hit("PLAY", 2.0, 2.2), Hit("STOP", 3.0, 3.2))
+    heard = [Heard(hits if len(trial.labels) == 2 else (), 3600.0) for trial in row.trials]
+    result = score(row, heard)
+    assert (sum(result.found.values()), result.false) == (2, 1)

@@ -1,7 +1,7 @@
 """Measure how often phrases are told where nobody says them, and fit what `kwsctl check` expects of any phrase."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from kwsd.acoustic.model import Model
 from kwsd.models.description import DESCRIPTION
 from kwsd.search.false_alarms import FalseAlarms
 from kwsd.search.settings import SHORT_TOKENS
+from measure import scoring
 from training.zipformer.data.listening import unsaid
-from training.zipformer.data.trials import alarms, wake_phrases
+from training.zipformer.data.trials import among_others
 from training.zipformer.description import write_false_alarms
 from training.zipformer.evaluate import WORK, settings_of
 from training.zipformer.hearing import frame_path, hear
@@ -45,15 +46,17 @@ def fit_false_alarms(directory: Path, shared: Path, limit: int) -> Iterator[str]
         limit: recordings to listen to, 0 for 4.3 h.
     """
     model = Model.load(directory)
-    phrases, sound = unsaid(shared), alarms(wake_phrases, shared, limit, WORK)
+    phrases = unsaid(shared)
     found: dict[str, list[float]] = {phrase: [] for phrase in phrases}
     seconds = 0.0
     for start in range(0, len(phrases), TOGETHER):
-        row = replace(sound, phrases=phrases[start : start + TOGETHER])
+        row = among_others(phrases[start : start + TOGETHER], shared, limit)
         heard = hear(model, row, settings_of(model, {"threshold": LENIENT}), frame_path(WORK, model, "alarms", limit))
         seconds = sum(own.seconds for own in heard)
-        for hit in (hit for own in heard for hit in own.hits):
-            found[hit.phrase].append(hit.score)
+        for trial, own in zip(row.trials, heard, strict=True):
+            said = scoring.match(trial.labels, own.hits)
+            for hit in (hit for hit in own.hits if hit not in said):
+                found[hit.phrase].append(hit.score)
     listened = [
         Listened(len(next(model.tokenizer.encodings(phrase))), tuple(scores)) for phrase, scores in found.items()
     ]

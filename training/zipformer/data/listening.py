@@ -21,8 +21,9 @@ from training.zipformer.data.trials import (
     Trial,
     _read,
     listed,
-    somewhere,
+    said_in,
     wake_phrases,
+    wake_words,
 )
 
 UTTERANCES = 700
@@ -66,8 +67,7 @@ def parts(shared: Path, folder: Path, limit: int) -> Iterator[Part]:
         yield _part(name, row(shared, 0, folder), said=said, others=2.0)
     yield _part("phrases", ROWS["phrases"](shared, limit, folder), limit=limit)
     yield Part("running", tuple(_phrases(shared, _utterances(shared))), said=4.0)
-    speech = ROWS["wakewords"](shared, limit, folder)
-    yield _part("wakewords", Row(unsaid(shared), speech.trials), limit=limit, others=3.0)
+    yield _part("wakewords", wake_words(shared, limit, folder, unsaid(shared)), limit=limit, others=3.0)
 
 
 def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: float = 1.0) -> Part:
@@ -76,7 +76,7 @@ def _part(name: str, row: Row, *, limit: int = 0, said: float = 1.0, others: flo
 
 
 def unsaid(shared: Path) -> tuple[str, ...]:
-    """What people call machines, order and are called."""
+    """What people call machines, order and are called: next to none of it is said in other speech."""
     names = [line.strip().upper() for line in NAMES.read_text(encoding="utf-8").splitlines()]
     called = random.Random(SEED).sample([name for name in names if name and not name.startswith("#")], CALLED)
     ordered = (*listed(SMALL_COMMANDS, shared), *listed(LARGE_COMMANDS, shared))
@@ -106,7 +106,5 @@ def _some_words(words: Sequence[str], choose: random.Random) -> str:
 
 
 def _listening(shared: Path, row: dict[str, str], phrases: tuple[str, ...]) -> Listening:
-    text = f" {row['transcript']} "
-    said = [phrase for phrase in phrases for _ in range(text.count(f" {phrase} "))]
-    trial = Trial(partial(_read, shared / "speech" / row["path"]), somewhere(said))
+    trial = Trial(partial(_read, shared / "speech" / row["path"]), said_in(row["transcript"], phrases))
     return Listening(trial, phrases, row["speaker"])

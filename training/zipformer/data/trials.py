@@ -6,7 +6,7 @@ further negatives, untranscribed speech that no machine has labelled either.
 
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import soundfile
 
 from measure import manifests, streams
 from measure.scoring import Label
-from training.zipformer.data.labels import TEACHER_LABELS, read_labels
+from training.zipformer.data.labels import TEACHER_LABELS, read_labels, unsure_labels
 from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
 Item = TypeVar("Item")
@@ -40,7 +40,7 @@ MARGIN_S = 0.5
 NOISE_DB = 10.0
 QUIET_SHARE = 4  # negatives per clip where a limit is set: rare false alarms need hours
 OTHER_SPEECH = 2800
-"""Recordings in which nothing that is listened for is said, as far as is known: 4.3 h."""
+"""Recordings of other speech, in which next to nothing that is listened for is said: 3.75 h."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def words(shared: Path, limit: int, folder: Path) -> Row:
     return Row(WORDS, tuple(trials))
 
 
-def wake_words(shared: Path, limit: int, folder: Path) -> Row:
-    """Give the engine benchmark's stream of wake words, then speech without any."""
+def wake_words(shared: Path, limit: int, folder: Path, phrases: tuple[str, ...] = WAKE_WORDS) -> Row:
+    """Give the engine benchmark's stream of wake words, then other speech; `phrases` are what is listened for."""
     del folder
     draw = random.Random(0)  # recipe and seed are those of measure.streams.build_wakewords
     rows = manifests.read(shared / "wakewords" / "manifest.tsv")
@@ -84,13 +84,18 @@ def wake_words(shared: Path, limit: int, folder: Path) -> Row:
     clips = ((_read(shared / "wakewords" / row["path"]), row["phrase"]) for row in rows[: limit or None])
     parts, labels = streams.lay(clips, draw)
     stream = _on_floor(np.concatenate([*parts, np.zeros(int(streams.TAIL_S * RATE), np.float32)]))
-    return Row(WAKE_WORDS, (Trial(lambda: stream, tuple(labels)), *_heard(shared, QUIET_SHARE * limit)))
+    return Row(phrases, (Trial(lambda: stream, tuple(labels)), *_heard(shared, QUIET_SHARE * limit, phrases)))
 
 
 def alarms(phrases: Callable[[Path], tuple[str, ...]], shared: Path, limit: int, folder: Path) -> Row:
-    """Give other speech in which nothing of a list is said: whatever is heard is false."""
+    """Give a list, and other speech as in `among_others`."""
     del folder
-    return Row(phrases(shared), _heard(shared, limit))
+    return among_others(phrases(shared), shared, limit)
+
+
+def among_others(phrases: tuple[str, ...], shared: Path, limit: int) -> Row:
+    """Give other speech: whatever is heard of the phrases is false, but for what somebody says there in passing."""
+    return Row(phrases, _heard(shared, limit, phrases))
 
 
 def wake_phrases(shared: Path) -> tuple[str, ...]:
@@ -160,9 +165,23 @@ def other_speech(shared: Path, count: int = OTHER_SPEECH) -> list[Path]:
     return [shared / "speech" / row["path"] for row in sample(speech, OTHER_SPEECH)[:count]]
 
 
-def _heard(shared: Path, count: int) -> tuple[Trial, ...]:
-    """The same to listen to, 0 for all."""
-    return tuple(Trial(partial(_read, path), ()) for path in other_speech(shared, count or OTHER_SPEECH))
+def _heard(shared: Path, count: int, phrases: Sequence[str]) -> tuple[Trial, ...]:
+    """The same to listen to, 0 for all; what is said of the phrases, as far as people or machines have written it."""
+    texts = {Path(row["path"]).name: row["transcript"] for row in manifests.read(shared / "speech" / "manifest.tsv")}
+    table = shared / "speech" / TEACHER_LABELS
+    written = (read_labels(table) | unsure_labels(table) if table.exists() else {}) | {
+        name: text for name, text in texts.items() if text
+    }
+    return tuple(
+        Trial(partial(_read, path), said_in(written.get(path.name, ""), phrases))
+        for path in other_speech(shared, count or OTHER_SPEECH)
+    )
+
+
+def said_in(text: str, phrases: Iterable[str]) -> tuple[Label, ...]:
+    """Give each of the phrases as often as a text has it, as whole words."""
+    spaced = f" {text} "
+    return somewhere(phrase for phrase in phrases for _ in range(spaced.count(f" {phrase} ")))
 
 
 def somewhere(phrases: Iterable[str]) -> tuple[Label, ...]:
