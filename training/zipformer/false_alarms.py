@@ -43,7 +43,7 @@ def fit_false_alarms(directory: Path, shared: Path, limit: int) -> Iterator[str]
     Args:
         directory: of the model.
         shared: the folder of recordings.
-        limit: recordings to listen to, 0 for 4.3 h.
+        limit: recordings to listen to, 0 for 3.75 h.
     """
     model = Model.load(directory)
     phrases = unsaid(shared)

@@ -87,7 +87,7 @@ def _add_alarms(commands: Any) -> None:
     )
     parser.add_argument("model", type=Path, help="model directory")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="recordings (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="recordings of other speech, 0 for 4.3 h")
+    parser.add_argument("--limit", type=int, default=0, help="recordings of other speech, 0 for 3.75 h")
     parser.set_defaults(run=_alarms)
 
 
