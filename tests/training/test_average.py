@@ -24,19 +24,7 @@ from training.zipformer.train import Trainer  # noqa: E402
 pytestmark = [pytest.mark.training, pytest.mark.timeout(120)]
 
 PIECES = 42
-SMALL = ModelSettings(
-    vocabulary=PIECES,
-    front_channels=(4, 8, 16),
-    dimension=48,
-    layers=(1, 1, 1),
-    downsampling=(1, 2, 4),
-    heads=(2, 2, 2),
-    kernels=(15, 15, 7),
-    feed_forward=96,
-    query_head=16,
-    decoder_dimension=64,
-    joiner_dimension=64,
-)
+SMALL = ModelSettings(vocabulary=PIECES, front_channels=(4, 4, 4), dimension=32, feed_forward=32)
 
 
 def kept(folder: Path, *values: float, settings: ModelSettings = SMALL) -> list[Path]:
@@ -89,6 +77,6 @@ def test_what_a_mean_is_worth_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_networks_of_other_shapes_are_not_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (small,) = kept(tmp_path / "small", 1)
-    (large,) = kept(tmp_path / "large", 1, settings=dataclasses.replace(SMALL, feed_forward=128))
+    (large,) = kept(tmp_path / "large", 1, settings=dataclasses.replace(SMALL, feed_forward=64))
     assert main(["average", str(small), str(large)]) == 1
     assert f"{large}: a network of another shape than that of {small}" in capsys.readouterr().err

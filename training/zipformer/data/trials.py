@@ -18,7 +18,7 @@ import soundfile
 
 from measure import manifests, streams
 from measure.scoring import Label
-from training.zipformer.data.labels import TEACHER_LABELS, read_labels, unsure_labels
+from training.zipformer.data.labels import TEACHER_LABELS, all_labels, read_labels
 from training.zipformer.data.synthesis import HELD_OUT, RATE, Voice, speak
 
 Item = TypeVar("Item")
@@ -167,11 +167,10 @@ def other_speech(shared: Path, count: int = OTHER_SPEECH) -> list[Path]:
 
 def _heard(shared: Path, count: int, phrases: Sequence[str]) -> tuple[Trial, ...]:
     """The same to listen to, 0 for all; what is said of the phrases, as far as people or machines have written it."""
-    texts = {Path(row["path"]).name: row["transcript"] for row in manifests.read(shared / "speech" / "manifest.tsv")}
     table = shared / "speech" / TEACHER_LABELS
-    written = (read_labels(table) | unsure_labels(table) if table.exists() else {}) | {
-        name: text for name, text in texts.items() if text
-    }
+    written = all_labels(table) if table.exists() else {}
+    rows = manifests.read(shared / "speech" / "manifest.tsv")
+    written |= {Path(row["path"]).name: row["transcript"] for row in rows if row["transcript"]}
     return tuple(
         Trial(partial(_read, path), said_in(written.get(path.name, ""), phrases))
         for path in other_speech(shared, count or OTHER_SPEECH)
