@@ -11,20 +11,32 @@ from onnxruntime import InferenceSession
 from training.lexicon.lexicon import without_stress
 from training.lexicon.stress import stressed_words
 from training.zipformer.data.neural_voices import HELD_OUT, PHONES, Kokoro, signed_inputs, speak_all
-from training.zipformer.data.phrases import names_and_orders
+from training.zipformer.data.phrases import names_and_orders, near_words
 from training.zipformer.data.units import PHONES as UNITS
 
 MODEL = Path("models/kwsd-en")
 
 
 def test_texts_are_names_alone_greeted_and_in_sentences() -> None:
-    texts = names_and_orders(500, ["UMBRAGE", "AT"], seed=3)
-    assert texts == names_and_orders(500, ["UMBRAGE", "AT"], seed=3)
+    texts = names_and_orders(500, ["UMBRAGE", "AT"], ["COMPLETED"], seed=3)
+    assert texts == names_and_orders(500, ["UMBRAGE", "AT"], ["COMPLETED"], seed=3)
+    assert any("COMPLETED" in text for text in texts)
     assert any(len(text.split()) == 1 for text in texts)
     assert any(text.startswith("HEY ") for text in texts)
     assert any(len(text.split()) > 5 for text in texts)
     assert not any("{" in text for text in texts)
     assert "AT" not in texts  # too short to be called by
+
+
+def test_words_near_wake_words_share_most_of_their_phones() -> None:
+    sounds = {
+        "COMMUTER": "K AH0 M Y UW1 T ER0",
+        "COMPLETE": "K AH0 M P L IY1 T",
+        "COMPUTER": "K AH0 M P Y UW1 T ER0",
+        "BANANA": "B AH0 N AE1 N AH0",
+    }
+    say = lambda word: sounds.get(word, "Z").split()  # noqa: E731  (no other wake word sounds like these)
+    assert near_words([*sounds], say) == ["COMMUTER", "COMPLETE"]
 
 
 def test_every_phone_of_a_model_can_be_written() -> None:

@@ -54,10 +54,11 @@ def _add_speak(commands: Any) -> None:
 def _speak(args: argparse.Namespace) -> None:
     from training.lexicon.stress import stressed_words  # noqa: PLC0415  (as above)
     from training.zipformer.data.neural_voices import speak_all  # noqa: PLC0415  (as above)
-    from training.zipformer.data.phrases import known_words, names_and_orders  # noqa: PLC0415  (as above)
+    from training.zipformer.data.phrases import known_words, names_and_orders, near_words  # noqa: PLC0415  (as above)
 
-    texts = names_and_orders(args.count, known_words([]), args.seed)
-    speak_all(args.folder, texts, args.voices, stressed_words(args.lexicon), args.seed)
+    vocabulary, pronounce = known_words([]), stressed_words(args.lexicon)
+    texts = names_and_orders(args.count, vocabulary, near_words(vocabulary, pronounce), args.seed)
+    speak_all(args.folder, texts, args.voices, pronounce, args.seed)
 
 
 def _add_lexicon(commands: Any) -> None:

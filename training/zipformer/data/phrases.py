@@ -1,13 +1,20 @@
 """Texts to be spoken by machine: wake words, commands, and words that recorded speech is short of."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+
+from training.zipformer.progress import progress
 
 WAKE_WORDS = Path(__file__).parent / "wake_words.txt"
 NAMES = Path(__file__).parent / "names.txt"
 SHORTEST_NAME = 5
 """Letters of a word of the vocabulary that is called as if it were a name."""
+MOST_NEAR = 40
+"""Words that sound like one wake word."""
+NEAR = 0.6
+"""The least share of phones in common, by difflib's ratio."""
 GREETINGS = ("HEY", "OK", "OKAY", "HELLO", "HI", "HEY THERE", "YO")
 CARRIERS = (
     "{name} WHAT TIME IS IT|{name} PLEASE {command}|{name} CAN YOU {command}|{name} I NEED YOUR HELP WITH THE DISHES|"
@@ -85,14 +92,22 @@ def _words(choose: random.Random, vocabulary: Sequence[str]) -> str:
     return " ".join(choose.choices(vocabulary, k=choose.randint(1, 6)))
 
 
-def names_and_orders(count: int, vocabulary: Sequence[str], seed: int) -> list[str]:
-    """Make texts: names and rare words alone and greeted, short commands, and names at any place in a sentence."""
+def names_and_orders(count: int, vocabulary: Sequence[str], near: Sequence[str], seed: int) -> list[str]:
+    """Make texts: names and rare words alone and greeted, short commands, and names at any place in a sentence.
+
+    Args:
+        count: number of texts.
+        vocabulary: upper-case words, rare ones included.
+        near: words that sound like wake words (`near_words`), as many as there are names; none: texts without them.
+        seed: of the choice; the same seed gives the same texts.
+    """
     choose = random.Random(seed)
     names = NAMES.read_text().split()
     long_words = [word for word in vocabulary if len(word) >= SHORTEST_NAME]
+    kinds = [kind for kind in (names, long_words, near) if kind]
 
     def name() -> str:
-        return choose.choice(choose.choice((names, long_words)))
+        return choose.choice(choose.choice(kinds))
 
     makers = (
         name,
@@ -102,3 +117,19 @@ def names_and_orders(count: int, vocabulary: Sequence[str], seed: int) -> list[s
         lambda: choose.choice(CARRIERS.split("|")).format(name=name(), command=_command(choose)),
     )
     return [choose.choice(makers)() for _ in range(count)]
+
+
+def near_words(vocabulary: Sequence[str], pronounce: Callable[[str], Sequence[str]]) -> list[str]:
+    """List the words of `vocabulary` that sound like a wake word and are none: COMPLETE and COMMUTER for COMPUTER."""
+    signs: dict[str, str] = {}
+
+    def written(word: str) -> str:
+        """A sign for each phone, whatever its stress: difflib compares texts."""
+        return "".join(signs.setdefault(phone.rstrip("012"), chr(0x100 + len(signs))) for phone in pronounce(word))
+
+    wake_words = {text.split()[-1] for text in WAKE_WORDS.read_text().splitlines()}
+    by_sound = {written(word): word for word in vocabulary if len(word) >= SHORTEST_NAME}
+    sounds, near = list(by_sound), set[str]()
+    for wake_word in progress(sorted(wake_words), len(wake_words), "words that sound alike"):
+        near |= {by_sound[sound] for sound in get_close_matches(written(wake_word), sounds, MOST_NEAR, NEAR)}
+    return sorted(near - wake_words)
