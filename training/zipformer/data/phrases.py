@@ -98,7 +98,7 @@ def names_and_orders(count: int, vocabulary: Sequence[str], near: Sequence[str],
     Args:
         count: number of texts.
         vocabulary: upper-case words, rare ones included.
-        near: words that sound like wake words (`near_words`), as many as there are names; none: texts without them.
+        near: words that sound like wake words (`near_words`), drawn as often as names; may be empty.
         seed: of the choice; the same seed gives the same texts.
     """
     choose = random.Random(seed)
